@@ -1,0 +1,89 @@
+"""The account of a step's attempts, kept alive by heartbeats.
+
+Temporal keeps only the last attempt of an activity. So each attempt carries what the earlier ones
+said, adds itself before it calls, and beats: a worker may die at any moment and the next attempt,
+or the failure, still holds the account. An attempt that nobody closed reads `unrecorded`.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+from temporalio import activity
+
+from lockstep.amount import Amount
+from lockstep.canonical import Digest
+from lockstep.outcome import Attempt, AttemptEnd
+
+
+class Attempts:
+    """All attempts up to this one; may be told things from any thread."""
+
+    def __init__(self, number: int, heartbeat_details: Sequence[Any]) -> None:
+        earlier, self.progress = _earlier(heartbeat_details)
+        numbered = {attempt.number: attempt for attempt in earlier}
+        self._closed = [numbered.get(n, Attempt(number=n)) for n in range(1, number)]
+        self._current = Attempt(number=number)
+        self._lock = threading.Lock()
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def all(self) -> tuple[Attempt, ...]:
+        return (*self._closed, self._current)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What heartbeats and failures carry."""
+        attempts = [attempt.model_dump(mode="json") for attempt in self.all]
+        return {"attempts": attempts, "progress": self.progress}
+
+    def decided(self, decision: Digest) -> None:
+        self._change(decision=decision)
+        self.beat()
+
+    def spend(self, amount: Amount) -> None:
+        with self._lock:
+            spent = self._current.spent + amount
+        self._change(spent=spent)
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def report(self, progress: JsonValue) -> None:
+        self.progress = progress
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def end(self, end: AttemptEnd, failure: str = "") -> None:
+        self._change(end=end, failure=failure)
+
+    def beat(self) -> None:
+        activity.heartbeat(self.details)
+
+    async def beat_for(self, interval: float) -> None:
+        """Beat at news, and at least every `interval` seconds, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), interval)
+            self._news.clear()
+            self.beat()
+
+    def total(self, cost: Amount) -> Amount:
+        """What all attempts used; an unrecorded one counts as its whole cost."""
+        total = Amount()
+        for attempt in self.all:
+            total += cost if attempt.end is AttemptEnd.UNRECORDED else attempt.spent
+        return total
+
+    def _change(self, **changes: Any) -> None:
+        with self._lock:
+            self._current = self._current.model_copy(update=changes)
+
+
+def _earlier(details: Sequence[Any]) -> tuple[list[Attempt], JsonValue]:
+    try:
+        first = details[0]
+        return [Attempt.model_validate(item) for item in first["attempts"]], first["progress"]
+    except (IndexError, KeyError, TypeError, ValidationError):
+        return [], None

@@ -1,0 +1,286 @@
+"""Perform one step: resolve its arguments, decide, call, check what came back.
+
+The decision is made here, on the very arguments of the call and immediately before it, because
+whatever lies between a check and a call can change in between. Expected ends are returned; a tool's
+own exception is raised for Temporal to retry, with its message capped and scrubbed.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.attempts import Attempts
+from activities.calling import ActivityCall
+from activities.placeholders import Filled, fill
+from activities.store import Store, load
+from lockstep.amount import Amount
+from lockstep.call import Signal
+from lockstep.canonical import Digest, canonical, digest
+from lockstep.decision import Decision, Outcome
+from lockstep.errors import LockstepError
+from lockstep.finding import Finding
+from lockstep.outcome import (
+    AttemptEnd,
+    Completed,
+    Dispatch,
+    Report,
+    Signalled,
+    StepOutcome,
+    Unfit,
+    Withheld,
+)
+from lockstep.reference import Unresolved
+from lockstep.resource import touched
+from lockstep.tool import Tool
+from lockstep.value import ARGS_PREVIEW_BYTES, Value
+from policies.arguments import check_value
+from policies.check import missing_resources
+from policies.request import arguments, attempted
+from policies.world import World
+
+MAX_MESSAGE = 2000
+"""A failure's message travels in the history, where a large one is taken for a time-out."""
+
+
+@dataclass(frozen=True)
+class Performer:
+    """Performs the steps of one agent in one environment."""
+
+    world: World
+    tools: Mapping[str, Tool]
+    store: Store
+    folder: Path
+    threads: Executor
+    environ: Mapping[str, str]
+
+    def activity_for(self, tool: Tool) -> Callable[[Dispatch], Awaitable[Report]]:
+        """The tool as a Temporal activity of its own name."""
+
+        @activity.defn(name=tool.name)
+        async def perform(call: Dispatch) -> Report:
+            info = activity.info()
+            attempts = Attempts(info.attempt, info.heartbeat_details)
+            return Report(outcome=await _Attempt(self, tool, call, attempts).run())
+
+        return perform
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One attempt at one step."""
+
+    house: Performer
+    tool: Tool
+    call: Dispatch
+    attempts: Attempts
+
+    async def run(self) -> StepOutcome:
+        finding, args = await asyncio.to_thread(self._resolved)
+        if finding is not None or args is None:
+            return self._withhold(None, (finding,) if finding else (), None)
+        findings = self._facts(args)
+        if findings:
+            return self._withhold(None, findings, args)
+        decision = self._decide(args)
+        changed = self._changed_policy(decision)
+        if changed is not None:
+            return self._withhold(decision, (changed,), args)
+        if decision.outcome is not Outcome.ALLOW:
+            return self._withhold(decision, (), args)
+        self.attempts.decided(decision.digest)
+        return await self._call(args, decision)
+
+    def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
+        call = self.call
+        if self.tool.spec.digest != call.run.tool:
+            return self._finding(
+                "LS-LOCK-002",
+                f"tool `{self.tool.name}` is not the one that was locked",
+                "deploy the locked version, or lock the plan again",
+            ), None
+        try:
+            return None, arguments(call, partial(load, self.house.store))
+        except Unresolved as problem:
+            return self._finding(
+                "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
+            ), None
+        except LockstepError as error:
+            # The store may come back, so Temporal tries again.
+            raise self._failure(error.code, str(error)) from None
+
+    def _facts(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
+        place, schema = f"step `{self.call.step.id}`", self.tool.spec.input
+        return (
+            *check_value(place, schema, args, "LS-PLAN-008"),
+            *missing_resources(place, touched(schema, args), self.house.world),
+        )
+
+    def _decide(self, args: dict[str, JsonValue]) -> Decision:
+        return self.house.world.decider.decide(attempted(self.call, self.tool.spec, args))
+
+    def _changed_policy(self, decision: Decision) -> Finding | None:
+        """Where policy changed in mid-run, the stricter of the two verdicts holds."""
+        expected = self.call.step.expected
+        same = self.call.run.policy == self.house.world.pins.policy
+        if same or decision.outcome.stricter(expected) is decision.outcome:
+            return None
+        if expected is Outcome.UNDECIDED:
+            return None
+        return self._finding(
+            "LS-LOCK-002",
+            f"policy has changed in mid-run: it said {expected} when the plan was locked and says "
+            f"{decision.outcome} now, and the stricter holds",
+            "skip the step, or lock the plan again under the present policy",
+        )
+
+    async def _call(self, args: dict[str, JsonValue], decision: Decision) -> StepOutcome:
+        key = idempotency_key(self.call.run.id, self.call.step.id, digest(args))
+        self.attempts.spend(Amount(calls=1))
+        beating = asyncio.create_task(
+            self.attempts.beat_for(self.call.step.heartbeat.total_seconds() / 3)
+        )
+        filled: Filled | None = None
+        try:
+            filled = fill(
+                self.tool.name,
+                self.house.world.environment.tools[self.tool.name],
+                self.house.environ,
+            )
+            output = await self._answer(args, self._handed(key, filled))
+        except Signal as signal:
+            if signal.name in self.tool.spec.signals:
+                return self._signalled(signal, filled)
+            raise self._surprise(signal, filled) from None
+        except LockstepError as error:
+            raise self._failure(error.code, str(error)) from None
+        except Exception as error:
+            raise self._surprise(error, filled) from None
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+        return await asyncio.to_thread(self._fitting, output, decision, key)
+
+    def _handed(self, key: str, filled: Filled) -> ActivityCall:
+        return ActivityCall(
+            idempotency_key=key,
+            attempt=activity.info().attempt,
+            environment=self.call.run.environment,
+            endpoint=filled.endpoint,
+            settings=filled.settings,
+            folder=self.house.folder,
+            scheduled_at=self.call.run.scheduled_at,
+            progress=self.attempts.progress,
+            attempts=self.attempts,
+        )
+
+    async def _answer(self, args: dict[str, JsonValue], handed: ActivityCall) -> Any:
+        request = self.tool.input.model_validate_json(canonical(args))
+        given = (request, handed) if self.tool.takes_call else (request,)
+        if self.tool.is_async:
+            return await self.tool.function(*given)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.house.threads, self.tool.function, *given)
+
+    def _fitting(self, output: Any, decision: Decision, key: str) -> StepOutcome:
+        """The output, held to the tool's declaration and put away."""
+        try:
+            dumped = output.model_dump(mode="json", by_alias=True)
+            self.tool.output.model_validate(dumped)
+            value, data = Value.of(dumped)
+        except (AttributeError, ValueError, ValidationError) as error:
+            return self._unfit("LS-STEP-001", f"the output does not fit: {_first(error)}")
+        limit = self.call.run.output_bytes
+        if len(data) > limit:
+            return self._unfit(
+                "LS-STEP-002", f"the output has {len(data):,} bytes, more than {limit:,}"
+            )
+        try:
+            self.house.store.put(data)
+        except LockstepError as error:
+            raise self._failure(error.code, str(error)) from None
+        self.attempts.end(AttemptEnd.COMPLETED)
+        return Completed(
+            value=value,
+            spent=self.attempts.total(self.call.step.cost),
+            attempts=self.attempts.all,
+            decision=decision,
+            idempotency_key=key,
+        )
+
+    def _withhold(
+        self,
+        decision: Decision | None,
+        findings: tuple[Finding, ...],
+        args: dict[str, JsonValue] | None,
+    ) -> Withheld:
+        self.attempts.end(AttemptEnd.WITHHELD)
+        shown: Value | None = None
+        if args is not None:
+            shown, data = Value.of(args, ARGS_PREVIEW_BYTES)
+            try:
+                self.house.store.put(data)
+            except LockstepError as error:
+                raise self._failure(error.code, str(error)) from None
+        return Withheld(
+            decision=decision, findings=findings, args=shown, attempts=self.attempts.all
+        )
+
+    def _signalled(self, signal: Signal, filled: Filled | None) -> Signalled:
+        scrub = filled.scrub if filled else str
+        self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
+        return Signalled(
+            name=signal.name,
+            detail=scrub(signal.detail)[:MAX_MESSAGE],
+            data=signal.data,
+            spent=self.attempts.total(self.call.step.cost),
+            attempts=self.attempts.all,
+        )
+
+    def _unfit(self, code: str, problem: str) -> Unfit:
+        self.attempts.end(AttemptEnd.FAILED, problem[:MAX_MESSAGE])
+        return Unfit(
+            finding=self._finding(code, problem, "correct the tool"),
+            spent=self.attempts.total(self.call.step.cost),
+            attempts=self.attempts.all,
+        )
+
+    def _surprise(self, error: Exception, filled: Filled | None) -> ApplicationError:
+        scrub = filled.scrub if filled else str
+        return self._failure("LS-STEP-004", scrub(f"{type(error).__name__}: {error}"))
+
+    def _failure(self, code: str, message: str) -> ApplicationError:
+        """What Temporal retries; it carries the account, since it may be the last attempt."""
+        message = message[:MAX_MESSAGE]
+        self.attempts.end(AttemptEnd.FAILED, message)
+        self.attempts.beat()
+        return ApplicationError(message, self.attempts.details, type=code)
+
+    def _finding(self, code: str, problem: str, fix: str) -> Finding:
+        return Finding(code=code, place=f"step `{self.call.step.id}`", problem=problem, fix=fix)
+
+
+def idempotency_key(run: str, step: str, args: Digest) -> str:
+    """The same for every attempt at a step with the same arguments, in the same workflow id.
+
+    Not Temporal's run id: that changes when a run is reset, and the effect must not happen again.
+    """
+    return hashlib.sha256(canonical([run, step, args])).hexdigest()
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        detail = error.errors()[0]
+        where = "/".join(map(str, detail["loc"]))
+        return f"{where}: {detail['msg']}"[:MAX_MESSAGE]
+    return str(error)[:MAX_MESSAGE]

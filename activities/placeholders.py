@@ -1,0 +1,63 @@
+"""Fills `${NAME}` and `${NAME:-default}` in a binding, at the last moment and only in the worker.
+
+That is what keeps endpoints and secrets out of locks and histories; `scrub` keeps them out of the
+messages that tools' exceptions carry.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from lockstep.environment import Binding
+from lockstep.errors import LockstepError
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+_SHORTEST_SECRET = 6
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A binding ready for use; `secrets` maps each value that was filled in to its placeholder."""
+
+    endpoint: str
+    settings: Mapping[str, JsonValue]
+    secrets: Mapping[str, str]
+
+    def scrub(self, text: str) -> str:
+        """The text with every filled-in value put back to its placeholder."""
+        for value, name in self.secrets.items():
+            text = text.replace(value, name)
+        return text
+
+
+def fill(tool: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
+    """The binding with the worker's own values; LS-ENV-004 where one is missing."""
+    secrets: dict[str, str] = {}
+
+    def one(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        value = environ.get(name, default)
+        if value is None:
+            raise LockstepError.of(
+                "LS-ENV-004",
+                f"tool `{tool}`",
+                f"placeholder `${{{name}}}` has no value",
+                f"set {name} in the worker's environment",
+            )
+        if name in environ and len(value) >= _SHORTEST_SECRET:
+            secrets[value] = f"${{{name}}}"
+        return value
+
+    def walk(value: JsonValue) -> JsonValue:
+        if isinstance(value, str):
+            return _PLACEHOLDER.sub(one, value)
+        if isinstance(value, list):
+            return [walk(child) for child in value]
+        if isinstance(value, dict):
+            return {key: walk(child) for key, child in value.items()}
+        return value
+
+    settings = {key: walk(value) for key, value in binding.settings.items()}
+    return Filled(_PLACEHOLDER.sub(one, binding.endpoint), settings, secrets)

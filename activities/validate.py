@@ -1,0 +1,160 @@
+"""Keeps the `Validator` contract with the worker's own agent package.
+
+A worker serves one agent in one environment, and answers for no other.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.contract import Change, Proposal, Validator, Verified, Verify
+from lockstep.canonical import canonical
+from lockstep.checked import Checked
+from lockstep.decision import Outcome, Phase, Request
+from lockstep.errors import LockstepError
+from lockstep.finding import Finding
+from lockstep.loading import shaped
+from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed
+from lockstep.plan import Plan
+from lockstep.reference import references
+from lockstep.resource import touched
+from policies.arguments import Sources, check_arguments, check_value
+from policies.check import check, missing_resources
+from policies.drift import drift
+from policies.freeze import freeze
+from policies.request import targets
+from policies.rules import Shape
+from policies.world import World
+
+
+class WorldValidator(Validator):
+    """Verdicts in one world; `build` names the code that gives them."""
+
+    def __init__(self, world: World, build: str) -> None:
+        self._world = world
+        self._build = build
+
+    @activity.defn(name="lockstep.check")
+    async def check(self, proposal: Proposal) -> Checked:
+        try:
+            return check(self._plan(proposal), self._world, proposal.by)
+        except LockstepError as error:
+            return Checked(findings=error.findings)
+
+    @activity.defn(name="lockstep.freeze")
+    async def freeze(self, proposal: Proposal) -> Lock:
+        try:
+            plan = self._plan(proposal)
+            checked = check(plan, self._world, proposal.by)
+            if not checked.passed:
+                raise LockstepError(*checked.errors)
+            lock = Lock.freeze(
+                freeze(plan, checked, self._world),
+                Proposed(by=proposal.by, at=datetime.now(UTC)),
+            )
+            size = len(canonical(lock.body.model_dump(mode="json")))
+            if size > MAX_LOCK_BYTES:
+                raise LockstepError.of(
+                    "LS-LOCK-003",
+                    "lock",
+                    f"{size:,} bytes, more than the {MAX_LOCK_BYTES:,} one run can carry",
+                    "split the plan",
+                )
+        except LockstepError as error:
+            raise ApplicationError(str(error), type=error.code, non_retryable=True) from None
+        return lock
+
+    @activity.defn(name="lockstep.verify")
+    async def verify(self, request: Verify) -> Verified:
+        body = request.body
+        inputs = {**_defaults(body.inputs), **request.inputs}
+        findings = (
+            *drift(body, self._world),
+            *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
+        )
+        return Verified(build=self._build, findings=findings, inputs=inputs)
+
+    @activity.defn(name="lockstep.recheck")
+    async def recheck(self, change: Change) -> tuple[Finding, ...]:
+        remaining = [step for step in change.body.steps if step.id not in change.gone]
+        ids = {step.id for step in remaining}
+        shape = Shape(
+            tools={step.id: step.tool for step in remaining},
+            needs={step.id: [need for need in step.needs if need in ids] for step in remaining},
+        )
+        edited = change.edited
+        return (
+            *self._world.rules.violations(shape),
+            *(self._edit(change, edited) if edited is not None else ()),
+        )
+
+    def _plan(self, proposal: Proposal) -> Plan:
+        world = self._world
+        for what, asked, here in (
+            ("agent", proposal.agent, world.agent.name),
+            ("environment", proposal.environment, world.environment.name),
+        ):
+            if asked != here:
+                raise LockstepError.of(
+                    "LS-SRV-005",
+                    "worker",
+                    f"serves {what} `{here}`, and was asked about `{asked}`",
+                    f"start a worker for `{asked}`",
+                )
+        return shaped(Plan, proposal.plan, "plan")
+
+    def _edit(self, change: Change, args: dict[str, JsonValue]) -> Iterator[Finding]:
+        """Edited arguments are literals, and are held to all that the first ones were."""
+        body, id = change.body, change.question.step
+        place = f"step `{id}`"
+        spec = self._world.tools[body.steps[id].tool]
+        for at, _ in references(dict(args)):
+            yield Finding(
+                code="LS-PLAN-011",
+                place=f"{place} {at}",
+                problem="a human's edit holds a reference",
+                fix="write the value itself",
+            )
+            return
+        sources = Sources(outputs={}, inputs=body.inputs)
+        found = touched(spec.input, dict(args))
+        problems = [
+            *check_arguments(id, spec, args, sources),
+            *missing_resources(place, found, self._world),
+        ]
+        if problems:
+            yield from problems
+            return
+        request = Request(
+            phase=Phase.RUN,
+            principal=self._world.principal_of(change.question.run, "person"),
+            environment=body.environment,
+            stage=body.stage,
+            step=id,
+            tool=spec.name,
+            effect=spec.effect,
+            args=args,
+            targets=targets(found),
+        )
+        decision = self._world.decider.decide(request)
+        if decision.outcome is Outcome.DENY:
+            yield Finding(
+                code="LS-POLICY-002",
+                place=place,
+                problem=f"the edited call is BLOCKED by {decision.why}",
+                fix="edit it otherwise, or skip the step",
+            )
+
+
+def _defaults(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    return {
+        name: declared["default"]
+        for name, declared in properties.items()
+        if isinstance(declared, dict) and "default" in declared
+    }

@@ -1,0 +1,138 @@
+"""The tools of the digest agent: thin, typed, and honest about what they do to the world.
+
+The work is done by the modules beside this one; here it gets a name, an effect, limits, and the
+environment it runs in.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import httpx2
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from lockstep import Call, Record, Resource, Signal, tool
+
+from .catalogue import MetricNotFound
+from .detect import Findings, detect
+from .digest import Digest
+from .measure import Sample, sample
+from .publish import Published, publish
+from .render import render
+from .series import MetricsFrame
+
+MetricName = Annotated[str, Resource("metric")]
+
+_SAMPLES = TypeAdapter(list[Sample])
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class FetchMetricsInput(Record):
+    """What to measure, for how long, and how often."""
+
+    metrics: list[MetricName] = Field(min_length=1, max_length=100)
+    window_seconds: float = Field(gt=0, le=3600)
+    interval_seconds: float = Field(ge=0.05, le=60)
+
+
+@tool(
+    "FetchMetrics",
+    effect="read",
+    timeout=timedelta(hours=2),
+    heartbeat=timedelta(seconds=5),
+    attempts=5,
+    signals=("MetricNotFound",),
+)
+async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
+    """Measure this host for a while; a retried attempt goes on from the samples it already has."""
+    taken = _SAMPLES.validate_python(call.progress or [])
+
+    def beat(done: int, total: int) -> None:
+        call.heartbeat(_SAMPLES.dump_python(taken, mode="json"))
+
+    try:
+        return await sample(
+            request.metrics,
+            timedelta(seconds=request.window_seconds),
+            timedelta(seconds=request.interval_seconds),
+            beat,
+            taken,
+        )
+    except MetricNotFound as missing:
+        raise Signal("MetricNotFound", f'"{missing.name}"') from None
+
+
+class DetectAnomaliesInput(Record):
+    """The series to look at."""
+
+    frame: MetricsFrame
+
+
+@tool("DetectAnomalies", effect="read", timeout=timedelta(seconds=30))
+def detect_anomalies(request: DetectAnomaliesInput) -> Findings:
+    """Find points far from a series' usual range, by a robust statistic; no model takes part."""
+    return detect(request.frame)
+
+
+class RenderDigestInput(Record):
+    """What was found, what it was found in, and what the digest is called."""
+
+    findings: Findings
+    frame: MetricsFrame
+    title: str = Field(min_length=1, max_length=200)
+    scheduled_at: AwareDatetime
+
+
+@tool("RenderDigest", effect="read", timeout=timedelta(seconds=60))
+def render_digest(request: RenderDigestInput) -> Digest:
+    """Write the digest as Markdown and as one self-contained HTML page."""
+    return render(request.findings, request.frame, request.title, request.scheduled_at)
+
+
+class PublishDigestInput(Record):
+    """The digest to publish."""
+
+    digest: Digest
+
+
+@tool("PublishDigest", effect="write", idempotency="keyed", timeout=timedelta(seconds=60))
+def publish_digest(request: PublishDigestInput, call: Call) -> Published:
+    """Put the digest into the folder that the environment names, once for each run."""
+    return publish(request.digest, Path(call.endpoint).resolve(), call.idempotency_key)
+
+
+class RemoveMetricInput(Record):
+    """The metric that is no longer to be reported."""
+
+    frame: MetricsFrame
+    metric: MetricName
+
+
+@tool("RemoveMetric", effect="destructive", idempotency="natural", timeout=timedelta(seconds=30))
+def remove_metric(request: RemoveMetricInput) -> MetricsFrame:
+    """Take a metric out of what the digest reports. Nobody who reads it will know it was there."""
+    kept = [series for series in request.frame.series if series.metric != request.metric]
+    return request.frame.model_copy(update={"series": kept})
+
+
+class DevMetricsInput(Record):
+    """What to ask the development endpoint for."""
+
+    cluster: str = Field(pattern=r"^[a-z0-9-]{1,63}$")
+
+
+@tool("DevMetricsAPI", effect="read", timeout=timedelta(seconds=30))
+async def dev_metrics_api(request: DevMetricsInput, call: Call) -> MetricsFrame:
+    """Fetch metrics from the development endpoint, which knows metrics that nothing else has."""
+    url = f"{call.endpoint}/metrics/v2/cluster"
+    async with (
+        httpx2.AsyncClient(follow_redirects=False) as client,
+        client.stream("GET", url, params={"name": request.cluster}) as response,
+    ):
+        response.raise_for_status()
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > _MOST_BYTES:
+                raise ValueError(f"the answer has more than {_MOST_BYTES:,} bytes")
+    return MetricsFrame.model_validate_json(bytes(body))

@@ -1,0 +1,75 @@
+"""An agent: what it is for, what it takes, who answers for it.
+
+The package around it (tools, environments, policy, plans) lies beside its `agent.toml`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import JsonValue
+
+from lockstep.duration import Duration
+from lockstep.names import AgentName, Person, Role, Sentence
+from lockstep.record import Record
+
+ANYONE = "*"
+"""As an approver: whoever can reach the server. Right for one's own machine, wrong elsewhere."""
+
+
+class Silence(StrEnum):
+    """What it means when nobody answers in time."""
+
+    ABORT = "abort"
+    SKIP = "skip"
+
+
+class Asking(Record):
+    """How this agent asks humans: how long it waits, what silence means, how long a yes holds."""
+
+    deadline: Duration = timedelta(hours=24)
+    silence: Silence = Silence.ABORT
+    grant: Duration = timedelta(hours=1)
+
+
+class Input(Record):
+    """One typed input of a run; `default` makes it optional."""
+
+    type: Literal["string", "integer", "number", "boolean"]
+    description: Sentence = ""
+    default: str | int | float | bool | None = None
+    enum: tuple[str, ...] | None = None
+
+
+class Agent(Record):
+    """What `agent.toml` says; `approvers` maps each role to the people who hold it."""
+
+    lockstep: Literal["agent/1"]
+    name: AgentName
+    role: Role
+    description: Sentence = ""
+    goal: Sentence = ""
+    inputs: dict[str, Input] = {}
+    approvers: dict[Role, tuple[Person, ...]] = {}
+    asking: Asking = Asking()
+
+    @property
+    def input_schema(self) -> dict[str, JsonValue]:
+        """The inputs as one closed JSON Schema object."""
+        properties: dict[str, JsonValue] = {}
+        for name, declared in self.inputs.items():
+            schema: dict[str, JsonValue] = {
+                "type": declared.type,
+                "description": declared.description,
+            }
+            if declared.enum is not None:
+                schema["enum"] = list(declared.enum)
+            if declared.default is not None:
+                schema["default"] = declared.default
+            properties[name] = schema
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": [name for name, given in self.inputs.items() if given.default is None],
+            "additionalProperties": False,
+        }

@@ -1,0 +1,32 @@
+"""One way to write a JSON value down, and so one digest for it.
+
+RFC 8785 fixes key order, numbers and escapes. What it cannot write (NaN, integers beyond 2**53,
+lone surrogates) has no digest, and is refused rather than rounded.
+"""
+
+import hashlib
+from typing import Any, NewType
+
+import rfc8785
+
+Digest = NewType("Digest", str)
+"""`sha256:` and 64 hexadecimal digits."""
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 bytes of a JSON value; ValueError for what JSON cannot say exactly."""
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
+
+
+def digest(value: Any) -> Digest:
+    """The digest of a JSON value, whatever its key order or white space was."""
+    return digest_bytes(canonical(value))
+
+
+def digest_bytes(data: bytes) -> Digest:
+    return Digest(f"sha256:{hashlib.sha256(data).hexdigest()}")

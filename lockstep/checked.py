@@ -1,0 +1,22 @@
+"""The recorded result of checking a plan: what was found, and how each step was decided."""
+
+from lockstep.amount import Amount
+from lockstep.decision import Decision
+from lockstep.finding import Finding, Severity
+from lockstep.record import Record
+
+
+class Checked(Record):
+    """A verdict on one plan in one world; `worst` is the most that a run of it may spend."""
+
+    findings: tuple[Finding, ...]
+    decisions: tuple[Decision, ...] = ()
+    worst: Amount = Amount()
+
+    @property
+    def passed(self) -> bool:
+        return not any(found.severity is Severity.ERROR for found in self.findings)
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(found for found in self.findings if found.severity is Severity.ERROR)

@@ -1,0 +1,119 @@
+"""Every code Lockstep can print, what it means, and how the process exits.
+
+A code never changes its meaning and is never used again for another one: people search for it,
+script on it, and find it in last year's logs.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the shell sees."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2
+    REJECTED = 3
+    PAUSED = 4
+
+
+@dataclass(frozen=True)
+class Code:
+    """A stable name for one kind of trouble."""
+
+    title: str
+    exit: Exit
+
+
+CODES: dict[str, Code] = {
+    # what enters
+    "LS-LOAD-001": Code("a file cannot be read", Exit.USAGE),
+    "LS-LOAD-002": Code("a document is not well-formed", Exit.REJECTED),
+    "LS-LOAD-003": Code("a document is too large", Exit.REJECTED),
+    "LS-LOAD-004": Code("a document is nested too deeply", Exit.REJECTED),
+    "LS-LOAD-005": Code("a key stands twice in one object", Exit.REJECTED),
+    "LS-LOAD-006": Code("a number has no exact meaning in JSON", Exit.REJECTED),
+    "LS-LOAD-007": Code("a document does not have the declared shape", Exit.REJECTED),
+    # the agent package
+    "LS-AGENT-001": Code("no agent package is found", Exit.USAGE),
+    "LS-AGENT-002": Code("the agent's tools cannot be loaded", Exit.ERROR),
+    "LS-AGENT-003": Code("the agent package contradicts itself", Exit.REJECTED),
+    # the plan
+    "LS-PLAN-001": Code("the plan has no steps", Exit.REJECTED),
+    "LS-PLAN-002": Code("two steps have one id", Exit.REJECTED),
+    "LS-PLAN-003": Code("the steps form a cycle", Exit.REJECTED),
+    "LS-PLAN-004": Code("a step names a tool that does not exist", Exit.REJECTED),
+    "LS-PLAN-005": Code("a step needs a step that does not exist", Exit.REJECTED),
+    "LS-PLAN-006": Code("an argument is missing", Exit.REJECTED),
+    "LS-PLAN-007": Code("an argument is unknown", Exit.REJECTED),
+    "LS-PLAN-008": Code("an argument does not fit its schema", Exit.REJECTED),
+    "LS-PLAN-009": Code("a reference names a field its producer does not have", Exit.REJECTED),
+    "LS-PLAN-010": Code("a reference brings a value of the wrong type", Exit.REJECTED),
+    "LS-PLAN-011": Code("a reference is malformed", Exit.REJECTED),
+    "LS-PLAN-012": Code("the plan does not fit its limits", Exit.REJECTED),
+    "LS-PLAN-013": Code("a run's inputs do not fit the agent's declaration", Exit.REJECTED),
+    # rules over the graph
+    "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
+    "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
+    "LS-RULE-003": Code("a plan rule cannot be evaluated", Exit.REJECTED),
+    # policy
+    "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
+    "LS-POLICY-002": Code("policy denies the step", Exit.REJECTED),
+    "LS-POLICY-003": Code("policy could not be evaluated, and so denies", Exit.REJECTED),
+    # the environment
+    "LS-ENV-001": Code("the environment does not exist", Exit.USAGE),
+    "LS-ENV-002": Code("a tool is not in the environment", Exit.REJECTED),
+    "LS-ENV-003": Code("a resource is not in the environment", Exit.REJECTED),
+    "LS-ENV-004": Code("a placeholder of the manifest has no value", Exit.ERROR),
+    # the lock
+    "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
+    "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
+    "LS-LOCK-003": Code("a lock is too large for one run", Exit.REJECTED),
+    # the run
+    "LS-RUN-001": Code("a step failed", Exit.ERROR),
+    "LS-RUN-002": Code("a run was stopped by a human", Exit.ERROR),
+    "LS-RUN-003": Code("nobody answered in time", Exit.ERROR),
+    "LS-RUN-004": Code("the budget is spent", Exit.ERROR),
+    "LS-RUN-005": Code("the run does not exist", Exit.USAGE),
+    "LS-RUN-006": Code("a request to start a run is malformed", Exit.REJECTED),
+    "LS-RUN-007": Code("a run waits for a human", Exit.PAUSED),
+    "LS-RUN-008": Code("a run was cancelled or terminated", Exit.ERROR),
+    # a step
+    "LS-STEP-001": Code("a tool's output does not fit its schema", Exit.ERROR),
+    "LS-STEP-002": Code("a tool's output is too large", Exit.ERROR),
+    "LS-STEP-003": Code("a tool signalled a declared error", Exit.ERROR),
+    "LS-STEP-004": Code("a tool failed", Exit.ERROR),
+    "LS-STEP-005": Code("a step ran out of time", Exit.ERROR),
+    "LS-STEP-006": Code("it is not known whether the step took effect", Exit.ERROR),
+    "LS-STEP-007": Code("a stored value is missing or damaged", Exit.ERROR),
+    # escalations
+    "LS-ASK-001": Code("the question does not exist or is answered", Exit.REJECTED),
+    "LS-ASK-002": Code("this answer is not offered", Exit.REJECTED),
+    "LS-ASK-003": Code("this person may not answer", Exit.REJECTED),
+    "LS-ASK-004": Code("the answer is about other arguments", Exit.REJECTED),
+    "LS-ASK-005": Code("an answer is malformed", Exit.REJECTED),
+    "LS-ASK-006": Code("too many answers were offered", Exit.REJECTED),
+    # schedules
+    "LS-SCHED-001": Code("the schedule does not exist", Exit.USAGE),
+    "LS-SCHED-002": Code("the schedule exists already", Exit.USAGE),
+    "LS-SCHED-003": Code("the schedule's time cannot be read", Exit.USAGE),
+    # replay
+    "LS-REPLAY-001": Code("the history does not replay", Exit.REJECTED),
+    "LS-REPLAY-002": Code("an activity's arguments or options differ", Exit.REJECTED),
+    "LS-REPLAY-003": Code("a decision differs", Exit.REJECTED),
+    "LS-REPLAY-004": Code("the result differs", Exit.REJECTED),
+    "LS-REPLAY-005": Code("a stored output is missing or damaged", Exit.REJECTED),
+    # servers and processes
+    "LS-SRV-001": Code("no Temporal server answers", Exit.ERROR),
+    "LS-SRV-002": Code("the embedded server is not installed", Exit.ERROR),
+    "LS-SRV-003": Code("the effect must outlive the command", Exit.ERROR),
+    "LS-SRV-004": Code("another process holds the embedded server", Exit.ERROR),
+    "LS-SRV-005": Code("no worker serves this agent and environment", Exit.ERROR),
+    "LS-SRV-006": Code("a child process does not stay up", Exit.ERROR),
+    "LS-SRV-007": Code("the disk is full or cannot be written", Exit.ERROR),
+    "LS-SRV-008": Code("another distribution claims one of our import names", Exit.ERROR),
+    # the command line
+    "LS-CLI-001": Code("the command was not understood", Exit.USAGE),
+    "LS-CLI-002": Code("something unforeseen happened", Exit.ERROR),
+}

@@ -1,0 +1,138 @@
+"""May this step happen? The question, the answer, and the record of both.
+
+Three answers: ALLOW, DENY, REQUIRE_APPROVAL. While a plan is only a plan some arguments are not
+known yet; then, and only then, the answer may also be UNDECIDED, which promises nothing: the same
+question is asked again, with the real arguments, immediately before the call. What cannot be
+decided there is denied.
+"""
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+from pydantic import AwareDatetime, JsonValue
+
+from lockstep.canonical import Digest, digest
+from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
+from lockstep.record import Record
+
+
+class Outcome(StrEnum):
+    """In order of strictness, the strictest last."""
+
+    ALLOW = "ALLOW"
+    UNDECIDED = "UNDECIDED"
+    REQUIRE_APPROVAL = "REQUIRE_APPROVAL"
+    DENY = "DENY"
+
+    def stricter(self, other: "Outcome") -> "Outcome":
+        ranks = list(Outcome)
+        return max(self, other, key=ranks.index)
+
+
+class Phase(StrEnum):
+    """`plan`: asked of a proposal. `run`: asked of an attempt, immediately before the call."""
+
+    PLAN = "plan"
+    RUN = "run"
+
+
+class Target(Record):
+    """A resource a call touches: `metric` `node_load1`."""
+
+    kind: ResourceKind
+    name: ResourceName
+
+
+class Grant(Record):
+    """A human's yes, good for one rule of one policy on one step with these exact arguments."""
+
+    run: str
+    step: str
+    rule: RuleId
+    args_digest: Digest
+    policy: Digest
+    by: Person
+    expires_at: AwareDatetime
+
+
+class Principal(Record):
+    """Who acts: an agent in its role, set going by a named person or schedule."""
+
+    agent: str
+    role: Role
+    started_by: Person
+    trigger: Literal["person", "schedule"]
+
+
+class Request(Record):
+    """Everything a decision is made from; nothing else is looked at.
+
+    `unknown` holds the JSON pointers of arguments that only the run will know; they are absent from
+    `args`. It is empty at run time.
+    """
+
+    phase: Phase
+    principal: Principal
+    environment: EnvironmentName
+    stage: str
+    step: str
+    tool: str
+    effect: str
+    args: dict[str, JsonValue]
+    unknown: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+    @cached_property
+    def args_digest(self) -> Digest:
+        return digest(self.args)
+
+
+class Rule(Record):
+    """A policy that took part in a decision; `approvers` are roles, any one of which suffices."""
+
+    id: RuleId
+    effect: Literal["permit", "forbid", "approval"]
+    reason: str
+    approvers: tuple[Role, ...] = ()
+
+
+class Decision(Record):
+    """The answer with its grounds: reproducible from the request and the policy's digest.
+
+    `rules` are those that decided, sorted by id; `missing` the approvals that no grant covers;
+    `errors` names the policies that could not be evaluated. A denial without rules is the default:
+    nothing permits the call.
+    """
+
+    outcome: Outcome
+    phase: Phase
+    step: str
+    tool: str
+    targets: tuple[Target, ...]
+    args_digest: Digest
+    rules: tuple[Rule, ...] = ()
+    missing: tuple[Rule, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    errors: tuple[str, ...] = ()
+    policy: Digest
+    engine: str
+
+    @cached_property
+    def digest(self) -> Digest:
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def why(self) -> str:
+        """One clause: the rule's own reason, or what stood in for one."""
+        if self.errors:
+            return f"policy could not be evaluated ({', '.join(self.errors)})"
+        deciding = self.missing or self.rules
+        if deciding and self.outcome is not Outcome.ALLOW:
+            return f"{deciding[0].id}: {deciding[0].reason}"
+        if self.outcome is Outcome.DENY:
+            return f"no policy permits `{self.tool}` here"
+        if self.outcome is Outcome.UNDECIDED:
+            return "depends on values that only the run will know"
+        return deciding[0].id if deciding else "permitted"

@@ -1,0 +1,45 @@
+"""Lengths of time as people write them: `500ms`, `30s`, `5m`, `24h`, `90d`.
+
+One unit a value, so that a length has one spelling and a lock one digest.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_UNITS = {
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
+_WRITTEN = re.compile(r"^(\d{1,9})(ms|s|m|h|d)$")
+
+
+def parse_duration(value: Any) -> Any:
+    """A timedelta for a written length; anything else is passed on for the type to refuse."""
+    if isinstance(value, timedelta):
+        return value
+    written = _WRITTEN.match(value) if isinstance(value, str) else None
+    if written is None:
+        raise ValueError("a length of time is written `500ms`, `30s`, `5m`, `24h` or `90d`")
+    return int(written[1]) * _UNITS[written[2]]
+
+
+def write_duration(value: timedelta) -> str:
+    """The shortest spelling, in the largest unit that divides the length."""
+    for unit, length in _UNITS.items():
+        if value >= length and not value % length:
+            return f"{value // length}{unit}"
+    return f"{value // _UNITS['ms']}ms"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(write_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _WRITTEN.pattern}),
+]

@@ -1,0 +1,80 @@
+"""A question to a human: what is asked, who may answer, what silence means.
+
+A denial is never put to the vote: where policy says no, the offers are to change the arguments, to
+leave the step out, or to stop. Only where approval is what is missing can approval be given.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, JsonValue
+
+from lockstep.agent import Silence
+from lockstep.canonical import Digest
+from lockstep.decision import Rule
+from lockstep.names import Person, Role, Sentence, StepId, ToolName
+from lockstep.record import Record
+from lockstep.value import Value
+
+
+class Ground(StrEnum):
+    """Why a human is asked."""
+
+    APPROVAL = "approval"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    SKIP = "skip"
+    EDIT = "edit"
+    RETRY = "retry"
+
+
+OFFERS: dict[Ground, tuple[Verdict, ...]] = {
+    Ground.APPROVAL: (Verdict.APPROVE, Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
+    Ground.DENIED: (Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
+    Ground.UNKNOWN: (Verdict.RETRY, Verdict.DENY, Verdict.SKIP),
+}
+
+
+class Question(Record):
+    """Asked once; `args` are the resolved arguments, by reference and, unless large, in full.
+
+    `approvers` are the people who may answer; `rules` are what stands in the way.
+    """
+
+    id: str
+    run: str
+    step: StepId
+    tool: ToolName
+    ground: Ground
+    why: str
+    step_reason: Sentence
+    args: Value
+    rules: tuple[Rule, ...]
+    roles: tuple[Role, ...]
+    approvers: tuple[Person, ...]
+    asked_at: AwareDatetime
+    deadline: AwareDatetime
+    silence: Silence
+
+    @property
+    def offers(self) -> tuple[Verdict, ...]:
+        return OFFERS[self.ground]
+
+
+class Answer(Record):
+    """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`."""
+
+    lockstep: Literal["answer/1"] = "answer/1"
+    question: str
+    verdict: Verdict
+    by: Person
+    args_digest: Digest
+    args: dict[str, JsonValue] | None = None
+    note: Sentence = ""

@@ -1,0 +1,30 @@
+"""One thing that is wrong, said so that it can be put right.
+
+Every check, loader and verdict speaks in findings: a stable code, the place in the user's own
+words, what was wanted and found, and what to do. An error is a finding that stopped us.
+"""
+
+from enum import StrEnum
+
+from lockstep.record import Record
+
+
+class Severity(StrEnum):
+    """`error` stops a plan from being locked; `warning` is shown and recorded."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Finding(Record):
+    """One line a person can act on; `code` is explained by `lockstep.codes`."""
+
+    code: str
+    place: str
+    problem: str
+    fix: str
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        place = f"{self.place}: " if self.place else ""
+        return f"{self.code} {place}{self.problem}; {self.fix}"

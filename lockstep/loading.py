@@ -1,0 +1,215 @@
+"""The one door through which documents enter: plans, locks, manifests, answers, outputs.
+
+The usual parsers take the last of two equal keys, accept NaN, and follow any depth until the stack
+ends. A document that two readers can read differently must not be signed, so all of that is
+refused, and the size is checked before a single byte is parsed.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from lockstep.errors import LockstepError
+from lockstep.finding import Finding
+
+MAX_BYTES = 4 * 1024 * 1024
+"""A plan of ten thousand steps is about 3 MB; policy and manifests are far below."""
+MAX_TOML_BYTES = 256 * 1024
+"""tomllib takes seconds for hostile keys of a few hundred kilobytes."""
+MAX_DEPTH = 64
+MAX_FINDINGS = 20
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
+_LONGEST_DOTTED_KEY = re.compile(r"(?:[^.\s]{0,256}\.){64}")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """The bytes of a file, or LS-LOAD-001 / LS-LOAD-003."""
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise _refused("LS-LOAD-001", str(path), "this is not a file", "name a file")
+        if size > limit:
+            _too_large(str(path), size, limit)
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise _refused(
+            "LS-LOAD-001", str(path), f"cannot be read: {reason.lower()}", "check the path"
+        ) from None
+    except ValueError:
+        raise _refused(
+            "LS-LOAD-001", repr(str(path)), "this is not a path", "name a file"
+        ) from None
+
+
+def parse_json(data: bytes | str, place: str, limit: int = MAX_BYTES) -> Any:
+    """A JSON value that every reader reads the same way."""
+    text = _text(data, place, limit)
+    _check_depth(text, place)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in items:
+            if key in result:
+                raise _refused(
+                    "LS-LOAD-005", place, f"key `{key}` stands twice in one object", "remove one"
+                )
+            result[key] = value
+        return result
+
+    def constant(name: str) -> NoReturn:
+        raise _refused(
+            "LS-LOAD-006", place, f"`{name}` is not a JSON number", "use null or a finite number"
+        )
+
+    def integer(digits: str) -> int:
+        if len(digits) > 17 or abs(int(digits)) > 2**53:
+            raise _refused(
+                "LS-LOAD-006",
+                place,
+                f"integer `{digits[:24]}` is beyond 2^53, where readers disagree",
+                "write it as a string",
+            )
+        return int(digits)
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        if value in (float("inf"), float("-inf")):
+            constant(digits[:24])
+        return value
+
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_constant=constant,
+            parse_int=integer,
+            parse_float=number,
+        )
+    except json.JSONDecodeError as error:
+        raise _refused(
+            "LS-LOAD-002",
+            f"{place}:{error.lineno}:{error.colno}",
+            f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}",
+            "correct the syntax",
+        ) from None
+    _check_surrogates(text, value, place)
+    return value
+
+
+def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> dict[str, Any]:
+    """A TOML table; TOML itself forbids duplicate keys."""
+    text = _text(data, place, limit)
+    if _LONGEST_DOTTED_KEY.search(text):
+        raise _refused(
+            "LS-LOAD-004", place, f"a key has more than {MAX_DEPTH} parts", "nest less deeply"
+        )
+    _check_depth(text, place)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _refused(
+            "LS-LOAD-002", place, f"not TOML: {_lower(str(error))}", "correct the syntax"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise _refused("LS-LOAD-002", place, f"not TOML: {error}", "correct the syntax") from None
+
+
+def shaped(model: type[Model], value: Any, place: str) -> Model:
+    """The value as the declared noun; each misfit is a finding with its field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise LockstepError(
+            *(_misfit(place, dict(detail)) for detail in error.errors()[:MAX_FINDINGS])
+        ) from None
+
+
+def load(model: type[Model], path: Path) -> Model:
+    """A noun from a `.json` or `.toml` file."""
+    toml = path.suffix == ".toml"
+    parse: Callable[[bytes, str], Any] = parse_toml if toml else parse_json
+    return shaped(model, parse(read(path), str(path)), str(path))
+
+
+def pointer(parts: tuple[int | str, ...]) -> str:
+    """RFC 6901 for a path of keys and indexes."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _misfit(place: str, detail: dict[str, Any]) -> Finding:
+    where = pointer(tuple(detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        problem, fix = "this field is not known here", "remove it or correct its name"
+    elif detail["type"] == "missing":
+        problem, fix = "this field is required and missing", "add it"
+    else:
+        problem = _lower(detail["msg"]).removeprefix("value error, ")
+        fix = "correct the value"
+    return Finding(code="LS-LOAD-007", place=f"{place}{where}", problem=problem, fix=fix)
+
+
+def _text(data: bytes | str, place: str, limit: int) -> str:
+    size = len(data)
+    if size > limit:
+        _too_large(place, size, limit)
+    if isinstance(data, str):
+        return data
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _refused(
+            "LS-LOAD-002", place, f"not UTF-8 at byte {error.start}", "save the file as UTF-8"
+        ) from None
+
+
+def _check_depth(text: str, place: str) -> None:
+    """Counts open brackets outside strings, so that no parser recurses further than we allow."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        character = token[0][0]
+        if character in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _refused(
+                    "LS-LOAD-004",
+                    place,
+                    f"nested more than {MAX_DEPTH} levels deep",
+                    "nest less deeply",
+                )
+        elif character in "]}":
+            depth -= 1
+
+
+def _check_surrogates(text: str, value: Any, place: str) -> None:
+    """A lone surrogate can only enter as an escape; the cheap test comes first."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _refused(
+            "LS-LOAD-002", place, "a string has half a surrogate pair", "write whole characters"
+        ) from None
+
+
+def _too_large(place: str, size: int, limit: int) -> NoReturn:
+    raise _refused(
+        "LS-LOAD-003", place, f"{size:,} bytes, more than {limit:,}", "make it smaller or split it"
+    )
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _refused(code: str, place: str, problem: str, fix: str) -> LockstepError:
+    return LockstepError.of(code, place, problem, fix)

@@ -1,0 +1,122 @@
+"""A lock: everything a run needs to be the same run again.
+
+One canonical body, one SHA-256. Who proposed and who approved are statements about the digest and
+stand outside it, so that two proposals of one plan give one lock.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, JsonValue, model_validator
+
+from lockstep.agent import Asking
+from lockstep.amount import Amount
+from lockstep.canonical import Digest, digest
+from lockstep.decision import Outcome
+from lockstep.duration import Duration
+from lockstep.environment import Attribute, Limits, Stage
+from lockstep.errors import LockstepError
+from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId, ToolName
+from lockstep.plan import Steps
+from lockstep.record import Record
+from lockstep.tool import Effect, Idempotency
+
+MAX_LOCK_BYTES = 1024 * 1024
+"""A lock travels as one Temporal payload, which may hold 2 MiB; half is room for the rest."""
+
+
+class LockedToolStep(Record):
+    """A step with nothing left to choose.
+
+    `needs` are all edges, sorted; `timeout` is start-to-close of one attempt, `deadline` is
+    schedule-to-close of all attempts with their back-offs; `expected` is the verdict at plan time.
+    """
+
+    kind: Literal["tool"] = "tool"
+    id: StepId
+    tool: ToolName
+    args: dict[str, JsonValue]
+    needs: tuple[StepId, ...]
+    reason: Sentence
+    effect: Effect
+    idempotency: Idempotency
+    timeout: Duration
+    heartbeat: Duration
+    deadline: Duration
+    attempts: int
+    backoff: Duration
+    cost: Amount
+    expected: Outcome
+
+    @property
+    def name(self) -> str:
+        return self.tool
+
+    @property
+    def worst_cost(self) -> Amount:
+        return self.cost.times(self.attempts)
+
+
+class Pins(Record):
+    """Digests of what was true when the lock was made, each under the name a person would use."""
+
+    policy: dict[str, Digest]
+    environment: dict[str, Digest]
+    tools: dict[ToolName, Digest]
+
+
+class Body(Record):
+    """What the digest covers. `resources` is the slice of the catalogue that the plan names."""
+
+    lockstep: Literal["lock/1"] = "lock/1"
+    agent: AgentName
+    role: Role
+    environment: EnvironmentName
+    stage: Stage
+    task_queue: str
+    goal: Sentence
+    inputs: dict[str, JsonValue]
+    steps: Steps[LockedToolStep]
+    limits: Limits
+    approvers: dict[Role, tuple[Person, ...]]
+    asking: Asking
+    resources: dict[str, dict[str, dict[str, Attribute]]]
+    pins: Pins
+
+
+class Proposed(Record):
+    """Who put the plan forward: a person who wrote it, or a model."""
+
+    kind: Literal["proposed"] = "proposed"
+    by: Person
+    at: AwareDatetime
+
+
+Statement = Annotated[Proposed, "every kind of statement; told apart by `kind`"]
+
+
+class Lock(Record):
+    """The file that is committed, reviewed and run."""
+
+    digest: Digest
+    body: Body
+    statements: tuple[Statement, ...] = ()
+
+    @classmethod
+    def freeze(cls, body: Body, *statements: Statement) -> "Lock":
+        return cls(digest=digest(body.model_dump(mode="json")), body=body, statements=statements)
+
+    @model_validator(mode="after")
+    def _digest_fits(self) -> "Lock":
+        found = digest(self.body.model_dump(mode="json"))
+        if found != self.digest:
+            raise LockstepError.of(
+                "LS-LOCK-001",
+                "lock",
+                f"the digest says `{self.digest[:19]}…`, the contents are `{found[:19]}…`",
+                "make a new lock with `lockstep lock`; a lock is not edited by hand",
+            )
+        return self
+
+    @property
+    def steps(self) -> Steps[LockedToolStep]:
+        return self.body.steps

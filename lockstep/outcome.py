@@ -1,0 +1,125 @@
+"""What one dispatch of a step came to.
+
+Expected ends are values that the run matches on; only surprises (a tool's own exception, a lost
+worker) travel as failures, because those are what Temporal should retry.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from lockstep.amount import Amount
+from lockstep.canonical import Digest
+from lockstep.decision import Decision, Grant
+from lockstep.finding import Finding
+from lockstep.lock import LockedToolStep
+from lockstep.names import ErrorName, Person
+from lockstep.record import Record
+from lockstep.value import Value
+
+
+class AttemptEnd(StrEnum):
+    """How an attempt ended; `unrecorded` is one whose worker did not live to say."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SIGNALLED = "signalled"
+    WITHHELD = "withheld"
+    UNRECORDED = "unrecorded"
+
+
+class Attempt(Record):
+    """One try at the call: what was decided before it, what it spent, how it ended and why."""
+
+    number: int
+    decision: Digest | None = None
+    end: AttemptEnd = AttemptEnd.UNRECORDED
+    failure: str = ""
+    spent: Amount = Amount()
+
+
+class RunFacts(Record):
+    """What every step of a run may know about the run."""
+
+    id: str
+    scheduled_at: AwareDatetime
+    started_by: Person
+    trigger: Literal["person", "schedule"]
+    inputs: dict[str, JsonValue]
+    lock: Digest
+    agent: str
+    role: str
+    environment: str
+    stage: str
+    policy: dict[str, Digest]
+    tool: Digest
+    output_bytes: int
+
+
+class Dispatch(Record):
+    """The one argument of a step's activity.
+
+    `values` are the outputs its references name; `edited` replaces its arguments after a human
+    changed them; `grants` are the live approvals.
+    """
+
+    run: RunFacts
+    step: LockedToolStep
+    values: dict[str, Value] = {}
+    edited: dict[str, JsonValue] | None = None
+    grants: tuple[Grant, ...] = ()
+
+
+class Completed(Record):
+    """The tool was called, and its output fits."""
+
+    kind: Literal["completed"] = "completed"
+    value: Value
+    spent: Amount
+    attempts: tuple[Attempt, ...]
+    decision: Decision
+    idempotency_key: str
+
+
+class Withheld(Record):
+    """The tool was not called: policy denies, or approval is missing, or the facts do not hold.
+
+    `args` are the resolved arguments, for a human to look at; None where they could not be
+    resolved.
+    """
+
+    kind: Literal["withheld"] = "withheld"
+    decision: Decision | None
+    findings: tuple[Finding, ...] = ()
+    args: Value | None
+    attempts: tuple[Attempt, ...]
+
+
+class Signalled(Record):
+    """The tool named its trouble: one of its declared error codes."""
+
+    kind: Literal["signalled"] = "signalled"
+    name: ErrorName
+    detail: str
+    data: dict[str, JsonValue] = {}
+    spent: Amount
+    attempts: tuple[Attempt, ...]
+
+
+class Unfit(Record):
+    """The tool was called and its output cannot be used; calling again would not help."""
+
+    kind: Literal["unfit"] = "unfit"
+    finding: Finding
+    spent: Amount
+    attempts: tuple[Attempt, ...]
+
+
+StepOutcome = Completed | Withheld | Signalled | Unfit
+
+
+class Report(Record):
+    """What a step's activity returns."""
+
+    outcome: Annotated[StepOutcome, Field(discriminator="kind")]

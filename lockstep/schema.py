@@ -1,0 +1,192 @@
+"""Reading JSON Schemas: follow a pointer into one, and ask whether one can feed another.
+
+A schema may come from a stranger. Nothing here fetches a `$ref` or runs a pattern; recursion is
+bounded; and where two schemas cannot be compared the answer is "perhaps", since the real value is
+checked again when it is there.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+Schema = Mapping[str, JsonValue]
+
+_MAX_HOPS = 16
+_NUMBERS = {"integer", "number"}
+
+
+def followed(root: Schema, schema: Any) -> dict[str, Any]:
+    """The schema behind local `$ref`s; an endless or foreign chain is the empty schema.
+
+    What stands beside a `$ref` holds too, as a resource's mark on an enumeration does.
+    """
+    beside: dict[str, Any] = {}
+    for _ in range(_MAX_HOPS):
+        if not isinstance(schema, dict):
+            return {}
+        target = schema.get("$ref")
+        if not isinstance(target, str):
+            return {**beside, **schema} if beside else schema
+        if not target.startswith("#"):
+            return {}
+        beside = {**schema, **beside}
+        del beside["$ref"]
+        found: Any = root
+        for part in filter(None, target[1:].split("/")):
+            found = found.get(part.replace("~1", "/").replace("~0", "~"), {})
+            if not isinstance(found, dict):
+                return {}
+        schema = found
+    return {}
+
+
+def same_value(root: Schema, schema: Any) -> Iterator[dict[str, Any]]:
+    """The schemas that speak of one value: a schema and the branches of its unions, each once."""
+    waiting, seen = [schema], set()
+    while waiting:
+        given = waiting.pop(0)
+        if id(given) in seen:
+            continue
+        seen.add(id(given))
+        found = followed(root, given)
+        yield found
+        for word in ("anyOf", "oneOf", "allOf"):
+            branches = found.get(word)
+            if isinstance(branches, list):
+                waiting += branches
+
+
+def options(root: Schema, schema: Any) -> list[dict[str, Any]]:
+    """The alternatives a value may follow: the branches of a union, or the schema itself."""
+    schema = followed(root, schema)
+    branches = schema.get("anyOf") or schema.get("oneOf")
+    if not isinstance(branches, list):
+        return [schema]
+    return [found for branch in branches[:64] for found in _flat(root, branch)]
+
+
+def _flat(root: Schema, branch: Any) -> Iterator[dict[str, Any]]:
+    inner = followed(root, branch)
+    nested = inner.get("anyOf") or inner.get("oneOf")
+    if isinstance(nested, list):
+        for option in nested[:64]:
+            yield followed(root, option)
+    else:
+        yield inner
+
+
+def types(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The JSON types a schema admits; empty means any."""
+    declared = schema.get("type")
+    if isinstance(declared, str):
+        return frozenset({declared})
+    if isinstance(declared, list):
+        return frozenset(name for name in declared if isinstance(name, str))
+    if "const" in schema:
+        return frozenset({_type_of(schema["const"])})
+    values = schema.get("enum")
+    if isinstance(values, list):
+        return frozenset(map(_type_of, values))
+    if "properties" in schema:
+        return frozenset({"object"})
+    return frozenset()
+
+
+def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The schemas behind one part of a pointer, and the names that could have stood there."""
+    reached: list[dict[str, Any]] = []
+    names: list[str] = []
+    for option in options(root, schema):
+        admitted = types(option)
+        properties = option.get("properties")
+        if isinstance(properties, dict):
+            names.extend(properties)
+            if part in properties:
+                reached.append(followed(root, properties[part]))
+                continue
+        others = option.get("additionalProperties")
+        if admitted <= {"object"} and isinstance(others, dict):
+            reached.append(followed(root, others))
+        elif not admitted and not properties:
+            reached.append({})
+        elif "array" in admitted and part.isdecimal():
+            reached.append(followed(root, option.get("items", {})))
+    return reached, names
+
+
+def can_feed(
+    source_root: Schema, source: Any, target_root: Schema, target: Any, depth: int = 8
+) -> str | None:
+    """None if a value of `source` may fit `target`, or what is wrong, as a short clause."""
+    if depth == 0:
+        return None
+    wanted = options(target_root, target)
+    problem: str | None = None
+    for given in options(source_root, source):
+        if given.get("type") == "null" and len(options(source_root, source)) > 1:
+            # An optional field may be absent: that is a fact about the value, met at run time.
+            continue
+        clauses = [_one_feeds(source_root, given, target_root, want, depth) for want in wanted]
+        if None in clauses:
+            return None
+        problem = clauses[0]
+    return problem
+
+
+def _one_feeds(
+    source_root: Schema,
+    given: Mapping[str, Any],
+    target_root: Schema,
+    want: Mapping[str, Any],
+    depth: int,
+) -> str | None:
+    has, needs = types(given), types(want)
+    if has and needs and not _overlap(has, needs):
+        return f"{_spoken(has)} where {_spoken(needs)} is wanted"
+    if has == {"array"} and "items" in want and "items" in given:
+        inner = can_feed(source_root, given["items"], target_root, want["items"], depth - 1)
+        return inner and f"a list of {inner}"
+    if has == {"object"} and isinstance(given.get("properties"), dict):
+        for name in want.get("required", ()):
+            if name not in given["properties"]:
+                if given.get("additionalProperties") is False or "properties" in given:
+                    return f"an object without `{name}` where `{name}` is required"
+                continue
+            inner = can_feed(
+                source_root,
+                given["properties"][name],
+                target_root,
+                want.get("properties", {}).get(name, {}),
+                depth - 1,
+            )
+            if inner:
+                return f"in `{name}`, {inner}"
+    return None
+
+
+def _overlap(has: frozenset[str], needs: frozenset[str]) -> bool:
+    # Every integer is a number; a number may be an integer only when its value says so.
+    return bool(has & needs) or bool(has & _NUMBERS and "number" in needs)
+
+
+def _spoken(names: frozenset[str]) -> str:
+    return " or ".join(f"`{name}`" for name in sorted(names))
+
+
+def _type_of(value: JsonValue) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

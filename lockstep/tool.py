@@ -1,0 +1,162 @@
+"""A tool: a typed Python function that an agent may be allowed to call.
+
+`@tool` returns a value and registers nothing; a tool exists for an agent because its `tools.py`
+holds it and the environment's manifest names it. What the rest of Lockstep reads is the tool's
+specification, plain data, so that a plan can be checked where the code is not installed.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue
+
+from lockstep.amount import Amount
+from lockstep.call import Call
+from lockstep.canonical import Digest, digest
+from lockstep.duration import Duration
+from lockstep.names import ErrorName, ToolName
+from lockstep.record import Record
+
+
+class Effect(StrEnum):
+    """What a call does to the world."""
+
+    READ = "read"
+    WRITE = "write"
+    DESTRUCTIVE = "destructive"
+
+
+class Idempotency(StrEnum):
+    """What a second call with the same arguments does.
+
+    `natural`: the same as one call. `keyed`: nothing more, because the tool hands on
+    `call.idempotency_key`. `none`: harm; such a tool gets one attempt, and a human where it is not
+    known whether that attempt took effect.
+    """
+
+    NATURAL = "natural"
+    KEYED = "keyed"
+    NONE = "none"
+
+
+class ToolSpec(Record):
+    """All that a plan is checked against and a lock pins of a tool; schemas are JSON Schema
+    2020-12.
+
+    `timeout` bounds one attempt, `heartbeat` the silence after which a worker is taken for dead,
+    `cost` is the most that one attempt may spend.
+    """
+
+    name: ToolName
+    description: str
+    effect: Effect
+    idempotency: Idempotency
+    input: dict[str, JsonValue]
+    output: dict[str, JsonValue]
+    timeout: Duration
+    heartbeat: Duration
+    attempts: int = Field(ge=1, le=20)
+    signals: tuple[ErrorName, ...] = ()
+    cost: Amount = Amount(calls=1)
+
+    @cached_property
+    def digest(self) -> Digest:
+        return digest(self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A specification and the function that keeps it."""
+
+    spec: ToolSpec
+    function: Callable[..., Any]
+    input: type[BaseModel]
+    output: type[BaseModel]
+    takes_call: bool
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The plain function, for tests of the tool alone."""
+        return self.function(*args, **kwargs)
+
+
+def tool(
+    name: str,
+    *,
+    effect: Effect | str,
+    idempotency: Idempotency | str | None = None,
+    timeout: timedelta = timedelta(seconds=60),
+    heartbeat: timedelta = timedelta(seconds=10),
+    attempts: int | None = None,
+    signals: tuple[str, ...] = (),
+    tokens: int = 0,
+    microdollars: int = 0,
+) -> Callable[[Callable[..., Any]], Tool]:
+    """Declare a function a tool.
+
+    The function takes one pydantic model, and a `Call` as well if it wants one; it returns a
+    pydantic model. A read is idempotent by nature; anything else is taken for not idempotent until
+    it says so. TypeError where the function's annotations do not say its models.
+    """
+    effect = Effect(effect)
+    default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
+    kind = Idempotency(idempotency) if idempotency is not None else default
+    tries = attempts if attempts is not None else (1 if kind is Idempotency.NONE else 3)
+    if kind is Idempotency.NONE and tries != 1:
+        raise TypeError(
+            f"tool `{name}`: a tool that is not idempotent gets one attempt, not {tries}; "
+            "make it keyed or leave `attempts` out"
+        )
+
+    def declare(function: Callable[..., Any]) -> Tool:
+        input_model, output_model, takes_call = _signature(name, function)
+        spec = ToolSpec(
+            name=name,
+            description=inspect.getdoc(function) or "",
+            effect=effect,
+            idempotency=kind,
+            input=input_model.model_json_schema(mode="validation"),
+            output=output_model.model_json_schema(mode="serialization"),
+            timeout=timeout,
+            heartbeat=heartbeat,
+            attempts=tries,
+            signals=signals,
+            cost=Amount(calls=1, tokens=tokens, microdollars=microdollars),
+        )
+        return Tool(spec, function, input_model, output_model, takes_call)
+
+    return declare
+
+
+def _signature(
+    name: str, function: Callable[..., Any]
+) -> tuple[type[BaseModel], type[BaseModel], bool]:
+    hints = typing.get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters)
+    models = [hints.get(parameter) for parameter in parameters]
+    takes_call = len(models) == 2 and models[1] is Call
+    shape_fits = (len(models) == 1 or takes_call) and _is_model(models[0])
+    if not shape_fits or not _is_model(hints.get("return")):
+        raise TypeError(
+            f"tool `{name}`: wanted `(request: Model) -> Model` or "
+            f"`(request: Model, call: Call) -> Model` with pydantic models, "
+            f"found `{inspect.signature(function)}`"
+        )
+    return typing.cast(type[BaseModel], models[0]), hints["return"], takes_call
+
+
+def _is_model(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, BaseModel)

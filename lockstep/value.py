@@ -1,0 +1,33 @@
+"""A step's output, by reference.
+
+The value itself is kept by its digest in a store; what travels through Temporal is this record. So
+a 10 MB output ends no run, and two runs with equal outputs can be told equal without reading them.
+"""
+
+from pydantic import JsonValue
+
+from lockstep.canonical import Digest, canonical, digest_bytes
+from lockstep.record import Record
+
+PREVIEW_BYTES = 1024
+ARGS_PREVIEW_BYTES = 16 * 1024
+"""Arguments are shown to whoever approves them, so more of them travels along."""
+
+
+class Value(Record):
+    """A JSON value in the store; `size` in bytes of canonical JSON, `preview` where that is
+    small.
+    """
+
+    digest: Digest
+    size: int
+    preview: JsonValue = None
+
+    @classmethod
+    def of(cls, value: JsonValue, preview: int = PREVIEW_BYTES) -> tuple["Value", bytes]:
+        """The reference and the bytes to store; ValueError for what canonical JSON cannot say."""
+        data = canonical(value)
+        small = len(data) <= preview
+        return cls(
+            digest=digest_bytes(data), size=len(data), preview=value if small else None
+        ), data

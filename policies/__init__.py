@@ -1,0 +1,1 @@
+"""May it happen? Answered from data alone: facts, checks, Cedar decisions, plan rules."""

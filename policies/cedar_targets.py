@@ -1,0 +1,98 @@
+"""Which resources a call can name: what is known of its targets before its arguments are.
+
+`lockstep.resource.touched` finds the targets that real arguments name. Here the same marks are
+read from the schema alone. A mark that `touched` could not follow would let a call slip past the
+policies about what it touches, so a tool that has one is refused.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lockstep.finding import Finding
+from lockstep.resource import KEYWORD
+from lockstep.schema import Schema, followed, same_value
+from lockstep.tool import ToolSpec
+
+_NOT_FOLLOWED = (
+    "patternProperties",
+    "if",
+    "then",
+    "else",
+    "not",
+    "contains",
+    "dependentSchemas",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+
+
+def kinds(root: Schema, schema: Any = None) -> frozenset[str]:
+    """Every kind that a schema, or a part of one, marks; too many rather than too few."""
+    start = root if schema is None else schema
+    return frozenset(
+        node[KEYWORD] for node in _nodes(root, start) if isinstance(node.get(KEYWORD), str)
+    )
+
+
+def may_name(root: Schema, at: str) -> bool:
+    """Whether an argument that stands at a pointer can name a resource, for some value of it."""
+    here = list(same_value(root, root))
+    for part in at.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        # An unknown value under a known key: the key itself may be the name.
+        if any(kinds(root, found.get("propertyNames", {})) for found in here):
+            return True
+        here = [
+            found
+            for given in here
+            for inner in _children(given, key)
+            for found in same_value(root, inner)
+        ]
+    return any(kinds(root, found) for found in here)
+
+
+def unreachable(spec: ToolSpec) -> Iterator[Finding]:
+    """Marks that stand where the targets of a call are not looked for."""
+    if not kinds(spec.input):
+        return
+    hidden = set()
+    for node in _nodes(spec.input, spec.input):
+        hidden |= {word for word in _NOT_FOLLOWED if kinds(spec.input, node.get(word, {}))}
+        target = node.get("$ref", "#")
+        if "$dynamicRef" in node or (isinstance(target, str) and not f"{target}/".startswith("#/")):
+            hidden.add("$ref")
+    for keyword in sorted(hidden):
+        yield Finding(
+            code="LS-POLICY-001",
+            place=f"tool `{spec.name}`",
+            problem=f"its input may mark a resource under `{keyword}`, where none is looked for",
+            fix="mark it on a property, on the items of a list or on the values of a map",
+        )
+
+
+def _children(given: dict[str, Any], key: str) -> Iterator[Any]:
+    properties = given.get("properties", {})
+    yield properties.get(key, given.get("additionalProperties"))
+    if key.isdecimal():
+        # Where a list has unknown elements its indexes prove nothing.
+        yield given.get("items")
+        yield from given.get("prefixItems", ())
+
+
+def _nodes(root: Schema, start: Any) -> Iterator[dict[str, Any]]:
+    """Every object below, and behind the `$ref`s below, each once."""
+    waiting: list[Any] = [start]
+    # Holding the nodes keeps their ids from being given to others.
+    seen: dict[int, Any] = {}
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            yield node
+            waiting += node.values()
+            if isinstance(node.get("$ref"), str):
+                waiting.append(followed(root, node))

@@ -1,0 +1,198 @@
+"""Is this plan one we would run?
+
+The checks build on one another: a graph before paths in it, known tools before their arguments,
+sound arguments before policy looks at them. What an earlier check found wrong is not reported again
+in other words by a later one.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from lockstep.amount import Amount
+from lockstep.checked import Checked
+from lockstep.decision import Decision, Outcome
+from lockstep.finding import Finding
+from lockstep.graph import cycle
+from lockstep.plan import Plan, Step
+from lockstep.resource import Touched, touched
+from lockstep.tool import ToolSpec
+from policies.arguments import Sources, check_arguments
+from policies.request import planned
+from policies.rules import Shape
+from policies.world import World
+
+
+def check(plan: Plan, world: World, started_by: str) -> Checked:
+    """Every finding about the plan, and policy's decision on each step as far as it can be
+    known.
+    """
+    findings = list(_structure(plan, world))
+    sources = Sources(
+        outputs={
+            step.id: world.tools[step.tool].output
+            for step in plan.steps
+            if step.tool in world.tools
+        },
+        inputs=world.agent.input_schema,
+    )
+    usable: list[Step] = []
+    for step in plan.steps:
+        problems = list(_tool(step, world))
+        if not problems:
+            problems = [
+                *check_arguments(step.id, world.tools[step.tool], step.args, sources),
+                *_tighter(step, world.tools[step.tool]),
+                *_existence(step, world),
+            ]
+            if not problems:
+                usable.append(step)
+        findings += problems
+    if not any(found.code in _GRAPHLESS for found in findings):
+        findings += world.rules.violations(shape_of(plan))
+    decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
+    findings += (
+        _denied(step, made)
+        for step, made in zip(usable, decisions, strict=True)
+        if made.outcome is Outcome.DENY
+    )
+    worst = _worst(usable, world)
+    findings += _limits(plan, world, worst)
+    return Checked(findings=tuple(findings), decisions=decisions, worst=worst)
+
+
+_GRAPHLESS = {"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005"}
+"""Findings after which the plan has no graph for rules to speak about."""
+
+
+def shape_of(plan: Plan) -> Shape:
+    return Shape(
+        tools={step.id: step.tool for step in plan.steps},
+        needs={step.id: step.needs for step in plan.steps},
+    )
+
+
+def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
+    """What the arguments name and the environment does not hold."""
+    for resource in found:
+        members = world.environment.resources.get(resource.kind, {})
+        if resource.name in members:
+            continue
+        close = difflib.get_close_matches(resource.name, list(members), 1)
+        advice = (
+            f"did you mean `{close[0]}`?" if close else f"name a `{resource.kind}` of its manifest"
+        )
+        yield Finding(
+            code="LS-ENV-003",
+            place=f"{place} {resource.at}",
+            problem=(
+                f"{resource.kind} `{resource.name}` is not in environment "
+                f"`{world.environment.name}`"
+            ),
+            fix=advice,
+        )
+
+
+def _structure(plan: Plan, world: World) -> Iterator[Finding]:
+    if not plan.steps:
+        yield _plan_finding("LS-PLAN-001", "there are no steps", "add one")
+        return
+    seen: set[str] = set()
+    for step in plan.steps:
+        if step.id in seen:
+            yield _plan_finding("LS-PLAN-002", f"two steps are called `{step.id}`", "rename one")
+        seen.add(step.id)
+    for step in plan.steps:
+        for need in step.needs:
+            if need not in seen:
+                close = difflib.get_close_matches(need, sorted(seen), 1)
+                yield Finding(
+                    code="LS-PLAN-005",
+                    place=f"step `{step.id}`",
+                    problem=f"needs step `{need}`, which the plan does not have",
+                    fix=f"did you mean `{close[0]}`?" if close else "name a step of this plan",
+                )
+    needs = {step.id: [need for need in step.needs if need in seen] for step in plan.steps}
+    circle = cycle(needs)
+    if circle:
+        walk = " needs ".join(f"`{step}`" for step in circle)
+        yield _plan_finding("LS-PLAN-003", f"{walk}: a cycle never ends", "remove one of the edges")
+
+
+def _tool(step: Step, world: World) -> Iterator[Finding]:
+    place = f"step `{step.id}`"
+    spec = world.tools.get(step.tool)
+    if spec is None:
+        close = difflib.get_close_matches(step.tool, list(world.tools), 1)
+        yield Finding(
+            code="LS-PLAN-004",
+            place=place,
+            problem=f"tool `{step.tool}` does not exist",
+            fix=f"did you mean `{close[0]}`?" if close else "use one of the agent's tools",
+        )
+    elif step.tool not in world.environment.tools:
+        yield Finding(
+            code="LS-ENV-002",
+            place=place,
+            problem=f"tool `{step.tool}` is not in environment `{world.environment.name}`",
+            fix="use a tool that its manifest names",
+        )
+
+
+def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
+    """A step may ask for less time and fewer attempts than its tool declares, never for more."""
+    for name, asked, most in (
+        ("timeout", step.timeout, spec.timeout),
+        ("attempts", step.attempts, spec.attempts),
+    ):
+        if asked is not None and asked > most:  # type: ignore[operator]  # the pairs have one type each
+            yield Finding(
+                code="LS-PLAN-012",
+                place=f"step `{step.id}`",
+                problem=f"asks for more `{name}` than tool `{spec.name}` allows ({asked} > {most})",
+                fix=f"lower `{name}` or leave it out",
+            )
+
+
+def _existence(step: Step, world: World) -> Iterator[Finding]:
+    found = touched(world.tools[step.tool].input, dict(step.args))
+    yield from missing_resources(f"step `{step.id}`", found, world)
+
+
+def _denied(step: Step, decision: Decision) -> Finding:
+    broken = bool(decision.errors)
+    subject = ", ".join(f"`{target.name}`" for target in decision.targets)
+    return Finding(
+        code="LS-POLICY-003" if broken else "LS-POLICY-002",
+        place=f"step `{step.id}`",
+        problem=f"{step.tool}({subject}) is BLOCKED by {decision.why}",
+        fix="correct the policy" if broken else "change the arguments or leave the step out",
+    )
+
+
+def _worst(steps: Iterable[Step], world: World) -> Amount:
+    total = Amount()
+    for step in steps:
+        spec = world.tools[step.tool]
+        total += spec.cost.times(step.attempts or spec.attempts)
+    return total
+
+
+def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
+    limits = world.environment.limits
+    if len(plan.steps) > limits.steps:
+        yield _plan_finding(
+            "LS-PLAN-012",
+            f"{len(plan.steps):,} steps, and `{world.environment.name}` allows {limits.steps:,}",
+            "split the plan",
+        )
+    for part in worst.over(limits.amount):
+        yield _plan_finding(
+            "LS-PLAN-012",
+            f"may spend {getattr(worst, part):,} {part}, and `{world.environment.name}` allows "
+            f"{getattr(limits.amount, part):,} a run",
+            "lower `attempts`, take out steps, or raise the limit in the manifest",
+        )
+
+
+def _plan_finding(code: str, problem: str, fix: str) -> Finding:
+    return Finding(code=code, place="plan", problem=problem, fix=fix)

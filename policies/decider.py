@@ -1,0 +1,49 @@
+"""Who answers "may this step happen?": the contract, and the texts an answer is made from.
+
+What decides is pure: the same request and the same texts give the same decision, on any machine
+and in any year. So a decision names its policy by digest and its engine by version, and can be
+made again.
+"""
+
+from typing import Protocol
+
+from lockstep.canonical import Digest, digest_bytes
+from lockstep.decision import Decision, Request
+from lockstep.record import Record
+
+AUTHORIZE = "authorize.cedar"
+"""Permits and forbids; what no permit names is denied."""
+APPROVALS = "approvals.cedar"
+"""Forbids only: each says what a named role must approve first."""
+
+
+class PolicyTexts(Record):
+    """The policy files of an agent, as text; whoever reads them from disk stands elsewhere."""
+
+    authorize: str
+    approvals: str = ""
+
+    def files(self) -> dict[str, str]:
+        return {AUTHORIZE: self.authorize, APPROVALS: self.approvals}
+
+    def digests(self) -> dict[str, Digest]:
+        """By file name, the digest of the file's bytes in UTF-8."""
+        return {name: digest_bytes(text.encode()) for name, text in self.files().items()}
+
+
+class Decider(Protocol):
+    """Answers one request at a time, from nothing but the request and what it was loaded with."""
+
+    @property
+    def policy(self) -> Digest:
+        """Of the policy files and the schema they were validated against."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """Name and version of what evaluates, such as `cedarpy 4.12.2`."""
+        ...
+
+    def decide(self, request: Request) -> Decision:
+        """Never raises: what cannot be decided is denied, and the decision says so."""
+        ...

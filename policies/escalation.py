@@ -1,0 +1,46 @@
+"""May this person give this answer to this question?
+
+The same judgement stands behind both doors, the update that can reject and the signal that cannot.
+"""
+
+from lockstep.agent import ANYONE
+from lockstep.escalation import Answer, Question, Verdict
+from lockstep.finding import Finding
+
+
+def judge(question: Question, answer: Answer) -> Finding | None:
+    """None if the answer may be taken, or why it may not."""
+    place = f"question `{question.id}`"
+    if answer.verdict not in question.offers:
+        offers = ", ".join(f"`{offer}`" for offer in question.offers)
+        denied = question.ground == "denied" and answer.verdict is Verdict.APPROVE
+        problem = (
+            "policy denies this step, and a denial cannot be approved"
+            if denied
+            else f"`{answer.verdict}` is not offered here"
+        )
+        return _finding("LS-ASK-002", place, problem, f"answer one of {offers}")
+    if ANYONE not in question.approvers and answer.by not in question.approvers:
+        roles = ", ".join(f"`{role}`" for role in question.roles) or "nobody"
+        return _finding(
+            "LS-ASK-003",
+            place,
+            f"`{answer.by}` may not answer",
+            f"ask somebody who holds {roles}",
+        )
+    if answer.args_digest != question.args.digest:
+        return _finding(
+            "LS-ASK-004",
+            place,
+            "the answer is about other arguments than those asked about",
+            "look at the question again and answer that",
+        )
+    if (answer.args is not None) != (answer.verdict is Verdict.EDIT):
+        return _finding(
+            "LS-ASK-005", place, "arguments go with `edit`, and only with it", "correct the answer"
+        )
+    return None
+
+
+def _finding(code: str, place: str, problem: str, fix: str) -> Finding:
+    return Finding(code=code, place=place, problem=problem, fix=fix)

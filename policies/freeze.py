@@ -1,0 +1,88 @@
+"""From a plan that passed to a lock: every choice made, every default written out.
+
+Freezing is a pure function of the plan and the world, so the same proposal gives the same digest on
+any machine, today and next year.
+"""
+
+from datetime import timedelta
+
+from lockstep.checked import Checked
+from lockstep.decision import Outcome
+from lockstep.graph import order
+from lockstep.lock import Body, LockedToolStep
+from lockstep.names import task_queue
+from lockstep.plan import Plan, Step, Steps
+from lockstep.resource import touched
+from policies.world import World
+
+BACKOFF = timedelta(seconds=1)
+BACKOFF_COEFFICIENT = 2
+MAX_BACKOFF = timedelta(seconds=60)
+SLACK = timedelta(seconds=60)
+"""What `deadline` allows beyond attempts and back-offs: the wait for a free worker."""
+
+
+def freeze(plan: Plan, checked: Checked, world: World) -> Body:
+    """The body of the lock; ValueError for a plan that did not pass."""
+    if not checked.passed:
+        raise ValueError("a plan that did not pass is not frozen")
+    verdicts = {decision.step: decision.outcome for decision in checked.decisions}
+    steps = {step.id: step for step in plan.steps}
+    in_order = order({step.id: step.needs for step in plan.steps})
+    environment = world.environment
+    return Body(
+        agent=world.agent.name,
+        role=world.agent.role,
+        environment=environment.name,
+        stage=environment.stage,
+        task_queue=task_queue(world.agent.name, environment.name),
+        goal=plan.goal or world.agent.goal,
+        inputs=world.agent.input_schema,
+        steps=Steps(_step(steps[id], world, verdicts[id]) for id in in_order),
+        limits=environment.limits,
+        approvers=world.agent.approvers,
+        asking=world.agent.asking,
+        resources=_slice(plan, world),
+        pins=world.pins,
+    )
+
+
+def deadline(timeout: timedelta, attempts: int) -> timedelta:
+    """Schedule-to-close: all attempts, the back-offs between them, and some slack."""
+    pauses = sum(
+        (min(BACKOFF * BACKOFF_COEFFICIENT**n, MAX_BACKOFF) for n in range(attempts - 1)),
+        timedelta(),
+    )
+    return timeout * attempts + pauses + SLACK
+
+
+def _step(step: Step, world: World, expected: Outcome) -> LockedToolStep:
+    spec = world.tools[step.tool]
+    timeout = step.timeout or spec.timeout
+    attempts = step.attempts or spec.attempts
+    return LockedToolStep(
+        id=step.id,
+        tool=step.tool,
+        args=step.args,
+        needs=step.needs,
+        reason=step.reason,
+        effect=spec.effect,
+        idempotency=spec.idempotency,
+        timeout=timeout,
+        heartbeat=spec.heartbeat,
+        deadline=deadline(timeout, attempts),
+        attempts=attempts,
+        backoff=BACKOFF,
+        cost=spec.cost,
+        expected=expected,
+    )
+
+
+def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int | str]]]:
+    """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
+    found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
+    for step in plan.steps:
+        for resource in touched(world.tools[step.tool].input, dict(step.args)):
+            attributes = world.environment.resources[resource.kind][resource.name]
+            found.setdefault(resource.kind, {})[resource.name] = attributes
+    return found

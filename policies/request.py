@@ -1,0 +1,86 @@
+"""The questions that are put to policy: about a step that is planned, and about an attempt at one.
+
+Both are put together here and nowhere else, so that what a replay asks again is what was asked.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from pydantic import JsonValue
+
+from lockstep.decision import Phase, Principal, Request, Target
+from lockstep.outcome import Dispatch
+from lockstep.plan import Step
+from lockstep.reference import Reference, references, resolve
+from lockstep.resource import Touched, touched
+from lockstep.tool import ToolSpec
+from lockstep.value import Value
+from policies.world import World
+
+
+def planned(step: Step, world: World, started_by: str) -> Request:
+    """About a step while it is only planned: what its references bring is not known yet."""
+    spec = world.tools[step.tool]
+    unknown = tuple(at for at, found in references(dict(step.args)) if isinstance(found, Reference))
+    return Request(
+        phase=Phase.PLAN,
+        principal=world.principal_of(started_by, "person"),
+        environment=world.environment.name,
+        stage=world.environment.stage,
+        step=step.id,
+        tool=step.tool,
+        effect=spec.effect,
+        args=_known(step.args),
+        unknown=unknown,
+        targets=targets(touched(spec.input, dict(step.args))),
+    )
+
+
+def attempted(call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue]) -> Request:
+    """About an attempt, with the very arguments of the call."""
+    run, step = call.run, call.step
+    return Request(
+        phase=Phase.RUN,
+        principal=Principal(
+            agent=run.agent, role=run.role, started_by=run.started_by, trigger=run.trigger
+        ),
+        environment=run.environment,
+        stage=run.stage,
+        step=step.id,
+        tool=step.tool,
+        effect=step.effect,
+        args=args,
+        targets=targets(touched(spec.input, args)),
+        grants=tuple(grant for grant in call.grants if grant.run == run.id),
+    )
+
+
+def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
+    """A dispatch's arguments with every reference resolved; Unresolved where one leads nowhere."""
+    if call.edited is not None:
+        return call.edited
+    run: dict[str, JsonValue] = {
+        "scheduled_at": call.run.scheduled_at.isoformat(),
+        "id": call.run.id,
+    }
+    outputs = {step: load(value) for step, value in call.values.items()}
+    resolved: dict[str, JsonValue] = resolve(
+        dict(call.step.args), outputs=outputs, inputs=call.run.inputs, run=run
+    )
+    return resolved
+
+
+def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
+    """Each resource once, in a fixed order."""
+    pairs = sorted({(resource.kind, resource.name) for resource in found})
+    return tuple(Target(kind=kind, name=name) for kind, name in pairs)
+
+
+def _known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    # A list that holds a reference is unknown as a whole, since its length would be wrong.
+    known: dict[str, JsonValue] = {}
+    for key, value in args.items():
+        if not any(True for _ in references(value)):
+            known[key] = value
+        elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
+            known[key] = _known(value)
+    return known

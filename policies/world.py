@@ -1,0 +1,62 @@
+"""Everything a plan is held against: the agent, its environment, its tools, its policy.
+
+One value, put together once at the edge; all the checks are functions of a plan and a world.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from lockstep.agent import Agent
+from lockstep.canonical import Digest, digest
+from lockstep.decision import Principal
+from lockstep.environment import Environment
+from lockstep.lock import Pins
+from lockstep.tool import ToolSpec
+from policies.decider import Decider, PolicyTexts
+from policies.rules import Rules
+
+
+@dataclass(frozen=True)
+class World:
+    """`tools` are all that the agent's code offers; those usable here are named by
+    `environment`.
+    """
+
+    agent: Agent
+    environment: Environment
+    tools: Mapping[str, ToolSpec]
+    texts: PolicyTexts
+    rules: Rules
+    decider: Decider
+
+    @cached_property
+    def pins(self) -> Pins:
+        """Digests of all of this, under the names a person would use for the parts."""
+        agent: dict[str, Digest] = {
+            f"agent.{part}": digest(value)
+            for part, value in self.agent.model_dump(mode="json").items()
+            if part in ("role", "inputs", "approvers", "asking")
+        }
+        return Pins(
+            policy={
+                **self.texts.digests(),
+                "rules.toml": digest(self.rules.model_dump(mode="json")),
+            },
+            environment={**agent, **self.environment.sections()},
+            tools={
+                name: spec.digest
+                for name, spec in sorted(self.tools.items())
+                if name in self.environment.tools
+            },
+        )
+
+    def principal_of(self, started_by: str, trigger: str) -> Principal:
+        return Principal.model_validate(
+            {
+                "agent": self.agent.name,
+                "role": self.agent.role,
+                "started_by": started_by,
+                "trigger": trigger,
+            }
+        )

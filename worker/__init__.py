@@ -1,0 +1,1 @@
+"""The process around it all: settings, connection, wiring, command line, dev server, replay."""

@@ -1,0 +1,1 @@
+"""The command line: one file a command, thin over the modules beside this folder."""

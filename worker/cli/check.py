@@ -1,0 +1,65 @@
+"""`lockstep check`: would this plan be locked? Answered here and now, without a server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lockstep.checked import Checked
+from lockstep.codes import Exit
+from lockstep.decision import Outcome
+from lockstep.loading import parse_json, read, shaped
+from lockstep.plan import Plan
+from policies.check import check as check_plan
+from worker.cli.options import AgentOption, EnvironmentOption, PersonOption, package_for, person
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, show_findings
+
+
+def check(
+    plan: Annotated[Path, typer.Argument(help="A plan: JSON.")],
+    env: EnvironmentOption,
+    agent: AgentOption = None,
+    as_: PersonOption = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Check a plan against an agent's tools, policy and environment."""
+    package = package_for(plan, agent)
+    world = package.world(env)
+    proposed = shaped(Plan, parse_json(read(plan), str(plan)), str(plan))
+    checked = check_plan(proposed, world, person(as_))
+    show_checked(checked, proposed)
+    if not checked.passed:
+        raise typer.Exit(Exit.REJECTED)
+
+
+def show_checked(checked: Checked, plan: Plan) -> None:
+    """The verdict on each step, then the findings, then what a run may cost at most."""
+    if is_json():
+        emit_json({"passed": checked.passed, **checked.model_dump(mode="json")})
+        return
+    colours = {
+        Outcome.ALLOW: "green",
+        Outcome.UNDECIDED: "cyan",
+        Outcome.REQUIRE_APPROVAL: "yellow",
+        Outcome.DENY: "red",
+    }
+    verdicts = {decision.step: decision for decision in checked.decisions}
+    for step in plan.steps:
+        decision = verdicts.get(step.id)
+        if decision is None:
+            out.print(f"  [red]✗[/red] {safe(step.id)}  {safe(step.tool)}")
+            continue
+        colour = colours[decision.outcome]
+        out.print(
+            f"  [{colour}]{decision.outcome}[/{colour}]  {safe(step.id)}  {safe(step.tool)}"
+            f"  [dim]{safe(decision.why)}[/dim]"
+        )
+    show_findings(checked.findings, out)
+    worst = checked.worst
+    if checked.passed:
+        out.print(
+            f"[green]passed[/green]: {len(plan.steps)} steps, at most {worst.calls:,} calls, "
+            f"{worst.tokens:,} tokens, ${worst.microdollars / 1e6:,.2f} a run"
+        )
+    else:
+        out.print(f"[red]rejected[/red]: {len(checked.errors)} findings")

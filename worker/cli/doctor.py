@@ -1,0 +1,110 @@
+"""`lockstep doctor`: what is set up, what is not, and which runs are stuck."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from activities.package import load_package
+from lockstep.codes import Exit
+from lockstep.errors import LockstepError
+from lockstep.names import task_queue
+from worker.attributes import missing_attributes
+from worker.binary import find_binary
+from worker.build import lockstep_version
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe
+from worker.connection import connect, find_server
+from worker.discovery import roots
+from worker.foreign import foreign_claims
+from worker.home import Home
+from worker.runs import stuck
+from worker.session import has_worker
+
+
+def doctor(format: FormatOption = Format.HUMAN) -> None:
+    """Look at everything a run needs, change nothing, and list runs that are stuck."""
+    checks = asyncio.run(_checks())
+    if is_json():
+        emit_json([vars(check) for check in checks])
+    else:
+        for check in checks:
+            mark = "[green]ok[/green]  " if check.ok else "[red]bad[/red] "
+            out.print(f"{mark}  {check.name:18s} {safe(check.says)}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(Exit.ERROR)
+
+
+async def _checks() -> list["_Check"]:
+    home = Home.find()
+    checks = [
+        _Check("lockstep", True, f"{lockstep_version()}, Python {sys.version.split()[0]}"),
+        *(_Check("import names", False, str(claim)) for claim in foreign_claims()),
+        _tried("embedded server", lambda: str(find_binary())),
+        _tried("disk", lambda: _space(home)),
+    ]
+    checks += [_agent(root) for root in roots(Path.cwd())]
+    return [*checks, *await _server(home)]
+
+
+async def _server(home: Home) -> list["_Check"]:
+    try:
+        found = await find_server(home)
+        if found is None:
+            return [_Check("Temporal", True, "not running; `lockstep dev` starts it")]
+        client = await connect(found)
+        checks = [_Check("Temporal", True, f"{found.address} (from {found.source})")]
+        missing = await missing_attributes(client)
+        if missing:
+            checks.append(
+                _Check("search attributes", False, f"missing: {', '.join(missing)}; start a worker")
+            )
+        for root in roots(Path.cwd()):
+            for queue in _queues(root):
+                up = await has_worker(client, queue)
+                says = "polled" if up else "no worker: `lockstep dev` or `lockstep worker`"
+                checks.append(_Check(queue, up, says))
+        parked = await stuck(client)
+        says = f"{len(parked)} parked: {', '.join(parked[:5])}" if parked else "none is parked"
+        return [*checks, _Check("runs", not parked, says)]
+    except LockstepError as error:
+        return [_Check("Temporal", False, str(error))]
+
+
+@dataclass(frozen=True)
+class _Check:
+    name: str
+    ok: bool
+    says: str
+
+
+def _tried(name: str, look: Callable[[], str]) -> _Check:
+    try:
+        return _Check(name, True, look())
+    except LockstepError as error:
+        return _Check(name, False, str(error))
+
+
+def _space(home: Home) -> str:
+    home.check_space()
+    return f"room in {home.root.parent}"
+
+
+def _agent(root: Path) -> _Check:
+    def look() -> str:
+        package = load_package(root)
+        for environment in package.environments:
+            package.world(environment)
+        return f"{package.agent.name}: {', '.join(package.environments)}"
+
+    return _tried("agent", look)
+
+
+def _queues(root: Path) -> list[str]:
+    try:
+        package = load_package(root)
+    except LockstepError:
+        return []
+    return [task_queue(package.agent.name, environment) for environment in package.environments]

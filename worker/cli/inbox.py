@@ -1,0 +1,202 @@
+"""`lockstep inbox`: what waits for a human, and the answers."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from activities.store import FolderStore, load
+from lockstep.errors import LockstepError
+from lockstep.escalation import Answer, Question, Verdict
+from lockstep.loading import parse_json, read
+from worker.cli.options import PersonOption, person
+from worker.cli.run import show_question
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, safe, say
+from worker.home import Home
+from worker.inbox import answer, find, leave, open_questions
+from worker.runs import resolve
+from worker.session import session
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+
+RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
+QuestionArgument = Annotated[
+    str | None, typer.Argument(help="The question, or its step; needed where a run has several.")
+]
+NoteOption = Annotated[str, typer.Option("--note", "-m", help="Why; it is recorded.")]
+LaterOption = Annotated[
+    bool, typer.Option("--later", help="Leave the answer for when a worker is up (a signal).")
+]
+
+
+@app.command("list")
+def list_(format: FormatOption = Format.HUMAN) -> None:
+    """All questions that wait, the most urgent first."""
+
+    async def work() -> list[Question]:
+        async with session(Home.find(), say) as open_:
+            return await open_questions(open_.client)
+
+    waiting = asyncio.run(work())
+    if is_json():
+        emit_json([question.model_dump(mode="json") for question in waiting])
+        return
+    if not waiting:
+        out.print("nothing waits for an answer")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "question", "tool", "answer by (UTC)", "why"):
+        table.add_column(column, style="bold" if column == "run" else "")
+    for question in waiting:
+        table.add_row(
+            safe(question.run),
+            safe(question.id),
+            safe(question.tool),
+            f"{question.deadline:%Y-%m-%d %H:%M}",
+            safe(question.why),
+        )
+    out.print(table)
+
+
+@app.command("show")
+def show(
+    run: RunArgument, question: QuestionArgument = None, format: FormatOption = Format.HUMAN
+) -> None:
+    """One question, with the exact arguments that an answer is about."""
+
+    async def work() -> tuple[Question, object]:
+        home = Home.find()
+        async with session(home, say) as open_:
+            id = await resolve(open_.client, run)
+            found = await find(open_.client, id, question)
+        args: object = found.args.preview
+        if args is None:
+            args = load(FolderStore(home.values), found.args)
+        return found, args
+
+    found, args = asyncio.run(work())
+    if is_json():
+        emit_json({**found.model_dump(mode="json"), "arguments": args})
+        return
+    show_question(found)
+    out.print(f"  arguments  {found.args.digest}")
+    # ASCII only: what is approved is these bytes, and nothing in them may look like other ones.
+    out.print(plain_block(json.dumps(args, indent=2)), markup=False)
+
+
+def plain_block(text: str) -> str:
+    return "\n".join("    " + plain(line) for line in text.splitlines())
+
+
+def _give(
+    run: str,
+    question: str | None,
+    verdict: Verdict,
+    as_: str | None,
+    note: str,
+    later: bool,
+    args: dict[str, object] | None = None,
+) -> None:
+    async def work() -> tuple[str, Question]:
+        async with session(Home.find(), say) as open_:
+            id = await resolve(open_.client, run)
+            found = await find(open_.client, id, question)
+            given = Answer.model_validate(
+                {
+                    "question": found.id,
+                    "verdict": verdict,
+                    "by": person(as_),
+                    "args_digest": found.args.digest,
+                    "args": args,
+                    "note": note,
+                }
+            )
+            await (leave if later else answer)(open_.client, id, given)
+            return id, found
+
+    id, found = asyncio.run(work())
+    state = "left for the next worker" if later else "taken"
+    if is_json():
+        emit_json({"run": id, "question": found.id, "verdict": verdict, "state": state})
+    else:
+        out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(id)}")
+
+
+@app.command("approve")
+def approve(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Say yes to these arguments, where approval is what is missing."""
+    _give(run, question, Verdict.APPROVE, as_, note, later)
+
+
+@app.command("deny")
+def deny(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Say no; the run stops."""
+    _give(run, question, Verdict.DENY, as_, note, later)
+
+
+@app.command("skip")
+def skip(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Leave the step out, if the plan still holds without it."""
+    _give(run, question, Verdict.SKIP, as_, note, later)
+
+
+@app.command("retry")
+def retry(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Call again, where it is not known whether the call took effect."""
+    _give(run, question, Verdict.RETRY, as_, note, later)
+
+
+@app.command("edit")
+def edit(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    args: Annotated[
+        str, typer.Option("--args", help="The new arguments: a JSON object, or @FILE.")
+    ] = "",
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Change the step's arguments; they are checked again, and may need approval again."""
+    if args.startswith("@"):
+        path = Path(args[1:])
+        value = parse_json(read(path), str(path))
+    else:
+        value = parse_json(args, "--args")
+    if not isinstance(value, dict):
+        raise LockstepError.of(
+            "LS-CLI-001", "--args", "wanted a JSON object", "write --args '{\"name\": …}'"
+        )
+    _give(run, question, Verdict.EDIT, as_, note, later, value)

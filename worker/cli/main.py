@@ -1,0 +1,123 @@
+"""`lockstep`: where every command starts and every error ends.
+
+An error is printed as its finding, one line, and the exit code follows from its code. Nothing a
+command meets may end in a stack trace; what nobody foresaw is named, and its trace is kept in a
+file.
+"""
+
+import asyncio
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+import typer
+
+from lockstep.codes import Exit
+from lockstep.errors import LockstepError
+from lockstep.finding import Finding
+from worker.cli import (
+    check,
+    dev,
+    doctor,
+    inbox,
+    lock,
+    replay,
+    run,
+    runs,
+    schedule,
+    schema,
+    serve,
+)
+from worker.cli.terminal import emit_json, is_json, show_findings
+from worker.home import Home
+
+app = typer.Typer(
+    name="lockstep",
+    help="The model proposes, the lock disposes: check, lock, run and replay LLM agents' plans.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("dev")(dev.dev)
+app.command("worker")(serve.worker)
+app.command("doctor")(doctor.doctor)
+app.command("check")(check.check)
+app.command("lock")(lock.lock)
+app.command("run")(run.run)
+app.add_typer(runs.app, name="runs")
+app.add_typer(inbox.app, name="inbox")
+app.add_typer(schedule.app, name="schedule")
+app.command("replay")(replay.replay)
+app.command("schema")(schema.schema)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    code = _code()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Temporal's core can abort while the interpreter shuts down, long after all work is done
+    # (temporalio/sdk-python#300); so we leave without asking it.
+    os._exit(code)
+
+
+def _code() -> int:
+    try:
+        app(standalone_mode=False)
+    except LockstepError as error:
+        return _report(error)
+    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
+        return 130
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return Exit.USAGE
+    except click.ClickException as error:
+        return _report(_misused(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the descriptor must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except Exception as error:  # the last door: nothing may leave as a stack trace
+        return _report(_unforeseen(error))
+    return Exit.DONE
+
+
+def _report(error: LockstepError) -> int:
+    if is_json():
+        emit_json({"error": error.code, "findings": [f.model_dump() for f in error.findings]})
+    else:
+        show_findings(error.findings)
+    return error.exit
+
+
+def _misused(error: click.ClickException) -> LockstepError:
+    command = (
+        error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "lockstep"
+    )
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return LockstepError.of(
+        "LS-CLI-001", "", f"{text[:1].lower()}{text[1:]}", f"see `{command} --help`"
+    )
+
+
+def _unforeseen(error: Exception) -> LockstepError:
+    home = Home.find()
+    problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
+    try:
+        home.ensure()
+        home.logs.mkdir(exist_ok=True)
+        trace = home.logs / "unforeseen.log"
+        trace.write_text("".join(traceback.format_exception(error)))
+        fix = f"this is a bug in Lockstep: report it with {trace}"
+    except (OSError, LockstepError):
+        fix = "this is a bug in Lockstep: report it with what you typed"
+    return LockstepError(Finding(code="LS-CLI-002", place="", problem=problem, fix=fix))
+
+
+if __name__ == "__main__":
+    main()

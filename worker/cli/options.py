@@ -1,0 +1,63 @@
+"""Options that several commands share, said the same way everywhere."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from activities.package import AgentPackage, find_root, load_package
+from lockstep.errors import LockstepError
+from lockstep.loading import load, parse_json
+from lockstep.lock import Lock
+from worker.session import Served
+
+AgentOption = Annotated[
+    Path | None,
+    typer.Option("--agent", help="The agent's folder; by default the one the file lies in."),
+]
+EnvironmentOption = Annotated[
+    str, typer.Option("--env", help="The environment: a manifest of the agent.")
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", help="NAME=VALUE; VALUE is JSON, or else a string."),
+]
+PersonOption = Annotated[
+    str | None, typer.Option("--as", help="Who you are; by default the name you logged in by.")
+]
+
+
+def person(given: str | None) -> str:
+    """Who acts. A claim, not a proof: whoever reaches the server can make another."""
+    return given or getpass.getuser()
+
+
+def package_for(file: Path, agent: Path | None) -> AgentPackage:
+    """The agent package a file belongs to."""
+    return load_package(find_root(agent if agent is not None else file))
+
+
+def read_lock(path: Path) -> Lock:
+    """A lock that is what its digest says."""
+    return load(Lock, path)
+
+
+def served(package: AgentPackage, environment: str) -> Served:
+    return Served(package.root, package.agent.name, environment)
+
+
+def inputs(given: list[str] | None) -> dict[str, Any]:
+    """`NAME=VALUE` pairs as JSON values."""
+    found: dict[str, Any] = {}
+    for pair in given or []:
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise LockstepError.of(
+                "LS-CLI-001", "--input", f"wanted NAME=VALUE, found `{pair}`", "write NAME=VALUE"
+            )
+        try:
+            found[name] = parse_json(text, f"--input {name}")
+        except LockstepError:
+            found[name] = text
+    return found

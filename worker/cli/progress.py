@@ -1,0 +1,180 @@
+"""A run while it goes on: a list of steps that ticks on a terminal, one line an event in a pipe.
+
+Both are drawn from the run's events and from nothing else, so what is shown is what happened.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from lockstep.amount import Amount
+from lockstep.event import (
+    Event,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionExpired,
+    StepAttempted,
+    StepBlocked,
+    StepCompleted,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+)
+from lockstep.lock import Lock
+from lockstep.outcome import AttemptEnd
+from worker.cli.terminal import plain
+
+
+@dataclass
+class StepView:
+    """One row: what the step is doing, and since when."""
+
+    id: str
+    tool: str
+    state: str = "waiting"
+    since: datetime | None = None
+    took: float = 0.0
+    note: str = ""
+    attempts: int = 0
+
+
+@dataclass
+class Progress:
+    """Takes events, shows steps. Use as a context manager around the run."""
+
+    lock: Lock
+    console: Console
+    quiet: bool = False
+    spent: Amount = field(default_factory=Amount)
+    paused: bool = False
+    steps: dict[str, StepView] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+        self._open: set[str] = set()
+        for step in self.lock.steps:
+            self.steps[step.id] = StepView(step.id, step.tool)
+        live = self.console.is_terminal and not self.quiet
+        self._live = Live(self, console=self.console, refresh_per_second=8) if live else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._take(event)
+        running = any(step.state == "running" for step in self.steps.values())
+        self.paused = bool(self._open) and not running
+
+    def _take(self, event: Event) -> None:
+        match event.what:
+            case StepStarted(step=id):
+                row = self.steps[id]
+                row.state, row.since = "running", event.at
+            case StepAttempted(step=id, attempt=attempt):
+                row = self.steps[id]
+                row.attempts = attempt.number
+                self.spent += attempt.spent
+                if attempt.end in (AttemptEnd.FAILED, AttemptEnd.UNRECORDED):
+                    self._line(row, f"attempt {attempt.number} {attempt.end}", attempt.failure)
+                return
+            case StepCompleted(step=id):
+                row = self.steps[id]
+                row.state = "done"
+            case StepBlocked(step=id, why=why):
+                row = self.steps[id]
+                row.state, row.note = "blocked", why
+            case StepSkipped(step=id, because=because):
+                row = self.steps[id]
+                row.state, row.note = "skipped", because
+            case StepFailed(step=id, finding=finding):
+                row = self.steps[id]
+                row.state, row.note = "failed", f"{finding.code} {finding.problem}"
+            case QuestionAsked(question=question):
+                row = self.steps[question.step]
+                row.state, row.note = "asking", question.why
+                self._open.add(question.id)
+            case QuestionAnswered(question=question_id, step=id, verdict=verdict, by=by):
+                row = self.steps[id]
+                row.state, row.note = "answered", f"{verdict} by {by}"
+                self._open.discard(question_id)
+            case QuestionExpired(question=question_id, step=id):
+                row = self.steps[id]
+                row.note = "nobody answered in time"
+                self._open.discard(question_id)
+            case _:
+                return
+        if row.since:
+            row.took = (event.at - row.since).total_seconds()
+        self._line(row, row.state, row.note)
+
+    def _line(self, row: StepView, state: str, note: str) -> None:
+        if self._live or self.quiet:
+            return
+        took = f" ({row.took:.1f} s)" if state in ("done", "failed") else ""
+        tail = f": {plain(note)}" if note else ""
+        self.console.print(
+            f"{self.elapsed:7.1f} s  {row.id}  {row.tool}  {state}{took}{tail}", markup=False
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since this command began to watch."""
+        return time.monotonic() - self._began
+
+    def __rich__(self) -> RenderableType:
+        table = self.table(datetime.now(UTC))
+        table.add_row("", Text(self.footer, style="dim"), "", "")
+        return table
+
+    def table(self, now: datetime) -> Table:
+        """The steps as they stand at a moment."""
+        table = Table.grid(padding=(0, 2))
+        for row in self.steps.values():
+            table.add_row(*self._cells(row, now))
+        return table
+
+    @property
+    def footer(self) -> str:
+        money = f" · ${self.spent.microdollars / 1e6:.2f}" if self.spent.microdollars else ""
+        tokens = f" · {self.spent.tokens:,} tokens" if self.spent.tokens else ""
+        return f"{self.elapsed:.0f} s · {self.spent.calls} calls{tokens}{money}"
+
+    def _cells(self, row: StepView, now: datetime) -> tuple[RenderableType, ...]:
+        marks: dict[str, RenderableType] = {
+            "waiting": Text("·", style="dim"),
+            "running": Spinner("dots", style="cyan"),
+            "done": Text("✓", style="green"),
+            "blocked": Text("✗", style="red"),
+            "failed": Text("✗", style="red"),
+            "skipped": Text("–", style="yellow"),
+            "asking": Text("?", style="yellow"),
+            "answered": Text("·", style="cyan"),
+        }
+        took = row.took
+        if row.state == "running" and row.since:
+            took = (now - row.since).total_seconds()
+        retries = f"  attempt {row.attempts}" if row.attempts > 1 else ""
+        return (
+            marks[row.state],
+            Text(f"{row.id}  {row.tool}", style="dim" if row.state == "waiting" else ""),
+            Text(f"{took:.1f} s{retries}" if row.since else ""),
+            Text(plain(row.note), style="dim"),
+        )

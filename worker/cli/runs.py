@@ -1,0 +1,152 @@
+"""`lockstep runs`: which runs there are, how one went, and every event of it."""
+
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from temporalio.client import WorkflowExecutionStatus
+
+from activities.store import FolderStore
+from lockstep.event import RunStarted
+from lockstep.finding import Finding
+from worker.cli.progress import Progress
+from worker.cli.run import show_question, show_result
+from worker.cli.story import tell
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    emit_json,
+    is_json,
+    out,
+    plain,
+    safe,
+    say,
+    show_findings,
+)
+from worker.history import events_of, fetch
+from worker.home import Home
+from worker.inbox import open_questions
+from worker.runs import Listed, listed, lock_of, resolve, result
+from worker.session import session
+from workflows.run import Run
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+
+RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 20,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """The latest runs, newest first."""
+
+    async def work() -> list[Listed]:
+        async with session(Home.find(), say) as open_:
+            return await listed(open_.client, limit)
+
+    rows = asyncio.run(work())
+    if is_json():
+        emit_json([vars(row) for row in rows])
+        return
+    if not rows:
+        out.print("no runs yet: start one with `lockstep run LOCK`")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "status", "started", "took"):
+        table.add_column(column, style="bold" if column == "run" else "", no_wrap=True)
+    colours = {"completed": "green", "failed": "red", "waiting": "yellow", "running": "cyan"}
+    for row in rows:
+        colour = colours.get(row.status, "")
+        status = f"[{colour}]{row.status}[/{colour}]" if colour else row.status
+        started = f"{row.started_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(safe(row.id), status, started, _took(row))
+    out.print(table)
+
+
+@app.command("show")
+def show(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
+    """One run: its steps, its questions, its end."""
+
+    async def work() -> None:
+        home = Home.find()
+        async with session(home, say) as open_:
+            id = await resolve(open_.client, run)
+            history = await fetch(open_.client, id)
+            events = await events_of(history)
+            handle = open_.client.get_workflow_handle_for(Run.run, id)
+            description = await handle.describe()
+            running = description.status is WorkflowExecutionStatus.RUNNING
+            ended = None if running else await result(handle)
+            questions = await open_questions(open_.client, id) if running else []
+        lock = lock_of(history)
+        if is_json():
+            emit_json(
+                {
+                    "run": id,
+                    "status": "running" if ended is None else getattr(ended, "status", "ended"),
+                    "result": None if ended is None else ended.model_dump(mode="json"),
+                    "questions": [question.model_dump(mode="json") for question in questions],
+                    "events": len(events),
+                }
+            )
+            return
+        for event in events:
+            if isinstance(event.what, RunStarted):
+                out.print(safe(tell(event)))
+        if lock is not None:
+            progress = Progress(lock, out, quiet=True)
+            progress.take(events)
+            out.print(progress.table(datetime.now(UTC)))
+        for question in questions:
+            show_question(question)
+        if isinstance(ended, Finding):
+            show_findings([ended], out)
+        elif ended is not None:
+            show_result(ended, lock, FolderStore(home.values))
+        elif not questions:
+            out.print("[cyan]running[/cyan]")
+
+    asyncio.run(work())
+
+
+@app.command("events")
+def events(
+    run: RunArgument,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write the events as JSON Lines to a file.")
+    ] = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Every event of a run, numbered and chained, computed from its history."""
+
+    async def work() -> None:
+        async with session(Home.find(), say) as open_:
+            id = await resolve(open_.client, run)
+            found = await events_of(await fetch(open_.client, id))
+        lines = "".join(json.dumps(event.line) + "\n" for event in found)
+        if export is not None:
+            export.write_text(lines)
+            say(f"{len(found)} events written to {export}")
+        elif is_json():
+            sys.stdout.write(lines)
+        else:
+            for event in found:
+                text = "\n      ".join(map(plain, tell(event).splitlines()))
+                out.print(f"{event.seq:4d}  {event.at:%H:%M:%S}  {text}", markup=False)
+
+    asyncio.run(work())
+
+
+def _took(row: Listed) -> str:
+    end = row.closed_at or datetime.now(UTC)
+    seconds = int((end - row.started_at).total_seconds())
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,57 @@
+"""`lockstep worker`: a worker process, for one agent in one environment or several."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from activities.package import find_root, load_package
+from lockstep.errors import LockstepError
+from worker.attributes import ensure_attributes
+from worker.connection import connect, find_server
+from worker.foreign import foreign_claims
+from worker.home import Home
+from worker.logs import configure
+from worker.serve import serving, until_told
+
+
+def worker(
+    agent: Annotated[
+        Path | None, typer.Option("--agent", help="The agent's folder; by default here.")
+    ] = None,
+    env: Annotated[list[str] | None, typer.Option("--env", help="Environment; repeatable.")] = None,
+    serve: Annotated[list[str] | None, typer.Option("--serve", hidden=True)] = None,
+    lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
+) -> None:
+    """Poll the queues of an agent's environments until told to stop."""
+    configure()
+    claims = foreign_claims()
+    if claims:
+        raise LockstepError(*claims)
+    chosen = [(Path(root), name) for root, _, name in (s.partition("::") for s in serve or ())]
+    if agent is not None or (not chosen and not lifeline):
+        root = find_root(agent or Path.cwd())
+        chosen += [(root, name) for name in env or load_package(root).environments]
+    asyncio.run(_work(chosen, lifeline))
+
+
+async def _work(chosen: list[tuple[Path, str]], lifeline: bool) -> None:
+    home = Home.find()
+    found = await find_server(home)
+    if found is None:
+        raise LockstepError.of(
+            "LS-SRV-001",
+            "worker",
+            "no Temporal server is running or configured",
+            "start one with `lockstep dev`, or set TEMPORAL_ADDRESS",
+        )
+    client = await connect(found)
+    await ensure_attributes(client)
+    home.ensure()
+    async with AsyncExitStack() as stack:
+        for root, environment in chosen:
+            package = load_package(root)
+            await stack.enter_async_context(serving(client, package, environment, home.values))
+        await until_told(lifeline)

@@ -1,0 +1,84 @@
+"""What goes to the terminal, and how it is made safe to show.
+
+Results go to standard output, everything said on the way to standard error, so a pipe carries only
+what was asked for. Text from models, tools and people may hold escape sequences and markup: it is
+shown as what it is and never interpreted.
+"""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lockstep.finding import Finding, Severity
+
+
+class Format(StrEnum):
+    HUMAN = "human"
+    JSON = "json"
+
+
+class _Chosen:
+    """The format of this process; errors need it before any command has parsed its options."""
+
+    format = Format.JSON if "--format=json" in sys.argv else Format.HUMAN
+
+
+def _choose(value: Format) -> Format:
+    _Chosen.format = value
+    return value
+
+
+FormatOption = Annotated[
+    Format,
+    typer.Option("--format", help="`human` or `json`.", callback=_choose, show_default=True),
+]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def plain(text: str) -> str:
+    """Every character that does not show itself as an escape: `\\x1b`, `\\u202e`."""
+    return "".join(
+        character
+        if unicodedata.category(character) not in _INVISIBLE
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def safe(text: object) -> str:
+    """Text to be put between markup."""
+    return escape(plain(str(text)))
+
+
+def say(text: str) -> None:
+    """A remark on the way; not part of the result."""
+    if _Chosen.format is Format.HUMAN:
+        err.print(f"[dim]{safe(text)}[/dim]")
+
+
+def emit_json(value: Any) -> None:
+    """The result as one JSON document, ASCII only, so that nothing in it can play tricks."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def is_json() -> bool:
+    return _Chosen.format is Format.JSON
+
+
+def show_findings(findings: Iterable[Finding], console: Console = err) -> None:
+    """One line a finding: its code, its place, what is wrong, what to do."""
+    for finding in findings:
+        colour = "red" if finding.severity is Severity.ERROR else "yellow"
+        code, _, rest = str(finding).partition(" ")
+        console.print(f"[{colour}]{code}[/{colour}] {safe(rest)}")

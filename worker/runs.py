@@ -1,0 +1,180 @@
+"""Runs as a client sees them: start, find, follow."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowHistory,
+    WorkflowQueryFailedError,
+)
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from lockstep.errors import LockstepError
+from lockstep.event import Event
+from lockstep.finding import Finding
+from lockstep.lock import Lock
+from workflows.run import Run, RunRequest, RunResult
+
+AGENT = SearchAttributeKey.for_keyword("LockstepAgent")
+ENVIRONMENT = SearchAttributeKey.for_keyword("LockstepEnvironment")
+LOCK = SearchAttributeKey.for_keyword("LockstepLock")
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One row of `runs list`."""
+
+    id: str
+    status: str
+    agent: str
+    environment: str
+    lock: str
+    started_at: datetime
+    closed_at: datetime | None
+
+
+def new_id(lock: Lock) -> str:
+    """Sorts by time, says what it is, and is never used twice."""
+    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{lock.body.agent}.{lock.body.environment}.{at}-{secrets.token_hex(3)}"
+
+
+def attributes(lock: Lock) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(AGENT, lock.body.agent),
+            SearchAttributePair(ENVIRONMENT, lock.body.environment),
+            SearchAttributePair(LOCK, lock.digest),
+        ]
+    )
+
+
+async def start(client: Client, request: RunRequest) -> WorkflowHandle[Run, Any]:
+    """Start a run of a lock on its own queue."""
+    lock = request.lock
+    return await client.start_workflow(
+        Run.run,
+        request.model_dump(mode="json"),
+        id=new_id(lock),
+        task_queue=lock.body.task_queue,
+        search_attributes=attributes(lock),
+        static_summary=lock.body.goal[:200] or None,
+    )
+
+
+async def listed(client: Client, limit: int) -> list[Listed]:
+    """The latest runs, newest first."""
+    rows: list[Listed] = []
+    async for found in client.list_workflows('WorkflowType="Run"', limit=limit):
+        given = found.typed_search_attributes
+        state = given.get(SearchAttributeKey.for_keyword("LockstepState"))
+        running = found.status is WorkflowExecutionStatus.RUNNING
+        rows.append(
+            Listed(
+                id=found.id,
+                status="waiting" if running and state == "waiting" else _status(found.status),
+                agent=given.get(AGENT) or "",
+                environment=given.get(ENVIRONMENT) or "",
+                lock=given.get(LOCK) or "",
+                started_at=found.start_time,
+                closed_at=found.close_time,
+            )
+        )
+    return rows
+
+
+async def resolve(client: Client, name: str) -> str:
+    """A run's id from `latest`, from a prefix that fits one run, or from itself."""
+    rows = await listed(client, 1 if name == LATEST else 1000)
+    if name == LATEST:
+        if rows:
+            return rows[0].id
+        raise _unknown("there are no runs on this server")
+    fitting = [row.id for row in rows if row.id.startswith(name)]
+    if name in fitting or not fitting:
+        return name
+    if len(fitting) == 1:
+        return fitting[0]
+    raise _unknown(f"{len(fitting)} runs begin with `{name}`")
+
+
+async def follow(handle: WorkflowHandle[Run, Any]) -> AsyncIterator[list[Event]]:
+    """The run's events as they come, in batches, some of them empty; ends with the run.
+
+    An empty batch means only that nothing was heard: no worker may be up to tell.
+    """
+    seen, pause = 0, 0.1
+    while True:
+        description = await handle.describe()
+        closed = description.status is not WorkflowExecutionStatus.RUNNING
+        events = await _events(handle, seen)
+        seen += len(events)
+        yield events
+        if closed and not events:
+            return
+        pause = 0.1 if events else min(pause * 1.5, 0.5)
+        await asyncio.sleep(pause)
+
+
+async def _events(handle: WorkflowHandle[Run, Any], since: int) -> list[Event]:
+    try:
+        lines = await handle.query(Run.events, since, rpc_timeout=timedelta(seconds=5))
+    except (WorkflowQueryFailedError, RPCError):
+        return []
+    return [Event.model_validate(line) for line in lines]
+
+
+async def result(handle: WorkflowHandle[Run, Any]) -> RunResult | Finding:
+    """How a closed run ended: its result, or why it has none."""
+    try:
+        return RunResult.model_validate(await handle.result())
+    except WorkflowFailureError as failure:
+        cause = failure.cause
+        if isinstance(cause, ApplicationError) and cause.details:
+            return RunResult.model_validate(cause.details[0])
+        return Finding(
+            code="LS-RUN-008",
+            place=f"run `{handle.id}`",
+            problem=(str(cause).splitlines() or ["ended without a result"])[0].lower(),
+            fix="see who cancelled or terminated it in Temporal's own pages",
+        )
+
+
+def lock_of(history: WorkflowHistory) -> Lock | None:
+    """The lock that a run was started with; None for a workflow that was started with none."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    given = pydantic_data_converter.payload_converter.from_payloads(started.input.payloads, [Any])
+    try:
+        return RunRequest.model_validate(given[0]).lock
+    except (ValidationError, LockstepError, IndexError):
+        return None
+
+
+async def stuck(client: Client) -> list[str]:
+    """Runs whose workflow tasks fail again and again: a bug or a bad deploy has parked them."""
+    query = (
+        'ExecutionStatus="Running" AND TemporalReportedProblems IN '
+        '("category=WorkflowTaskFailed", "category=WorkflowTaskTimedOut")'
+    )
+    return [found.id async for found in client.list_workflows(query, limit=200)]
+
+
+def _status(status: WorkflowExecutionStatus | None) -> str:
+    return status.name.lower() if status else "unknown"
+
+
+def _unknown(problem: str) -> LockstepError:
+    return LockstepError.of("LS-RUN-005", "run", problem, "see `lockstep runs list`")

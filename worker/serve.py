@@ -1,0 +1,98 @@
+"""A worker: one agent in one environment, polling that environment's queue.
+
+Long work is safe to interrupt: on the first signal the worker takes no more tasks and gives running
+steps `GRACE` to end; what is still running then is retried elsewhere, with its account of attempts.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.package import AgentPackage
+from activities.perform import Performer
+from activities.store import FolderStore
+from activities.validate import WorldValidator
+from lockstep.names import task_queue
+from worker.build import build_id
+from worker.listening import Listening, log_event
+from worker.sandbox import runner
+from workflows.lock_plan import LockPlan
+from workflows.run import Run
+
+GRACE = timedelta(seconds=10)
+PARALLEL_STEPS = 64
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def serving(
+    client: Client, package: AgentPackage, environment: str, values: Path
+) -> AsyncIterator[Worker]:
+    """A running worker, until the block ends."""
+    world = package.world(environment)
+    build = build_id(package.root)
+    validator = WorldValidator(world, build)
+    with ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool") as threads:
+        performer = Performer(
+            world=world,
+            tools=package.tools,
+            store=FolderStore(values),
+            folder=package.root,
+            threads=threads,
+            environ=dict(os.environ),
+        )
+        worker = Worker(
+            client,
+            task_queue=task_queue(package.agent.name, environment),
+            workflows=[Run, LockPlan],
+            activities=[
+                validator.check,
+                validator.freeze,
+                validator.verify,
+                validator.recheck,
+                *(
+                    performer.activity_for(package.tools[name])
+                    for name in sorted(world.environment.tools)
+                ),
+            ],
+            workflow_runner=runner(),
+            interceptors=[Listening(log_event)],
+            max_concurrent_activities=PARALLEL_STEPS,
+            # Cancellations and stops reach a running step only as fast as its heartbeats go out.
+            max_heartbeat_throttle_interval=timedelta(seconds=1),
+            default_heartbeat_throttle_interval=timedelta(seconds=1),
+            graceful_shutdown_timeout=GRACE,
+            build_id=build,
+        )
+        async with worker:
+            log.info("worker.started", queue=worker.task_queue, build=build)
+            yield worker
+    log.info("worker.stopped", queue=task_queue(package.agent.name, environment))
+
+
+async def until_told(lifeline: bool) -> None:
+    """Returns at SIGINT or SIGTERM, or when the process that holds our standard input is gone."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    if lifeline:
+        loop.add_reader(sys.stdin.fileno(), _heard_end, told)
+    await told.wait()
+
+
+def _heard_end(told: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        told.set()

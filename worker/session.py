@@ -1,0 +1,146 @@
+"""A connection for one command, and the workers it needs.
+
+Where a server runs, the command uses it. Where none runs, one is started for as long as the command
+lasts, and the command says so; unless what it does must outlive it, which is then refused.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from lockstep.errors import LockstepError
+from lockstep.names import task_queue
+from worker.connection import Found, connect, find_server
+from worker.home import VARIABLE, Home
+from worker.stack import embedded_stack
+from worker.supervisor import Supervised
+from worker.users import borrow
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Served:
+    """An agent in one environment, which some worker must serve."""
+
+    root: Path
+    agent: str
+    environment: str
+
+    @property
+    def queue(self) -> str:
+        return task_queue(self.agent, self.environment)
+
+
+@dataclass(frozen=True)
+class Session:
+    """`lasting` is false where server or worker end with the command."""
+
+    client: Client
+    home: Home
+    server: Found
+    lasting: bool
+
+
+@asynccontextmanager
+async def session(
+    home: Home,
+    say: Say,
+    *,
+    serve: Served | None = None,
+    lasting: str = "",
+) -> AsyncIterator[Session]:
+    """A session with a worker for `serve`, if given.
+
+    `lasting` says what must outlive the command, in the user's words; then nothing is started, and
+    LS-SRV-003 or LS-SRV-005 says what to start.
+    """
+    found = await find_server(home)
+    async with AsyncExitStack() as stack:
+        if found is None:
+            if lasting:
+                raise LockstepError.of(
+                    "LS-SRV-003",
+                    lasting,
+                    "must outlive this command, and no Temporal server is running",
+                    "start one with `lockstep dev`, then repeat the command",
+                )
+            say("no Temporal server is running: starting one for this command")
+            running = await stack.enter_async_context(
+                embedded_stack(
+                    home,
+                    worker_command=worker_command([serve] if serve else []),
+                    kind="embedded",
+                    ui=False,
+                    say=say,
+                )
+            )
+            client = await connect(running.target)
+            yield Session(client, home, running.target, lasting=False)
+            return
+        if found.kind != "configured":
+            stack.enter_context(borrow(home))
+        client = await connect(found)
+        polled = serve is None or await has_worker(client, serve.queue)
+        if serve is not None and not polled:
+            await _own_worker(stack, home, found, serve, lasting)
+            say(f"no worker polls `{serve.queue}`: started one for this command")
+        yield Session(client, home, found, lasting=polled and found.kind != "embedded")
+
+
+async def has_worker(client: Client, queue: str) -> bool:
+    """Whether any worker has asked this queue for workflow tasks in the last minutes."""
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    return bool(answer.pollers)
+
+
+def worker_command(served: Sequence[Served]) -> list[str]:
+    """The command line of a worker process; with nothing to serve, one that only waits."""
+    # -P keeps the working directory off the import path: our packages have everyday names.
+    command = [sys.executable, "-P", "-m", "worker.cli.main", "worker", "--lifeline"]
+    for one in served:
+        command += ["--serve", f"{one.root}::{one.environment}"]
+    return command
+
+
+async def _own_worker(
+    stack: AsyncExitStack, home: Home, found: Found, serve: Served, lasting: str
+) -> None:
+    if lasting:
+        raise LockstepError.of(
+            "LS-SRV-005",
+            lasting,
+            f"must outlive this command, and no worker polls `{serve.queue}`",
+            f"start one with `lockstep worker --agent {serve.root} --env {serve.environment}`",
+        )
+    home.ensure()
+    environ = dict(os.environ) | {VARIABLE: str(home.root)}
+    if found.kind != "configured":
+        environ |= {
+            "TEMPORAL_ADDRESS": found.address,
+            "TEMPORAL_NAMESPACE": found.namespace,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        }
+    await stack.enter_async_context(
+        Supervised(
+            "worker",
+            worker_command([serve]),
+            env=environ,
+            log_file=home.logs / "worker.log",
+        )
+    )
+

@@ -1,0 +1,1 @@
+"""What happens next, and survives a crash. Nothing is decided here that was not recorded first."""

@@ -1,0 +1,82 @@
+"""What the steps of one run share: the lock's body, the ledger, the desk, the journal, the
+clock.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+from temporalio import workflow
+
+from activities.contract import Change, Validator
+from lockstep.budget import Ledger
+from lockstep.decision import Decision
+from lockstep.escalation import Question
+from lockstep.finding import Finding
+from lockstep.lock import Body, LockedToolStep
+from lockstep.outcome import Dispatch, RunFacts
+from lockstep.plan import sources
+from lockstep.value import ARGS_PREVIEW_BYTES, Value
+from workflows.desk import Desk
+from workflows.journal import Journal
+from workflows.verdicts import verdict
+
+
+@dataclass
+class RunContext:
+    """Deterministic state only: everything in here is rebuilt by a replay."""
+
+    body: Body
+    facts: RunFacts
+    journal: Journal
+    desk: Desk
+    ledger: Ledger
+    slots: asyncio.Semaphore
+    started_at: datetime
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    stopping: Finding | None = None
+
+    def time_left(self) -> timedelta | None:
+        """Of the run's wall time, without what humans took to answer; None when it is used up."""
+        used = workflow.now() - self.started_at - self.desk.waited
+        left = self.body.limits.wall - used
+        return left if left > timedelta() else None
+
+    def facts_for(self, step: LockedToolStep) -> RunFacts:
+        return self.facts.model_copy(update={"tool": self.body.pins.tools[step.tool]})
+
+    def known_args(self, call: Dispatch) -> Value:
+        """The arguments as the workflow knows them: with references, unless a human wrote them."""
+        known = dict(call.step.args) if call.edited is None else call.edited
+        return Value.of(known, ARGS_PREVIEW_BYTES)[0]
+
+    def stop(self, finding: Finding) -> None:
+        """Start nothing more; what runs may finish, what waits need not be answered."""
+        if self.stopping is None:
+            self.stopping = finding
+            self.desk.closed = True
+
+    def without(self, step: str) -> tuple[str, ...]:
+        """What would not run if the step did not: itself, and all that need its output."""
+        gone = {*self.gone, step}
+        for other in self.body.steps:
+            if gone.intersection(sources(other.args)):
+                gone.add(other.id)
+        return tuple(sorted(gone))
+
+    async def may_skip(self, question: Question) -> Finding | None:
+        """Whether the plan is still one we would run without the step."""
+        change = Change(
+            body=self.body, gone=self.without(question.step), question=question, edited=None
+        )
+        found = await verdict(Validator.recheck, change)
+        return found[0] if found else None
+
+    async def may_edit(self, question: Question, args: dict[str, JsonValue]) -> Finding | None:
+        change = Change(
+            body=self.body, gone=tuple(sorted(self.gone)), question=question, edited=args
+        )
+        found = await verdict(Validator.recheck, change)
+        return found[0] if found else None

@@ -1,0 +1,121 @@
+"""The desk where a run's questions lie until somebody answers, time runs out, or the run ends.
+
+It holds the state that both doors act on. State is made in `@workflow.init`: an answer may come in
+before the run's first line.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from lockstep.escalation import Answer, Question
+from lockstep.event import AnswerRefused, QuestionAnswered, QuestionAsked, QuestionExpired
+from lockstep.finding import Finding
+from policies.escalation import judge
+from workflows.journal import Journal
+
+MAX_REFUSED = 100
+"""Refused signals that are still written down; a flood of them must not fill the journal."""
+
+
+STATE = SearchAttributeKey.for_keyword("LockstepState")
+"""`running` or `waiting`; what `inbox list` looks for."""
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Nobody answered in time."""
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """The run ends for another reason; the answer no longer matters."""
+
+
+class Desk:
+    """Open questions, given answers, and how long humans have been waited for."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.closed = False
+        self._journal = journal
+        self._open: dict[str, Question] = {}
+        self._answers: dict[str, Answer] = {}
+        self._refused = 0
+        self._waited = timedelta()
+        self._waiting_since: datetime | None = None
+
+    @property
+    def questions(self) -> list[Question]:
+        return list(self._open.values())
+
+    @property
+    def waited(self) -> timedelta:
+        """Time during which at least one question lay open."""
+        since = self._waiting_since
+        return self._waited + (workflow.now() - since if since else timedelta())
+
+    async def ask(self, question: Question) -> Answer | Silent | Withdrawn:
+        """Lay the question open until it is answered, its deadline passes, or the desk closes."""
+        if not self._open:
+            self._waiting_since = workflow.now()
+            workflow.upsert_search_attributes([STATE.value_set("waiting")])
+        self._open[question.id] = question
+        self._journal.write(QuestionAsked(question=question))
+        try:
+            await workflow.wait_condition(
+                lambda: self.closed or question.id in self._answers,
+                timeout=question.deadline - workflow.now(),
+                timeout_summary=f"answer to {question.id}",
+            )
+        except TimeoutError:
+            self._journal.write(
+                QuestionExpired(question=question.id, step=question.step, silence=question.silence)
+            )
+            return Silent()
+        finally:
+            del self._open[question.id]
+            if not self._open and self._waiting_since:
+                self._waited = self.waited
+                self._waiting_since = None
+                workflow.upsert_search_attributes([STATE.value_set("running")])
+        return self._answers.get(question.id) or Withdrawn()
+
+    def problem(self, answer: Answer) -> Finding | None:
+        """Why this answer cannot be taken now, if it cannot."""
+        question = self._open.get(answer.question)
+        if question is None or answer.question in self._answers:
+            waiting = ", ".join(f"`{name}`" for name in self._open) or "nothing"
+            return Finding(
+                code="LS-ASK-001",
+                place=f"question `{answer.question}`",
+                problem="does not wait for an answer",
+                fix=f"see `lockstep inbox list`; this run waits for {waiting}",
+            )
+        return judge(question, answer)
+
+    def question(self, name: str) -> Question:
+        return self._open[name]
+
+    def take(self, answer: Answer, door: Literal["update", "signal"]) -> None:
+        """The answer counts from here on."""
+        question = self._open[answer.question]
+        self._answers[answer.question] = answer
+        self._journal.write(
+            QuestionAnswered(
+                question=answer.question,
+                step=question.step,
+                verdict=answer.verdict,
+                by=answer.by,
+                note=answer.note,
+                door=door,
+            )
+        )
+
+    def refuse(self, finding: Finding) -> None:
+        """A signal cannot be rejected, so its refusal is written down, up to a point."""
+        self._refused += 1
+        if self._refused <= MAX_REFUSED:
+            self._journal.write(AnswerRefused(finding=finding))

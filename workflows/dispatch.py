@@ -1,0 +1,127 @@
+"""One dispatch: a step becomes one Temporal activity, and its end a value.
+
+The activity's type is the tool's name and its id the step's, so that Temporal's own pages tell the
+story. Every timeout, the heartbeat and the retries come from the lock; Temporal keeps them.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    TimeoutType,
+)
+from temporalio.exceptions import TimeoutError as ActivityTimeout
+
+from lockstep.amount import Amount
+from lockstep.finding import Finding
+from lockstep.lock import LockedToolStep
+from lockstep.outcome import Attempt, AttemptEnd, Dispatch, Report, StepOutcome
+from lockstep.tool import Effect, Idempotency
+
+BACKOFF_COEFFICIENT = 2.0
+MAX_BACKOFF = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """All attempts are used up; `unknown` where it is not known whether the last one took
+    effect.
+    """
+
+    finding: Finding
+    attempts: tuple[Attempt, ...]
+    unknown: bool
+
+
+async def dispatch(
+    call: Dispatch, number: int, task_queue: str, deadline: timedelta
+) -> StepOutcome | Failed:
+    """Run the step's activity to its end. `number` counts dispatches of this step from 1."""
+    step = call.step
+    try:
+        report: Report = await workflow.execute_activity(
+            step.tool,
+            call,
+            result_type=Report,
+            activity_id=step.id if number == 1 else f"{step.id}.{number}",
+            task_queue=task_queue,
+            start_to_close_timeout=step.timeout,
+            heartbeat_timeout=step.heartbeat,
+            schedule_to_close_timeout=deadline,
+            retry_policy=RetryPolicy(
+                initial_interval=step.backoff,
+                backoff_coefficient=BACKOFF_COEFFICIENT,
+                maximum_interval=MAX_BACKOFF,
+                maximum_attempts=step.attempts,
+                non_retryable_error_types=["PayloadsTooLarge", "PayloadSizeError"],
+            ),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=step.id,
+        )
+        return report.outcome
+    except ActivityError as error:
+        if isinstance(error.cause, CancelledError):
+            raise
+        return _failed(step, error.cause)
+
+
+def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
+    """What the attempts used; one that nobody recorded is taken to have used all it could."""
+    total = Amount()
+    for attempt in attempts:
+        total += cost if attempt.end is AttemptEnd.UNRECORDED else attempt.spent
+    return total
+
+
+def _failed(step: LockedToolStep, cause: BaseException | None) -> Failed:
+    place = f"step `{step.id}`"
+    harmful = step.effect is not Effect.READ and step.idempotency is Idempotency.NONE
+    match cause:
+        case ApplicationError():
+            code = cause.type if cause.type and cause.type.startswith("LS-") else "LS-STEP-004"
+            problem, attempts = cause.message, _attempts(cause.details)
+            fix = "see the worker's log, mend the cause and run again"
+        case ActivityTimeout():
+            code, attempts = "LS-STEP-005", _attempts(cause.last_heartbeat_details)
+            problem = _overdue(step, cause.type)
+            fix = "see whether the tool or its worker hung, or lengthen its timeout and lock again"
+        case _:
+            code, attempts = "LS-STEP-004", ()
+            problem = f"{type(cause).__name__}: {cause}"
+            fix = "see the worker's log"
+    # A heartbeat that never arrived leaves the last attempt unrecorded; it was made all the same.
+    if not attempts:
+        attempts = (Attempt(number=1),)
+    finding = Finding(code=code, place=place, problem=problem[:2000], fix=fix)
+    return Failed(finding, attempts, unknown=harmful and attempts[-1].decision is not None)
+
+
+def _overdue(step: LockedToolStep, kind: TimeoutType | None) -> str:
+    match kind:
+        case TimeoutType.HEARTBEAT:
+            return f"its worker fell silent for {step.heartbeat.total_seconds():g} s"
+        case TimeoutType.START_TO_CLOSE:
+            return f"an attempt took more than {step.timeout.total_seconds():g} s"
+        case TimeoutType.SCHEDULE_TO_START:
+            return "no worker took it in time"
+        case _:
+            return (
+                f"it was not done within {step.deadline.total_seconds():g} s, all attempts counted"
+            )
+
+
+def _attempts(details: object) -> tuple[Attempt, ...]:
+    """The attempts that a failure or its last heartbeat carries; none where there are none to
+    read.
+    """
+    first = details[0] if isinstance(details, (list, tuple)) and details else None
+    found = first.get("attempts") if isinstance(first, dict) else None
+    try:
+        return tuple(Attempt.model_validate(item) for item in found or ())
+    except ValueError:
+        return ()

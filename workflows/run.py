@@ -1,0 +1,282 @@
+"""Run a lock: verify it, start what is ready, ask where it is held back, account for all of it.
+
+The run follows the lock and nothing else. It ends in one of three ways, each with the head of its
+event chain: completed, failed with a coded reason, or refused because the present has drifted.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from activities.contract import Validator, Verify
+from lockstep.amount import Amount
+from lockstep.budget import Ledger
+from lockstep.canonical import Digest
+from lockstep.errors import LockstepError
+from lockstep.escalation import Answer, Verdict
+from lockstep.event import (
+    RunCompleted,
+    RunFailed,
+    RunRefused,
+    RunStarted,
+    RunVerified,
+    StepSkipped,
+)
+from lockstep.finding import Finding
+from lockstep.loading import shaped
+from lockstep.lock import Lock, LockedToolStep
+from lockstep.names import Person
+from lockstep.outcome import RunFacts
+from lockstep.plan import sources
+from lockstep.record import Record
+from lockstep.value import Value
+from workflows.context import RunContext
+from workflows.desk import Desk
+from workflows.journal import Journal
+from workflows.step import Done, End, NotStarted, Skipped, StepLife, Stopped
+from workflows.verdicts import failed, verdict
+
+SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
+
+
+class RunRequest(Record):
+    """The one argument of a run. `scheduled_at` is for runs about another time than now."""
+
+    lock: Lock
+    inputs: dict[str, JsonValue] = {}
+    started_by: Person
+    scheduled_at: AwareDatetime | None = None
+
+
+class RunResult(Record):
+    """How a run ended; `head` is the digest of its last event, number `events`."""
+
+    lockstep: Literal["result/1"] = "result/1"
+    status: Literal["completed", "failed", "refused"]
+    run: str
+    lock: Digest | None
+    outputs: dict[str, Value] = {}
+    skipped: tuple[str, ...] = ()
+    spent: Amount = Amount()
+    findings: tuple[Finding, ...] = ()
+    events: int = Field(ge=0)
+    head: Digest
+
+
+@workflow.defn(name="Run")
+class Run:
+    """One execution of a lock."""
+
+    @workflow.init
+    def __init__(self, raw: Any = None) -> None:
+        self.journal = Journal()
+        self.desk = Desk(self.journal)
+        self.context: RunContext | None = None
+        self.values: dict[str, Value] = {}
+        self.skipped: list[str] = []
+
+    @workflow.run
+    async def run(self, raw: Any = None) -> dict[str, Any]:
+        try:
+            request = shaped(RunRequest, raw, "request")
+        except LockstepError as error:
+            # Whoever reaches the server can start a run with anything at all.
+            found = error.findings[0]
+            return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
+        facts = self._facts(request)
+        self._started(request, facts)
+        verified = await verdict(
+            Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
+        )
+        if verified.findings:
+            return self._refused(request.lock.digest, verified.findings)
+        self.journal.write(RunVerified(build=verified.build))
+        self.context = RunContext(
+            body=request.lock.body,
+            facts=facts.model_copy(update={"inputs": verified.inputs}),
+            journal=self.journal,
+            desk=self.desk,
+            ledger=Ledger(request.lock.body.limits.amount),
+            slots=asyncio.Semaphore(request.lock.body.limits.parallel),
+            started_at=workflow.now(),
+        )
+        await self._steps(self.context)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._ended(self.context)
+
+    async def _steps(self, context: RunContext) -> None:
+        """One task a step; each waits for its needs. Cancelled in the lock's order, if at all."""
+        tasks: dict[str, asyncio.Task[None]] = {}
+
+        async def one(step: LockedToolStep) -> None:
+            for need in step.needs:
+                await asyncio.shield(tasks[need])
+            self._account(context, step, await self._end_of(context, step))
+
+        for step in context.body.steps:
+            tasks[step.id] = asyncio.create_task(one(step), name=step.id)
+        try:
+            await asyncio.gather(*tasks.values())
+        except BaseException:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            raise
+
+    async def _end_of(self, context: RunContext, step: LockedToolStep) -> End:
+        if context.stopping:
+            return NotStarted()
+        if step.id in context.gone:
+            return Skipped("it needs the output of a step that was left out")
+        values = {name: self.values[name] for name in sources(step.args)}
+        return await StepLife(context, step, values).live()
+
+    def _account(self, context: RunContext, step: LockedToolStep, end: End) -> None:
+        match end:
+            case Done(value):
+                self.values[step.id] = value
+            case Skipped(because):
+                context.gone.update(context.without(step.id))
+                self.skipped.append(step.id)
+                self.journal.write(StepSkipped(step=step.id, because=because))
+            case Stopped(finding):
+                context.stop(finding)
+            case NotStarted():
+                pass
+
+    def _facts(self, request: RunRequest) -> RunFacts:
+        info = workflow.info()
+        attributes = workflow.info().typed_search_attributes
+        schedule = attributes.get(SCHEDULED_BY)
+        at: datetime = request.scheduled_at or attributes.get(SCHEDULED_AT) or info.start_time
+        body = request.lock.body
+        return RunFacts(
+            id=info.workflow_id,
+            scheduled_at=at,
+            started_by=f"schedule {schedule}" if schedule else request.started_by,
+            trigger="schedule" if schedule else "person",
+            inputs=request.inputs,
+            lock=request.lock.digest,
+            agent=body.agent,
+            role=body.role,
+            environment=body.environment,
+            stage=body.stage,
+            policy=body.pins.policy,
+            tool=request.lock.digest,
+            output_bytes=body.limits.output_bytes,
+        )
+
+    def _started(self, request: RunRequest, facts: RunFacts) -> None:
+        self.journal.write(
+            RunStarted(
+                run=facts.id,
+                lock=facts.lock,
+                agent=facts.agent,
+                environment=facts.environment,
+                started_by=facts.started_by,
+                trigger=facts.trigger,
+                scheduled_at=facts.scheduled_at,
+                inputs=request.inputs,
+            )
+        )
+
+    def _refused(self, lock: Digest | None, findings: tuple[Finding, ...]) -> dict[str, Any]:
+        self.journal.write(RunRefused(findings=findings))
+        raise failed(findings[0], self._result("refused", lock, findings=findings))
+
+    def _ended(self, context: RunContext) -> dict[str, Any]:
+        spent = context.ledger.committed
+        if context.stopping is not None:
+            self.journal.write(RunFailed(finding=context.stopping, spent=spent))
+            raise failed(
+                context.stopping,
+                self._result(
+                    "failed", context.facts.lock, findings=(context.stopping,), spent=spent
+                ),
+            )
+        self.journal.write(RunCompleted(spent=spent, skipped=tuple(self.skipped)))
+        return self._result("completed", context.facts.lock, spent=spent)
+
+    def _result(
+        self,
+        status: Literal["completed", "failed", "refused"],
+        lock: Digest | None,
+        findings: tuple[Finding, ...] = (),
+        spent: Amount | None = None,
+    ) -> dict[str, Any]:
+        result = RunResult(
+            status=status,
+            run=workflow.info().workflow_id,
+            lock=lock,
+            outputs=self.values,
+            skipped=tuple(self.skipped),
+            spent=spent or Amount(),
+            findings=findings,
+            events=len(self.journal.events),
+            head=self.journal.head,
+        )
+        return result.model_dump(mode="json")
+
+    @workflow.query(name="events")
+    def events(self, since: int = 0) -> list[dict[str, Any]]:
+        """At most 200 events after number `since`, oldest first."""
+        return [event.line for event in self.journal.events[since : since + 200]]
+
+    @workflow.query(name="questions")
+    def questions(self) -> list[dict[str, Any]]:
+        """The questions that wait for an answer."""
+        return [question.model_dump(mode="json") for question in self.desk.questions]
+
+    @workflow.update(name="answer")
+    async def answer(self, raw: Any = None) -> dict[str, Any]:
+        """The polite door: a refusal is an answer too."""
+        given = shaped(Answer, raw, "answer")
+        problem = await self._change_problem(given) or self.desk.problem(given)
+        if problem is not None:
+            raise failed(problem)
+        self.desk.take(given, "update")
+        return given.model_dump(mode="json")
+
+    @answer.validator
+    def _may_answer(self, raw: Any = None) -> None:
+        try:
+            problem = self.desk.problem(shaped(Answer, raw, "answer"))
+        except LockstepError as error:
+            problem = error.findings[0].model_copy(update={"code": "LS-ASK-005"})
+        if problem is not None:
+            raise failed(problem)
+
+    @workflow.signal(name="answer")
+    async def answer_by_signal(self, raw: Any = None) -> None:
+        """The durable door: it waits while no worker is up, and cannot be told no."""
+        try:
+            given = shaped(Answer, raw, "answer")
+        except LockstepError as error:
+            self.desk.refuse(error.findings[0].model_copy(update={"code": "LS-ASK-005"}))
+            return
+        problem = self.desk.problem(given)
+        problem = problem or await self._change_problem(given) or self.desk.problem(given)
+        if problem is not None:
+            self.desk.refuse(problem)
+        else:
+            self.desk.take(given, "signal")
+
+    async def _change_problem(self, given: Answer) -> Finding | None:
+        """A change is checked again on what remains of the plan before it is taken."""
+        if self.context is None:
+            return None
+        question = self.desk.question(given.question)
+        if given.verdict is Verdict.SKIP:
+            return await self.context.may_skip(question)
+        if given.verdict is Verdict.EDIT and given.args is not None:
+            return await self.context.may_edit(question, given.args)
+        return None
+
+
+def _start_code(found: Finding) -> str:
+    return found.code if found.code == "LS-LOCK-001" else "LS-RUN-006"

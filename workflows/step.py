@@ -1,0 +1,313 @@
+"""The life of one step: reserve, dispatch, and, where it is held back, ask a human and go on.
+
+A loop with a bounded number of turns. Each turn ends in a value that is matched in full; nothing a
+tool, a policy or a person can say leads out of it any other way.
+"""
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from pydantic import JsonValue
+from temporalio import workflow
+
+from lockstep.agent import Silence
+from lockstep.amount import Amount
+from lockstep.decision import Decision, Grant, Outcome, Rule
+from lockstep.escalation import Answer, Ground, Question, Verdict
+from lockstep.event import (
+    StepAttempted,
+    StepBlocked,
+    StepCompleted,
+    StepDecided,
+    StepEdited,
+    StepFailed,
+    StepStarted,
+)
+from lockstep.finding import Finding
+from lockstep.lock import LockedToolStep
+from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.value import Value
+from workflows.context import RunContext
+from workflows.desk import Silent, Withdrawn
+from workflows.dispatch import Failed, dispatch, spent
+
+MAX_DISPATCHES = 20
+"""How often one step may be sent out, humans' edits and retries counted."""
+
+
+@dataclass(frozen=True)
+class Done:
+    value: Value
+
+
+@dataclass(frozen=True)
+class Skipped:
+    because: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The run cannot go on."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class NotStarted:
+    """The run stopped elsewhere before this step began or while it waited."""
+
+
+End = Done | Skipped | Stopped | NotStarted
+
+
+@dataclass
+class StepLife:
+    """One step of one run; `values` are the outputs that its references name."""
+
+    run: RunContext
+    step: LockedToolStep
+    values: dict[str, Value]
+    number: int = 0
+    edited: dict[str, JsonValue] | None = None
+    grants: list[Grant] = field(default_factory=list)
+
+    async def live(self) -> End:
+        """Until the step is done, skipped or stopped."""
+        while self.number < MAX_DISPATCHES:
+            self.number += 1
+            async with self.run.slots:
+                if self.run.stopping:
+                    return NotStarted()
+                end = await self._turn()
+            if isinstance(end, _Ask):
+                # The slot is free again: a step that waits for a human holds up no other.
+                end = await self._ask(end)
+            if end is not None:
+                return end
+        return self._stop(
+            "LS-RUN-004",
+            f"was dispatched {MAX_DISPATCHES} times",
+            "see why it is asked about again",
+        )
+
+    async def _turn(self) -> "End | _Ask | None":
+        step, journal = self.step, self.run.journal
+        left = self.run.time_left()
+        if left is None:
+            return self._stop(
+                "LS-RUN-004",
+                "the run's time is spent before this step could start",
+                "raise `limits.wall` in the manifest and lock again",
+            )
+        key = f"{step.id}.{self.number}"
+        exhausted = self.run.ledger.reserve(key, step.worst_cost)
+        if exhausted is not None:
+            return self._stop("LS-RUN-004", str(exhausted), "raise the limit and lock again")
+        journal.write(
+            StepStarted(
+                step=step.id,
+                tool=step.tool,
+                dispatch=self.number,
+                reason=step.reason,
+                reserved=step.worst_cost,
+            )
+        )
+        call = Dispatch(
+            run=self.run.facts_for(step),
+            step=step,
+            values=self.values,
+            edited=self.edited,
+            grants=self._live_grants(),
+        )
+        try:
+            outcome = await dispatch(
+                call, self.number, self.run.body.task_queue, min(step.deadline, left)
+            )
+        except BaseException:
+            # Cancelled: what it used is not known, so the reservation counts as spent.
+            self.run.ledger.settle(key, None)
+            raise
+        used = self.run.ledger.settle(key, spent(outcome.attempts, step.cost))
+        for attempt in outcome.attempts:
+            journal.write(StepAttempted(step=step.id, attempt=attempt))
+        match outcome:
+            case Completed():
+                return self._completed(outcome)
+            case Withheld():
+                return self._withheld(outcome)
+            case Signalled():
+                return self._stop(
+                    "LS-STEP-003",
+                    f"{step.tool} signalled {outcome.name}({outcome.detail[:500]})",
+                    "mend what it names, or change the plan",
+                    used,
+                )
+            case Unfit():
+                return self._fail(outcome.finding, used)
+            case Failed():
+                if outcome.unknown:
+                    return _Ask(
+                        Ground.UNKNOWN,
+                        f"it is not known whether the call took effect ({outcome.finding.problem})",
+                        self.run.known_args(call),
+                        (),
+                    )
+                return self._fail(outcome.finding, used)
+            case unknown:
+                assert_never(unknown)
+
+    def _completed(self, outcome: Completed) -> Done:
+        step = self.step
+        self._decided(outcome.decision)
+        self.run.journal.write(
+            StepCompleted(
+                step=step.id,
+                value=outcome.value,
+                spent=outcome.spent,
+                decision=outcome.decision.digest,
+                idempotency_key=outcome.idempotency_key,
+            )
+        )
+        return Done(outcome.value)
+
+    def _withheld(self, outcome: Withheld) -> "Stopped | _Ask":
+        step, decision = self.step, outcome.decision
+        if decision is not None:
+            self._decided(decision)
+        why = str(outcome.findings[0]) if outcome.findings else decision.why if decision else ""
+        self.run.journal.write(
+            StepBlocked(
+                step=step.id,
+                tool=step.tool,
+                args=outcome.args,
+                reason=step.reason,
+                why=why,
+                findings=outcome.findings,
+            )
+        )
+        if outcome.args is None:
+            # Without arguments there is nothing to show a human, and nothing to edit.
+            return self._fail(outcome.findings[0], Amount())
+        missing = decision.missing if decision else ()
+        needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
+        ground = Ground.APPROVAL if needs_approval and not outcome.findings else Ground.DENIED
+        rules = missing if ground is Ground.APPROVAL else decision.rules if decision else ()
+        return _Ask(ground, why, outcome.args, rules)
+
+    async def _ask(self, ask: "_Ask") -> End | None:
+        """None to dispatch again."""
+        question = self._question(ask)
+        if not question.approvers:
+            return self._stop(
+                "LS-ASK-003",
+                f"{ask.why}; and nobody may answer for it",
+                "name approvers in agent.toml and lock again",
+            )
+        answer = await self.run.desk.ask(question)
+        match answer:
+            case Withdrawn():
+                return NotStarted()
+            case Silent() if question.silence is Silence.SKIP:
+                finding = await self.run.may_skip(question)
+                if finding is None:
+                    return Skipped(f"nobody answered `{question.id}` in time")
+                return self._stop("LS-RUN-003", f"nobody answered, and {finding.problem}", "answer")
+            case Silent():
+                return self._stop(
+                    "LS-RUN-003",
+                    f"nobody answered `{question.id}` in time ({ask.why})",
+                    "run again and answer, or set `asking.silence` in agent.toml",
+                )
+            case Answer():
+                return self._answered(question, answer)
+            case unknown:
+                assert_never(unknown)
+
+    def _answered(self, question: Question, answer: Answer) -> End | None:
+        match answer.verdict:
+            case Verdict.APPROVE:
+                self.grants += self._granted(question, answer)
+                return None
+            case Verdict.RETRY:
+                return None
+            case Verdict.EDIT:
+                assert answer.args is not None
+                self.edited = answer.args
+                self.run.journal.write(
+                    StepEdited(step=self.step.id, by=answer.by, args=answer.args)
+                )
+                return None
+            case Verdict.SKIP:
+                return Skipped(f"`{answer.by}` left it out")
+            case Verdict.DENY:
+                note = f": {answer.note}" if answer.note else ""
+                return self._stop(
+                    "LS-RUN-002", f"`{answer.by}` said no{note}", "change the plan, or ask again"
+                )
+            case unknown:
+                assert_never(unknown)
+
+    def _question(self, ask: "_Ask") -> Question:
+        body, now = self.run.body, workflow.now()
+        roles = tuple(sorted({role for rule in ask.rules for role in rule.approvers}))
+        # A denial or an unknown effect names no role: anyone who may approve anything may answer.
+        roles = roles or tuple(sorted(body.approvers))
+        people = sorted({person for role in roles for person in body.approvers.get(role, ())})
+        return Question(
+            id=f"{self.step.id}.{self.number}",
+            run=self.run.facts.id,
+            step=self.step.id,
+            tool=self.step.tool,
+            ground=ask.ground,
+            why=ask.why,
+            step_reason=self.step.reason,
+            args=ask.args,
+            rules=ask.rules,
+            roles=roles,
+            approvers=tuple(people),
+            asked_at=now,
+            deadline=now + body.asking.deadline,
+            silence=body.asking.silence,
+        )
+
+    def _granted(self, question: Question, answer: Answer) -> list[Grant]:
+        decision = self.run.decisions[self.step.id]
+        return [
+            Grant(
+                run=self.run.facts.id,
+                step=self.step.id,
+                rule=rule.id,
+                args_digest=question.args.digest,
+                policy=decision.policy,
+                by=answer.by,
+                expires_at=workflow.now() + self.run.body.asking.grant,
+            )
+            for rule in question.rules
+        ]
+
+    def _live_grants(self) -> tuple[Grant, ...]:
+        return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
+
+    def _decided(self, decision: Decision) -> None:
+        self.run.decisions[self.step.id] = decision
+        self.run.journal.write(StepDecided(step=self.step.id, decision=decision))
+
+    def _stop(self, code: str, problem: str, fix: str, used: Amount | None = None) -> Stopped:
+        place = f"step `{self.step.id}`"
+        return self._fail(
+            Finding(code=code, place=place, problem=problem, fix=fix), used or Amount()
+        )
+
+    def _fail(self, finding: Finding, used: Amount) -> Stopped:
+        self.run.journal.write(StepFailed(step=self.step.id, finding=finding, spent=used))
+        return Stopped(finding)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """What a turn wants a human to be asked."""
+
+    ground: Ground
+    why: str
+    args: Value
+    rules: tuple[Rule, ...]
