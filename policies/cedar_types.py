@@ -51,6 +51,7 @@ class Field:
 
     type: "CedarType | None"
     required: bool
+    nullable: bool
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _record(seen: Fields, value: JsonValue, unknown: frozenset[str], at: str) ->
             record[name] = project(field.type, value.get(name, {}), unknown, here)
         elif value.get(name) is not None:
             record[name] = project(field.type, value[name], NONE, here)
-        elif field.required:
+        elif field.required or (name in value and not field.nullable):
             raise Misfit(here)
     # The siblings were still looked at: a misfit among them is certain whatever the unknown is.
     return _placeholder(at) if may_be_absent else record
@@ -212,16 +213,17 @@ class _Reader:
 
     def _object(self, given: Mapping[str, Any], above: tuple[str, ...], depth: int) -> Fields:
         required = given.get("required", ())
-        return Fields(
-            {
-                name: Field(
-                    None if name.startswith("__") else self.type_of(inner, above, depth),
-                    required=name in required and not self._nullable(inner),
-                )
-                for name, inner in given["properties"].items()
-            },
-            closed=given.get("additionalProperties") is False and "patternProperties" not in given,
-        )
+        fields: dict[str, Field] = {}
+        for name, inner in given["properties"].items():
+            nullable = self._nullable(inner)
+            kept_back = name.startswith("__")
+            fields[name] = Field(
+                type=None if kept_back else self.type_of(inner, above, depth),
+                required=name in required and not nullable,
+                nullable=nullable,
+            )
+        open_ended = "patternProperties" in given
+        return Fields(fields, given.get("additionalProperties") is False and not open_ended)
 
     def _nullable(self, schema: Any) -> bool:
         admitted = [types(option) for option in options(self.root, schema)]

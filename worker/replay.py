@@ -89,18 +89,19 @@ Step = tuple[Scheduled, Any]
 
 
 def _steps(events: "list[HistoryEvent] | Any") -> Iterator[Step]:
-    """Each scheduled activity with its outcome, None where it has none."""
+    """Each scheduled activity with its outcome; None for a verdict, and where there is none."""
     ends: dict[int, Any] = {}
     for event in events:
         if event.HasField("activity_task_completed_event_attributes"):
             done = event.activity_task_completed_event_attributes
-            ends[done.scheduled_event_id] = Report.model_validate(
-                _json(done.result.payloads)[0]
-            ).outcome
+            ends[done.scheduled_event_id] = _json(done.result.payloads)[0]
     for event in events:
         if event.HasField("activity_task_scheduled_event_attributes"):
             scheduled = event.activity_task_scheduled_event_attributes
-            yield scheduled, ends.get(event.event_id)
+            end = ends.get(event.event_id)
+            verdict = scheduled.activity_type.name.startswith("lockstep.")
+            outcome = None if verdict or end is None else Report.model_validate(end).outcome
+            yield scheduled, outcome
 
 
 def _calls(steps: list[Step]) -> Iterator[tuple[Dispatch, Completed | Withheld]]:

@@ -37,6 +37,7 @@ class RunContext:
     decisions: dict[str, Decision] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     stopping: Finding | None = None
+    rechecks: int = 0
 
     def time_left(self) -> timedelta | None:
         """Of the run's wall time, without what humans took to answer; None when it is used up."""
@@ -66,17 +67,22 @@ class RunContext:
                 gone.add(other.id)
         return tuple(sorted(gone))
 
+    def _recheck_id(self, question: Question) -> str:
+        # Two answers to one question may be under recheck at once, and ids must differ.
+        self.rechecks += 1
+        return f"recheck.{question.id}.{self.rechecks}"
+
     async def may_skip(self, question: Question) -> Finding | None:
         """Whether the plan is still one we would run without the step."""
         change = Change(
             body=self.body, gone=self.without(question.step), question=question, edited=None
         )
-        found = await verdict(Validator.recheck, change)
+        found = await verdict(self._recheck_id(question), Validator.recheck, change)
         return found[0] if found else None
 
     async def may_edit(self, question: Question, args: dict[str, JsonValue]) -> Finding | None:
         change = Change(
             body=self.body, gone=tuple(sorted(self.gone)), question=question, edited=args
         )
-        found = await verdict(Validator.recheck, change)
+        found = await verdict(self._recheck_id(question), Validator.recheck, change)
         return found[0] if found else None

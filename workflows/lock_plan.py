@@ -56,12 +56,12 @@ class LockPlan:
                 plan=plan,
             )
         )
-        checked = await verdict(Validator.check, proposal)
+        checked = await verdict("check", Validator.check, proposal)
         self.journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))
         if not checked.passed:
             self.journal.write(PlanRejected(findings=checked.errors))
             return self._result("rejected", checked, None)
-        lock = await verdict(Validator.freeze, proposal)
+        lock = await verdict("freeze", Validator.freeze, proposal)
         self.journal.write(PlanLocked(lock=lock.digest))
         return self._result("locked", checked, lock)
 

@@ -91,7 +91,7 @@ class Run:
         facts = self._facts(request)
         self._started(request, facts)
         verified = await verdict(
-            Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
+            "verify", Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
         )
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)

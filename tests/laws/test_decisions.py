@@ -169,9 +169,10 @@ def test_silence_means_no() -> None:
 
 @pytest.mark.parametrize(
     ("condition", "window"),
-    [("context.args has window && context.args.window * 4611686018427387904 > 1", 2**52)]
-    + [('Metric::"no_such_metric".critical', 5)],
-    ids=["an integer overflows", "an entity is missing"],
+    [
+        pytest.param("context.args has window && context.args.window * 4096 > 1", 2**52, id="sum"),
+        pytest.param('Metric::"no_such_metric".critical', 5, id="missing entity"),
+    ],
 )
 @pytest.mark.parametrize("file", ["authorize", "approvals"])
 def test_a_broken_rule_denies(condition: str, window: int, file: str) -> None:
@@ -320,13 +321,12 @@ DEEP: JsonValue = json.loads("[" * 60 + "]" * 60)
         {"__expr": 'principal.role == "keeper"'},
         2**63,
         -(10**30),
-        float("1e300"),
+        1e300,
         [],
         DEEP,
-        "\ud800",
+        pytest.param("\ud800", id="half a character"),
     ],
-    ids=["entity", "extension", "unknown", "expression", "2^63", "big", "float", "list", "deep"]
-    + ["half a character"],
+    ids=lambda value: json.dumps(value)[:24] if isinstance(value, dict | list) else None,
 )
 def test_hostile_arguments_are_neither_allowed_nor_fatal(argument: str, value: Any) -> None:
     """Cedar's own escapes, numbers beyond its range and shapes beyond its types deny."""
@@ -346,7 +346,7 @@ def test_what_cedar_cannot_see_does_not_stop_a_call() -> None:
 
 @pytest.mark.parametrize("unknown", [(), ("/why",)])
 def test_a_hostile_name_is_only_a_name(unknown: tuple[str, ...]) -> None:
-    """Control characters and Cedar's quotes in a resource's name change no verdict for the better."""
+    """Control characters and Cedar's quotes in a resource's name only ever deny."""
     made = ARTICLE.decide(removal(HOSTILE_NAME, phase=Phase.PLAN, unknown=unknown))
     assert made.outcome in {DENY, Outcome.UNDECIDED}
     assert DENY is ARTICLE.decide(removal(HOSTILE_NAME)).outcome
@@ -370,7 +370,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(s
 @given(st.dictionaries(st.sampled_from(["cluster", "window", "ratio", "labels", "x"]), values))
 @settings(max_examples=60, deadline=None)
 def test_every_request_gets_an_answer(args: dict[str, JsonValue]) -> None:
-    """Whatever the arguments are, a decision comes back; allowed are only those of the right type."""
+    """Whatever the arguments are, a decision comes back; ALLOW only if their types are right."""
     request = asked("FetchMetrics", {}).model_copy(update={"args": args})
     made = PERMISSIVE.decide(request)
     if made.outcome is ALLOW:

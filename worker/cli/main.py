@@ -11,8 +11,8 @@ import sys
 import traceback
 from typing import NoReturn
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
@@ -66,25 +66,22 @@ def main() -> NoReturn:
 
 def _code() -> int:
     try:
-        app(standalone_mode=False)
+        code = app(prog_name="lockstep", standalone_mode=False)
     except LockstepError as error:
         return _report(error)
-    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
+    except (KeyboardInterrupt, typer.Abort, asyncio.CancelledError):
         return 130
-    except typer.Exit as exit_:
-        return exit_.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(error.format_message() + "\n")
-        return Exit.USAGE
-    except click.ClickException as error:
-        return _report(_misused(error))
+    except typer.Exit as end:
+        return end.exit_code
+    except TyperException as error:
+        return _misused(error)
     except BrokenPipeError:
         # Whoever read our output has seen enough; the descriptor must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except Exception as error:  # the last door: nothing may leave as a stack trace
         return _report(_unforeseen(error))
-    return Exit.DONE
+    return code if isinstance(code, int) else Exit.DONE
 
 
 def _report(error: LockstepError) -> int:
@@ -95,13 +92,19 @@ def _report(error: LockstepError) -> int:
     return error.exit
 
 
-def _misused(error: click.ClickException) -> LockstepError:
-    command = (
-        error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "lockstep"
-    )
-    text = " ".join(error.format_message().split()).rstrip(".")
-    return LockstepError.of(
-        "LS-CLI-001", "", f"{text[:1].lower()}{text[1:]}", f"see `{command} --help`"
+def _misused(error: TyperException) -> int:
+    text = error.format_message()
+    if text.lstrip().startswith("Usage:"):
+        # A command without its arguments shows its help.
+        sys.stderr.write(text + "\n")
+        return Exit.USAGE
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "lockstep"
+    said = " ".join(text.split()).rstrip(".")
+    return _report(
+        LockstepError.of(
+            "LS-CLI-001", "", f"{said[:1].lower()}{said[1:]}", f"see `{command} --help`"
+        )
     )
 
 
