@@ -119,9 +119,10 @@ async def test_runs_are_found_by_our_search_attributes(client: Client) -> None:
     )
     query = " AND ".join(f"{name} = 'x'" for name in NAMES)
     # Under load, the server's list is a moment behind.
+    listed: list[str] = []
     async with asyncio.timeout(10):
-        while not (listed := [run.id async for run in client.list_workflows(query)]):
-            await asyncio.sleep(0.02)
+        while not listed:
+            listed = [run.id async for run in client.list_workflows(query)]
     assert ["tagged"] == listed
 
 
