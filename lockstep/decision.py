@@ -128,6 +128,8 @@ class Decision(Record):
         """One clause: the rule's own reason, or what stood in for one."""
         if self.errors:
             return f"policy could not be evaluated ({', '.join(self.errors)})"
+        if self.outcome is Outcome.ALLOW and self.grants:
+            return f"{self.grants[0].rule} approved by {self.grants[0].by}"
         deciding = self.missing or self.rules
         if deciding and self.outcome is not Outcome.ALLOW:
             return f"{deciding[0].id}: {deciding[0].reason}"

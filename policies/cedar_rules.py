@@ -149,8 +149,6 @@ def _tools(action: Mapping[str, Any]) -> frozenset[str] | None:
 
 def _steady(node: Any) -> bool:
     match node:
-        case {"__entity": _} | {"__extn": _}:
-            return False
         case {"kind": _, "body": body}:
             return _steady(body)
         case dict():

@@ -143,4 +143,3 @@ async def _own_worker(
             log_file=home.logs / "worker.log",
         )
     )
-

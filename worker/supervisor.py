@@ -65,7 +65,7 @@ class Supervised:
         process id when the child has come back."""
         self.name = name
         self.log_file = log_file
-        self.starts = 0
+        self.starts = self._said_before = 0
         self.failure: BaseException | None = None
         self._command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command]
         self._env, self._folder, self._keep_fds = dict(env), folder, tuple(keep_fds)
@@ -78,7 +78,6 @@ class Supervised:
         return self._process.pid
 
     async def __aenter__(self) -> Self:
-        rotate(self.log_file)
         self._stdin, self._lifeline = os.pipe()
         self._block = asyncio.current_task()
         try:
@@ -128,7 +127,7 @@ class Supervised:
                 if deaths >= (PATIENCE_IF_KILLED if status == -signal.SIGKILL else PATIENCE):
                     raise self._broken(
                         f"ended {deaths} times within {QUICK:.0f} s of its start,"
-                        f" last with {_cause(status)}"
+                        f" last with {_cause(status)}: {self.last_words()}"
                     )
                 pause = min(FIRST_PAUSE * 2 ** max(deaths - 1, 0), LONGEST_PAUSE)
                 log.warning("child.ended", child=self.name, cause=_cause(status), pause=pause)
@@ -139,6 +138,7 @@ class Supervised:
 
     def _start(self) -> None:
         try:
+            rotate(self.log_file)
             self._said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
             with self.log_file.open("ab") as output:
                 self._process = subprocess.Popen(
@@ -153,9 +153,8 @@ class Supervised:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise self._broken(
-                f"cannot be started: {(error.strerror or str(error)).lower()}"
-            ) from None
+            reason = (error.strerror or str(error)).lower()
+            raise self._broken(f"cannot be started: {reason}") from None
         self._started = monotonic()
         self.starts += 1
 
@@ -172,7 +171,7 @@ class Supervised:
         return LockstepError.of(
             "LS-SRV-006",
             str(self.log_file),
-            f"`{self.name}` {problem}: {self.last_words()}",
+            f"`{self.name}` {problem}",
             "correct what this log says and start again",
         )
 

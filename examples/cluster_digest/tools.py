@@ -19,7 +19,7 @@ from .digest import Digest
 from .measure import Sample, sample
 from .publish import Published, publish
 from .render import render
-from .series import MetricsFrame
+from .series import MetricsFrame, Omission
 
 MetricName = Annotated[str, Resource("metric")]
 
@@ -28,10 +28,10 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 
 class FetchMetricsInput(Record):
-    """What to measure, for how long, and how often."""
+    """What to measure, how many times, and how often; the samples travel in heartbeats."""
 
     metrics: list[MetricName] = Field(min_length=1, max_length=100)
-    window_seconds: float = Field(gt=0, le=3600)
+    points: int = Field(ge=1, le=1000)
     interval_seconds: float = Field(ge=0.05, le=60)
 
 
@@ -46,6 +46,7 @@ class FetchMetricsInput(Record):
 async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
     """Measure this host for a while; a retried attempt goes on from the samples it already has."""
     taken = _SAMPLES.validate_python(call.progress or [])
+    interval = timedelta(seconds=request.interval_seconds)
 
     def beat(done: int, total: int) -> None:
         call.heartbeat(_SAMPLES.dump_python(taken, mode="json"))
@@ -53,8 +54,8 @@ async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
     try:
         return await sample(
             request.metrics,
-            timedelta(seconds=request.window_seconds),
-            timedelta(seconds=request.interval_seconds),
+            interval * request.points,
+            interval,
             beat,
             taken,
         )
@@ -110,9 +111,13 @@ class RemoveMetricInput(Record):
 
 @tool("RemoveMetric", effect="destructive", idempotency="natural", timeout=timedelta(seconds=30))
 def remove_metric(request: RemoveMetricInput) -> MetricsFrame:
-    """Take a metric out of what the digest reports. Nobody who reads it will know it was there."""
-    kept = [series for series in request.frame.series if series.metric != request.metric]
-    return request.frame.model_copy(update={"series": kept})
+    """Take a metric out of what the digest reports; the digest says that it was taken out."""
+    frame = request.frame
+    kept = [series for series in frame.series if series.metric != request.metric]
+    if len(kept) == len(frame.series):
+        return frame
+    omitted = [*frame.omitted, Omission(metric=request.metric, reason="removed by the plan")]
+    return frame.model_copy(update={"series": kept, "omitted": omitted})
 
 
 class DevMetricsInput(Record):

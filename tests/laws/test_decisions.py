@@ -322,6 +322,7 @@ DEEP: JsonValue = json.loads("[" * 60 + "]" * 60)
         2**63,
         -(10**30),
         1e300,
+        None,
         [],
         DEEP,
         pytest.param("\ud800", id="half a character"),

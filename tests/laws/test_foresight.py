@@ -53,7 +53,13 @@ PROD = Environment.model_validate(
         "name": "prod",
         "stage": "prod",
         "tools": {},
-        "resources": {"metric": {"m1": {"critical": True, "n": 1}, "it's": {"critical": False}}},
+        "resources": {
+            "metric": {
+                "m1": {"critical": True, "n": 1},
+                "m2": {"critical": False},
+                "it's": {"critical": False},
+            }
+        },
     }
 )
 
@@ -117,7 +123,7 @@ policies = st.tuples(
     st.sampled_from(["when", "unless"]),
     conditions,
 )
-names = st.sampled_from(["m1", "it's"])
+names = st.sampled_from(["m1", "m2", "it's"])
 words = st.sampled_from(["a", "ab", ""])
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "x": st.sampled_from([0, 4, 2**52]),
@@ -204,6 +210,7 @@ def forbid(clause: str, head: str = "") -> str:
     return f'@id("f") @reason("r") {head} forbid(principal, action == Action::"Act", {clause};'
 
 
+ALSO = '@id("q") @reason("r") permit(principal, action == Action::"Act", resource) when {{ {} }};'
 SURE = forbid("resource) when { context.args.inner.sure }")
 
 
@@ -223,6 +230,14 @@ SURE = forbid("resource) when { context.args.inner.sure }")
         (PERMIT + SURE, "/inner/note", Outcome.UNDECIDED),
         (PERMIT + SURE, "/y", Outcome.UNDECIDED),
         (PERMIT + SURE, "/x", Outcome.DENY),
+        # A second permit adds nothing, unless it may yet overflow, or name what is not there.
+        (PERMIT + ALSO.format("context.args.x > 3"), "/x", Outcome.ALLOW),
+        (PERMIT + ALSO.format("context.args.x * 4096 > 3"), "/x", Outcome.UNDECIDED),
+        (
+            PERMIT + ALSO.format('context.args.x > 3 && Metric::"gone".critical'),
+            "/x",
+            Outcome.UNDECIDED,
+        ),
     ],
 )
 def test_what_does_not_depend_on_the_unknown_is_decided(
@@ -253,6 +268,22 @@ def test_a_certain_approval_is_foreseen() -> None:
     )
     covered = asked(Phase.PLAN, ARGS, ("/y",), grant)
     assert Outcome.UNDECIDED is decider.decide(covered).outcome
+
+
+def test_a_possible_approval_is_not_foreseen() -> None:
+    """Whether anybody must be asked may depend on the unknown, and then nobody is."""
+    review = forbid("resource) when { context.args.x > 3 }", '@approvers("sre")')
+    made = loaded(PERMIT, review).decide(asked(Phase.PLAN, ARGS, ("/x",)))
+    assert (Outcome.UNDECIDED, ()) == (made.outcome, made.missing)
+
+
+def test_a_certain_approval_gives_way_to_a_possible_denial() -> None:
+    """One target needs a yes, and another that nobody knows yet may be forbidden: no promise."""
+    critical = forbid("resource is Metric) when { resource.critical }")
+    review = '@id("a") @reason("r") @approvers("sre") forbid(principal, action, resource);'
+    decider, args = loaded(PERMIT + critical, review), ARGS | {"on": "m2"}
+    assert Outcome.REQUIRE_APPROVAL is decider.decide(asked(Phase.PLAN, args, ("/x",))).outcome
+    assert Outcome.UNDECIDED is decider.decide(asked(Phase.PLAN, args, ("/others",))).outcome
 
 
 def test_a_misfit_beside_an_unknown_is_certain() -> None:

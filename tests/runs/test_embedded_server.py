@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
@@ -48,8 +47,12 @@ async def until(true: Callable[[], object], seconds: float = 10) -> None:
 
 def runs(pid: int) -> bool:
     """Whether a process is there and not merely waiting to be reaped."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return state.stdout.strip()[:1] not in ("", "Z")
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text() if sys.platform == "linux" else ""
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return not status.rpartition(")")[2].startswith((" Z", " X"))
 
 
 def home_in(folder: Path) -> Home:
@@ -325,13 +328,14 @@ async def test_nothing_outlives_its_owner(tmp_path: Path, how: signal.Signals) -
         stderr=asyncio.subprocess.DEVNULL,
     )
     assert owner.stdout is not None
-    pids = [int(word) for word in (await owner.stdout.readline()).split()]
-    assert 2 == len(pids)
-    assert claimed(home)
-    owner.send_signal(how)
+    try:
+        pids = [int(word) for word in (await owner.stdout.readline()).split()]
+        assert 2 == len(pids)
+        assert claimed(home)
+    finally:
+        owner.send_signal(how)
     await owner.wait()
     # The lock is the server's as much as its owner's: it is never free before both are gone.
     assert claimed(home) or not runs(pids[0])
-    await until(lambda: not any(map(runs, pids)), seconds=15)
-    assert not claimed(home)
+    await until(lambda: not claimed(home) and not any(map(runs, pids)), seconds=15)
     assert await find_server(home, NO_SETTINGS) is None

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from lockstep.checked import Checked
 from lockstep.codes import Exit
@@ -12,7 +14,7 @@ from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.options import AgentOption, EnvironmentOption, PersonOption, package_for, person
-from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, show_findings
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, show_findings
 
 
 def check(
@@ -44,16 +46,15 @@ def show_checked(checked: Checked, plan: Plan) -> None:
         Outcome.DENY: "red",
     }
     verdicts = {decision.step: decision for decision in checked.decisions}
+    table = Table.grid(padding=(0, 2))
     for step in plan.steps:
         decision = verdicts.get(step.id)
-        if decision is None:
-            out.print(f"  [red]✗[/red] {safe(step.id)}  {safe(step.tool)}")
-            continue
-        colour = colours[decision.outcome]
-        out.print(
-            f"  [{colour}]{decision.outcome}[/{colour}]  {safe(step.id)}  {safe(step.tool)}"
-            f"  [dim]{safe(decision.why)}[/dim]"
-        )
+        verdict = Text("-", style="red")
+        if decision is not None:
+            verdict = Text(decision.outcome, style=colours[decision.outcome])
+        why = Text(plain(decision.why) if decision else "see below", style="dim")
+        table.add_row("", step.id, step.tool, verdict, why)
+    out.print(table)
     show_findings(checked.findings, out)
     worst = checked.worst
     if checked.passed:
@@ -62,4 +63,5 @@ def show_checked(checked: Checked, plan: Plan) -> None:
             f"{worst.tokens:,} tokens, ${worst.microdollars / 1e6:,.2f} a run"
         )
     else:
-        out.print(f"[red]rejected[/red]: {len(checked.errors)} findings")
+        count = len(checked.errors)
+        out.print(f"[red]rejected[/red]: {count} finding{'s' if count > 1 else ''}")

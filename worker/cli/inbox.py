@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from activities.store import FolderStore, load
 from lockstep.errors import LockstepError
@@ -47,18 +46,12 @@ def list_(format: FormatOption = Format.HUMAN) -> None:
     if not waiting:
         out.print("nothing waits for an answer")
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("run", "question", "tool", "answer by (UTC)", "why"):
-        table.add_column(column, style="bold" if column == "run" else "")
     for question in waiting:
-        table.add_row(
-            safe(question.run),
-            safe(question.id),
-            safe(question.tool),
-            f"{question.deadline:%Y-%m-%d %H:%M}",
-            safe(question.why),
+        out.print(
+            f"[bold]{safe(question.run)}[/bold] [yellow]{safe(question.id)}[/yellow]  "
+            f"{safe(question.tool)}  by {question.deadline:%Y-%m-%d %H:%M} UTC"
         )
-    out.print(table)
+        out.print(f"  [dim]{safe(question.why)}[/dim]")
 
 
 @app.command("show")

@@ -15,7 +15,7 @@ from activities.package import AgentPackage
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import parse_json, read, shaped
+from lockstep.loading import load, parse_json, read, shaped
 from lockstep.lock import Lock
 from lockstep.names import task_queue
 from lockstep.plan import Plan
@@ -56,12 +56,30 @@ def lock(
     if result.lock is None:
         show_checked(result.checked, proposed)
         raise typer.Exit(Exit.REJECTED)
-    write_lock(result.lock, target)
+    same = _is_there(result.lock, target)
+    if not same:
+        write_lock(result.lock, target)
     if is_json():
-        emit_json({"status": "locked", "digest": result.lock.digest, "file": str(target)})
+        emit_json(
+            {
+                "status": "locked",
+                "digest": result.lock.digest,
+                "file": str(target),
+                "unchanged": same,
+            }
+        )
         return
     show_checked(result.checked, proposed)
-    out.print(f"[green]locked[/green] {safe(target)}  {result.lock.digest}")
+    state = "unchanged" if same else "locked"
+    out.print(f"[green]{state}[/green] {safe(target)}  {result.lock.digest}")
+
+
+def _is_there(lock: Lock, path: Path) -> bool:
+    """Whether the file is this very lock already; then who proposed it first stays on record."""
+    try:
+        return load(Lock, path).digest == lock.digest
+    except LockstepError:
+        return False
 
 
 async def _lock(proposal: Proposal, package: AgentPackage) -> LockResult:

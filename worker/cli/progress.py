@@ -109,8 +109,13 @@ class Progress:
                 row.state, row.note = "failed", f"{finding.code} {finding.problem}"
             case QuestionAsked(question=question):
                 row = self.steps[question.step]
-                row.state, row.note = "asking", question.why
+                row.state = "asking"
                 self._open.add(question.id)
+                if row.note == question.why:
+                    # The line above this one has just said why.
+                    self._line(row, f"asks {question.id}", "")
+                    return
+                row.note = question.why
             case QuestionAnswered(question=question_id, step=id, verdict=verdict, by=by):
                 row = self.steps[id]
                 row.state, row.note = "answered", f"{verdict} by {by}"

@@ -11,10 +11,11 @@ from temporalio.client import WorkflowHandle
 
 from activities.package import AgentPackage
 from activities.store import FolderStore, load
+from lockstep.agent import ANYONE, Silence
 from lockstep.codes import CODES, Exit
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
-from lockstep.escalation import Question
+from lockstep.escalation import Question, Verdict
 from lockstep.finding import Finding
 from lockstep.lock import Lock
 from policies.arguments import check_value
@@ -30,6 +31,7 @@ from worker.cli.options import (
     served,
 )
 from worker.cli.progress import Progress
+from worker.cli.story import shown
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -37,7 +39,6 @@ from worker.cli.terminal import (
     err,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
@@ -163,27 +164,18 @@ async def _paused(open_: Session, run: str) -> Exit:
 
 def show_question(question: Question) -> None:
     """Who is asked what, why, until when, and the exact words to answer with."""
-    approvers = ", ".join(question.approvers)
+    silence = "the run stops" if question.silence is Silence.ABORT else "the step is skipped"
+    who = ", ".join(question.approvers) if ANYONE not in question.approvers else "anyone"
     out.print(
         f"[yellow]?[/yellow] step `{safe(question.step)}` waits for a human: {safe(question.why)}"
     )
-    out.print(f"  proposed   {safe(question.tool)}({safe(_arguments(question))})")
+    out.print(f"  proposed   {safe(question.tool)}({safe(shown(question.args))})")
     out.print(f"  reason     {safe(question.step_reason) or '-'}")
-    out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or it is {question.silence}")
-    out.print(f"  may answer {safe(approvers)}")
+    out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or {silence}")
+    out.print(f"  may answer {safe(who)}")
     for offer in question.offers:
-        out.print(f"    lockstep inbox {offer} {safe(question.run)} {safe(question.id)}")
-
-
-def _arguments(question: Question) -> str:
-    preview = question.args.preview
-    if preview is None:
-        return f"{question.args.size:,} bytes; see `lockstep inbox show`"
-    return (
-        str(preview)
-        if not isinstance(preview, dict)
-        else ", ".join(f"{key}={plain(str(value))[:80]}" for key, value in preview.items())
-    )
+        tail = " --args '{…}'" if offer is Verdict.EDIT else ""
+        out.print(f"    lockstep inbox {offer} {safe(question.run)} {safe(question.id)}{tail}")
 
 
 async def _report(handle: WorkflowHandle[Run, Any], home: Home, progress: Progress) -> Exit:

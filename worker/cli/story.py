@@ -1,6 +1,6 @@
 """One event as a person reads it: the line of an account, not a record."""
 
-from typing import Any
+import json
 
 from pydantic import JsonValue
 
@@ -96,6 +96,14 @@ def shown(args: Value | None) -> str:
     return ", ".join(f"{key}={_brief(value)}" for key, value in preview.items())
 
 
-def _brief(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+def _brief(value: JsonValue) -> str:
+    text = json.dumps(value)
+    if len(text) <= 60:
+        return text
+    match value:
+        case dict():
+            return f"{{…{len(text):,} bytes}}"
+        case list():
+            return f"[…{len(value):,} items]"
+        case _:
+            return text[:59] + "…"
