@@ -119,7 +119,7 @@ def _record(seen: Fields, value: JsonValue, unknown: frozenset[str], at: str) ->
         return _placeholder(at)
     if not isinstance(value, dict):
         raise Misfit(at)
-    if seen.closed and not value.keys() <= seen.fields.keys():
+    if seen.closed and not (value.keys() | _named(unknown, at)) <= seen.fields.keys():
         raise Misfit(at)
     record: dict[str, JsonValue] = {}
     may_be_absent = False
@@ -154,6 +154,12 @@ def _scalar(cedar: str, value: JsonValue, at: str) -> JsonValue:
     if isinstance(value, int) and abs(value) > _MAX_LONG:
         raise Misfit(at)
     return value
+
+
+def _named(unknown: frozenset[str], at: str) -> set[str]:
+    """The fields of an object that unknowns stand in."""
+    parts = (path[len(at) + 1 :].split("/")[0] for path in unknown if path.startswith(f"{at}/"))
+    return {part.replace("~1", "/").replace("~0", "~") for part in parts}
 
 
 def _below(unknown: frozenset[str], at: str) -> bool:

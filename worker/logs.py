@@ -12,8 +12,13 @@ from typing import TextIO
 import structlog
 
 
-def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Set up structlog and the standard library's logging, once, at the edge of the process."""
+def configure(
+    stream: TextIO | None = None, level: int = logging.INFO, core: int = logging.ERROR
+) -> None:
+    """Set up structlog and the standard library's logging, once, at the edge of the process.
+
+    `core` is for Temporal's core: a worker's log wants its warnings, a person's terminal does not.
+    """
     out = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -47,5 +52,6 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in ("anthropic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("temporal.core").setLevel(core)
     # A failing tool is an event of ours with its reason; the SDK's stack trace would repeat it.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)

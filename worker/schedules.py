@@ -94,7 +94,7 @@ async def create(
         raise LockstepError.of(
             "LS-SCHED-003",
             f"schedule `{name}`",
-            f"the server does not take it: {error.message.splitlines()[0].lower()}",
+            f"the server does not take it: {error.message.splitlines()[0]}",
             'write --cron "0 6 * * 1" (minute hour day month weekday) or --every 7d',
         ) from None
 

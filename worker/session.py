@@ -20,7 +20,7 @@ from lockstep.errors import LockstepError
 from lockstep.names import task_queue
 from worker.connection import Found, connect, find_server
 from worker.home import VARIABLE, Home
-from worker.stack import embedded_stack
+from worker.stack import embedded_stack, worker_environment
 from worker.supervisor import Supervised
 from worker.users import borrow
 
@@ -130,11 +130,7 @@ async def _own_worker(
     home.ensure()
     environ = dict(os.environ) | {VARIABLE: str(home.root)}
     if found.kind != "configured":
-        environ |= {
-            "TEMPORAL_ADDRESS": found.address,
-            "TEMPORAL_NAMESPACE": found.namespace,
-            "TEMPORAL_CONFIG_FILE": os.devnull,
-        }
+        environ = worker_environment(environ, home, found.address, found.namespace)
     await stack.enter_async_context(
         Supervised(
             "worker",

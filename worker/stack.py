@@ -48,7 +48,7 @@ async def embedded_stack(
             worker = Supervised(
                 "worker",
                 worker_command,
-                env=_environment(os.environ, home, server),
+                env=worker_environment(os.environ, home, server.address, server.namespace),
                 log_file=home.logs / "worker.log",
             )
             async with worker:
@@ -62,7 +62,9 @@ async def embedded_stack(
                     home.record.unlink(missing_ok=True)
 
 
-def _environment(environ: Mapping[str, str], home: Home, server: ServerRecord) -> dict[str, str]:
+def worker_environment(
+    environ: Mapping[str, str], home: Home, address: str, namespace: str
+) -> dict[str, str]:
     """Ours, with the Temporal settings of this server and no others: a left-over API key or TLS
     setting would make the worker refuse to talk to it."""
     kept = {
@@ -71,8 +73,8 @@ def _environment(environ: Mapping[str, str], home: Home, server: ServerRecord) -
         if name == "TEMPORAL_DEBUG" or not name.startswith("TEMPORAL_")
     }
     return kept | {
-        "TEMPORAL_ADDRESS": server.address,
-        "TEMPORAL_NAMESPACE": server.namespace,
+        "TEMPORAL_ADDRESS": address,
+        "TEMPORAL_NAMESPACE": namespace,
         "TEMPORAL_CONFIG_FILE": os.devnull,
         VARIABLE: str(home.root),
     }

@@ -36,13 +36,13 @@ class LockPlan:
     """From a proposal to a lock, or to findings."""
 
     @workflow.init
-    def __init__(self, raw: Any = None) -> None:
+    def __init__(self, raw: Any = None, *more: Any) -> None:
         self.journal = Journal()
 
     @workflow.run
-    async def run(self, raw: Any = None) -> dict[str, Any]:
+    async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            proposal = shaped(Proposal, raw, "request")
+            proposal = shaped(Proposal, [raw, *more] if more else raw, "request")
             plan = digest(proposal.plan)
         except (LockstepError, ValueError) as error:
             found = _as_finding(error)

@@ -73,7 +73,7 @@ class Run:
     """One execution of a lock."""
 
     @workflow.init
-    def __init__(self, raw: Any = None) -> None:
+    def __init__(self, raw: Any = None, *more: Any) -> None:
         self.journal = Journal()
         self.desk = Desk(self.journal)
         self.context: RunContext | None = None
@@ -81,9 +81,10 @@ class Run:
         self.skipped: list[str] = []
 
     @workflow.run
-    async def run(self, raw: Any = None) -> dict[str, Any]:
+    async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            request = shaped(RunRequest, raw, "request")
+            # Whoever passes several arguments passes something else than a request.
+            request = shaped(RunRequest, [raw, *more] if more else raw, "request")
         except LockstepError as error:
             # Whoever reaches the server can start a run with anything at all.
             found = error.findings[0]

@@ -1,8 +1,8 @@
 """How a workflow asks for a verdict: as an activity, so that question and answer are recorded.
 
-Recorded verdicts are why a new version of the policy engine never breaks the replay of an old run. A
-local activity would be cheaper, but after one `workflow.now()` differs between the run and its replay
-(seen with temporalio 1.35), and the events carry that time.
+Recorded verdicts are why a new version of the policy engine never breaks the replay of an old run.
+A local activity would be cheaper, but after one `workflow.now()` differs between the run and its
+replay (seen with temporalio 1.35), and the events carry that time.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,9 +19,7 @@ Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
 
-async def verdict(
-    id: str, method: Callable[[Any, Asked], Awaitable[Given]], asked: Asked
-) -> Given:
+async def verdict(id: str, method: Callable[[Any, Asked], Awaitable[Given]], asked: Asked) -> Given:
     """What a method of the `Validator` contract says; `id` names the activity in the history."""
     return await workflow.execute_activity_method(
         method,

@@ -286,6 +286,14 @@ def test_a_certain_approval_gives_way_to_a_possible_denial() -> None:
     assert Outcome.UNDECIDED is decider.decide(asked(Phase.PLAN, args, ("/others",))).outcome
 
 
+def test_an_unknown_that_no_argument_is_for_is_certain() -> None:
+    """Where a schema is closed, a name it does not have denies whatever its value will be."""
+    closed = act.spec.model_copy(update={"input": INPUT | {"additionalProperties": False}})
+    decider = CedarDecider.load(PolicyTexts(authorize=PERMIT), {"Act": closed}, PROD)
+    assert ("arguments",) == decider.decide(asked(Phase.PLAN, ARGS, ("/nobody",))).errors
+    assert Outcome.ALLOW is decider.decide(asked(Phase.PLAN, ARGS, ("/x", "/on"))).outcome
+
+
 def test_a_misfit_beside_an_unknown_is_certain() -> None:
     """A known argument of the wrong type denies at plan time as it would at run time."""
     made = loaded(PERMIT).decide(asked(Phase.PLAN, ARGS | {"x": "one"}, ("/y",)))

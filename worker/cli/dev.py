@@ -71,4 +71,7 @@ async def _dev(chosen: list[Served], port: int | None, ui_port: int | None) -> N
                 )
             out.print(f"[dim]logs in {safe(home.logs)}; Ctrl-C stops everything[/dim]")
         await told.wait()
+        # From here on Ctrl-C ends the waiting for whoever still uses the server.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
         say("stopping")

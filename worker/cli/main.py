@@ -7,11 +7,13 @@ file.
 
 import asyncio
 import os
+import signal
 import sys
 import traceback
 from typing import NoReturn
 
 import typer
+from temporalio.service import RPCError
 from typer.exceptions import TyperException
 
 from lockstep.codes import Exit
@@ -30,8 +32,9 @@ from worker.cli import (
     schema,
     serve,
 )
-from worker.cli.terminal import emit_json, is_json, show_findings
+from worker.cli.terminal import emit_json, is_json, plain, show_findings
 from worker.home import Home
+from worker.logs import configure
 
 app = typer.Typer(
     name="lockstep",
@@ -56,6 +59,9 @@ app.command("schema")(schema.schema)
 
 def main() -> NoReturn:
     """The console script."""
+    configure()
+    # Whoever ends us politely gets what Ctrl-C gets: children stopped, nothing half-done left.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     code = _code()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -79,6 +85,8 @@ def _code() -> int:
         # Whoever read our output has seen enough; the descriptor must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
+    except RPCError as error:
+        return _report(_unanswered(error))
     except Exception as error:  # the last door: nothing may leave as a stack trace
         return _report(_unforeseen(error))
     return code if isinstance(code, int) else Exit.DONE
@@ -105,6 +113,20 @@ def _misused(error: TyperException) -> int:
         LockstepError.of(
             "LS-CLI-001", "", f"{said[:1].lower()}{said[1:]}", f"see `{command} --help`"
         )
+    )
+
+
+def _unanswered(error: RPCError) -> LockstepError:
+    """The server took the connection and then did not do its part."""
+    try:
+        Home.find().check_space()
+    except LockstepError as full:
+        return full
+    return LockstepError.of(
+        "LS-SRV-001",
+        "Temporal",
+        f"does not answer as it should: {plain(error.message.splitlines()[0])[:300]}",
+        "see `lockstep doctor` and the server's log; nothing that was acknowledged is lost",
     )
 
 

@@ -60,12 +60,13 @@ def list_(
         return
     table = Table(box=None, pad_edge=False)
     for column in ("run", "status", "started", "took"):
-        table.add_column(column, style="bold" if column == "run" else "", no_wrap=True)
+        first = column == "run"
+        table.add_column(column, style="bold" if first else "", overflow="fold", no_wrap=not first)
     colours = {"completed": "green", "failed": "red", "waiting": "yellow", "running": "cyan"}
     for row in rows:
         colour = colours.get(row.status, "")
         status = f"[{colour}]{row.status}[/{colour}]" if colour else row.status
-        started = f"{row.started_at:%Y-%m-%d %H:%M:%S}"
+        started = f"{row.started_at:%Y-%m-%d %H:%M}"
         table.add_row(safe(row.id), status, started, _took(row))
     out.print(table)
 

@@ -1,6 +1,7 @@
 """`lockstep worker`: a worker process, for one agent in one environment or several."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ def worker(
     lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
 ) -> None:
     """Poll the queues of an agent's environments until told to stop."""
-    configure()
+    configure(core=logging.WARNING)
     claims = foreign_claims()
     if claims:
         raise LockstepError(*claims)

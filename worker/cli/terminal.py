@@ -40,7 +40,8 @@ FormatOption = Annotated[
     typer.Option("--format", help="`human` or `json`.", callback=_choose, show_default=True),
 ]
 
-out = Console(highlight=False, soft_wrap=True)
+# What is piped is read by programs and pagers: no table may be cut to a width nobody has.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
