@@ -48,8 +48,11 @@ from policies.check import missing_resources
 from policies.request import arguments, attempted
 from policies.world import World
 
-MAX_MESSAGE = 2000
+MAX_MESSAGE = 1500
 """A failure's message travels in the history, where a large one is taken for a time-out."""
+
+MAX_REASON = 300
+"""What the account keeps of each attempt's failure; the server shows a retry's failure up to 4 KB."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,13 @@ class _Attempt:
     attempts: Attempts
 
     async def run(self) -> StepOutcome:
+        try:
+            return await self._steps()
+        except LockstepError as error:
+            # A store that is full or away, a placeholder without a value: they may come right.
+            raise self._failure(error.findings[0]) from None
+
+    async def _steps(self) -> StepOutcome:
         finding, args = await asyncio.to_thread(self._resolved)
         if finding is not None or args is None:
             return self._withhold(None, (finding,) if finding else (), None)
@@ -114,9 +124,6 @@ class _Attempt:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
             ), None
-        except LockstepError as error:
-            # The store may come back, so Temporal tries again.
-            raise self._failure(error.code, str(error)) from None
 
     def _facts(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
         place, schema = f"step `{self.call.step.id}`", self.tool.spec.input
@@ -161,8 +168,8 @@ class _Attempt:
             if signal.name in self.tool.spec.signals:
                 return self._signalled(signal, filled)
             raise self._surprise(signal, filled) from None
-        except LockstepError as error:
-            raise self._failure(error.code, str(error)) from None
+        except LockstepError:
+            raise
         except Exception as error:
             raise self._surprise(error, filled) from None
         finally:
@@ -205,10 +212,7 @@ class _Attempt:
             return self._unfit(
                 "LS-STEP-002", f"the output has {len(data):,} bytes, more than {limit:,}"
             )
-        try:
-            self.house.store.put(data)
-        except LockstepError as error:
-            raise self._failure(error.code, str(error)) from None
+        self.house.store.put(data)
         self.attempts.end(AttemptEnd.COMPLETED)
         return Completed(
             value=value,
@@ -228,10 +232,7 @@ class _Attempt:
         shown: Value | None = None
         if args is not None:
             shown, data = Value.of(args, ARGS_PREVIEW_BYTES)
-            try:
-                self.house.store.put(data)
-            except LockstepError as error:
-                raise self._failure(error.code, str(error)) from None
+            self.house.store.put(data)
         return Withheld(
             decision=decision, findings=findings, args=shown, attempts=self.attempts.all
         )
@@ -257,14 +258,20 @@ class _Attempt:
 
     def _surprise(self, error: Exception, filled: Filled | None) -> ApplicationError:
         scrub = filled.scrub if filled else str
-        return self._failure("LS-STEP-004", scrub(f"{type(error).__name__}: {error}"))
+        problem = scrub(f"{type(error).__name__}: {error}")[:MAX_MESSAGE]
+        return self._failure(
+            self._finding("LS-STEP-004", problem, "see the worker's log, mend it and run again")
+        )
 
-    def _failure(self, code: str, message: str) -> ApplicationError:
+    def _failure(self, finding: Finding) -> ApplicationError:
         """What Temporal retries; it carries the account, since it may be the last attempt."""
-        message = message[:MAX_MESSAGE]
-        self.attempts.end(AttemptEnd.FAILED, message)
+        self.attempts.end(AttemptEnd.FAILED, finding.problem[:MAX_REASON])
         self.attempts.beat()
-        return ApplicationError(message, self.attempts.details, type=code)
+        details = {
+            "attempts": self.attempts.details["attempts"],
+            "finding": finding.model_dump(mode="json"),
+        }
+        return ApplicationError(finding.problem, details, type=finding.code)
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.step.id}`", problem=problem, fix=fix)

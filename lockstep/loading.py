@@ -6,13 +6,14 @@ refused, and the size is checked before a single byte is parsed.
 """
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -24,8 +25,19 @@ MAX_TOML_BYTES = 256 * 1024
 MAX_DEPTH = 64
 MAX_FINDINGS = 20
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
-_LONGEST_DOTTED_KEY = re.compile(r"(?:[^.\s]{0,256}\.){64}")
+# Possessive throughout: a pattern that could go back would remember every character of a string.
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+_TOML_TOKEN = re.compile(
+    r"""
+    \#[^\n]*+
+    | \"{3} (?:[^"\\]++|\\.|"(?!""))*+ "{0,5}+
+    | '{3} (?:[^']++|'(?!''))*+ '{0,5}+
+    | " (?:[^"\\\n]++|\\.)*+ "?+
+    | ' [^'\n]*+ '?+
+    | [\[{\]}.=,\n]
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,10 +62,15 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes:
         ) from None
 
 
-def parse_json(data: bytes | str, place: str, limit: int = MAX_BYTES) -> Any:
-    """A JSON value that every reader reads the same way."""
+def parse_json(
+    data: bytes | str, place: str, limit: int = MAX_BYTES, *, canonical: bool = False
+) -> Any:
+    """A JSON value that every reader reads the same way.
+
+    `canonical` is for bytes that RFC 8785 wrote: it spells a float from 2^53 up as an integer.
+    """
     text = _text(data, place, limit)
-    _check_depth(text, place)
+    _check_depth(_JSON_TOKEN, text, place)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -65,34 +82,20 @@ def parse_json(data: bytes | str, place: str, limit: int = MAX_BYTES) -> Any:
             result[key] = value
         return result
 
-    def constant(name: str) -> NoReturn:
-        raise _refused(
-            "LS-LOAD-006", place, f"`{name}` is not a JSON number", "use null or a finite number"
-        )
-
-    def integer(digits: str) -> int:
-        if len(digits) > 17 or abs(int(digits)) > 2**53:
-            raise _refused(
-                "LS-LOAD-006",
-                place,
-                f"integer `{digits[:24]}` is beyond 2^53, where readers disagree",
-                "write it as a string",
-            )
-        return int(digits)
-
-    def number(digits: str) -> float:
-        value = float(digits)
-        if value in (float("inf"), float("-inf")):
-            constant(digits[:24])
-        return value
+    def integer(digits: str) -> int | float:
+        if len(digits) <= 17 and _is_exact(int(digits)):
+            return int(digits)
+        if canonical:
+            return _finite(digits, place)
+        raise _inexact(digits, place)
 
     try:
         value = json.loads(
             text,
             object_pairs_hook=pairs,
-            parse_constant=constant,
+            parse_constant=lambda name: _finite(name, place),
             parse_int=integer,
-            parse_float=number,
+            parse_float=lambda digits: _finite(digits, place),
         )
     except json.JSONDecodeError as error:
         raise _refused(
@@ -108,19 +111,17 @@ def parse_json(data: bytes | str, place: str, limit: int = MAX_BYTES) -> Any:
 def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> dict[str, Any]:
     """A TOML table; TOML itself forbids duplicate keys."""
     text = _text(data, place, limit)
-    if _LONGEST_DOTTED_KEY.search(text):
-        raise _refused(
-            "LS-LOAD-004", place, f"a key has more than {MAX_DEPTH} parts", "nest less deeply"
-        )
-    _check_depth(text, place)
+    _check_depth(_TOML_TOKEN, text, place)
     try:
-        return tomllib.loads(text)
+        value = tomllib.loads(text, parse_float=lambda digits: _finite(digits, place))
     except tomllib.TOMLDecodeError as error:
         raise _refused(
             "LS-LOAD-002", place, f"not TOML: {_lower(str(error))}", "correct the syntax"
         ) from None
     except (ValueError, RecursionError) as error:
         raise _refused("LS-LOAD-002", place, f"not TOML: {error}", "correct the syntax") from None
+    _check_tables(value, place)
+    return value
 
 
 def shaped(model: type[Model], value: Any, place: str) -> Model:
@@ -128,6 +129,15 @@ def shaped(model: type[Model], value: Any, place: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
+        count = error.error_count()
+        if count > 1000 * MAX_FINDINGS:
+            # Pydantic cannot say the first few alone, and of millions not quickly.
+            raise _refused(
+                "LS-LOAD-007",
+                place,
+                f"{count:,} misfits: this is another kind of document",
+                f"give a {model.__name__.lower()}",
+            ) from None
         raise LockstepError(
             *(_misfit(place, dict(detail)) for detail in error.errors()[:MAX_FINDINGS])
         ) from None
@@ -158,11 +168,13 @@ def _misfit(place: str, detail: dict[str, Any]) -> Finding:
 
 
 def _text(data: bytes | str, place: str, limit: int) -> str:
+    try:
+        data = data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError:
+        raise _half(place) from None
     size = len(data)
     if size > limit:
         _too_large(place, size, limit)
-    if isinstance(data, str):
-        return data
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -171,39 +183,92 @@ def _text(data: bytes | str, place: str, limit: int) -> str:
         ) from None
 
 
-def _check_depth(text: str, place: str) -> None:
-    """Counts open brackets outside strings, so that no parser recurses further than we allow."""
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        character = token[0][0]
-        if character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _refused(
-                    "LS-LOAD-004",
-                    place,
-                    f"nested more than {MAX_DEPTH} levels deep",
-                    "nest less deeply",
-                )
+def _check_depth(token: re.Pattern[str], text: str, place: str) -> None:
+    """Counts open brackets and the dots of one key, so that no parser follows further than we
+    allow.
+    """
+    depth = dots = 0
+    for found in token.finditer(text):
+        character = text[found.start()]
+        if character == ".":
+            dots += 1
+        elif character in "[{":
+            depth, dots = depth + 1, 0
         elif character in "]}":
-            depth -= 1
+            depth, dots = depth - 1, 0
+        elif character in "=,\n":
+            dots = 0
+        if depth > MAX_DEPTH or dots >= MAX_DEPTH:
+            raise _too_deep(place)
+
+
+def _check_tables(value: JsonValue, place: str) -> None:
+    """What TOML allows and JSON cannot say: integers of any size, and, since each bracket may hold
+    a dotted key, tables deeper than its brackets.
+    """
+    waiting = [(value, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, int) and not _is_exact(value):
+            # Python writes no decimal of more than 4,300 digits, and reads a longer hexadecimal.
+            raise _inexact(str(value) if value.bit_length() < 128 else hex(value), place)
+        if isinstance(value, dict | list):
+            if depth > MAX_DEPTH:
+                raise _too_deep(place)
+            inner = value.values() if isinstance(value, dict) else value
+            waiting += [(child, depth + 1) for child in inner]
+
+
+def _is_exact(number: int) -> bool:
+    return abs(number) < 2**53
+
+
+def _finite(digits: str, place: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise _refused(
+            "LS-LOAD-006",
+            place,
+            f"`{digits[:24]}` is not a JSON number",
+            "use null or a finite number",
+        )
+    return value
 
 
 def _check_surrogates(text: str, value: Any, place: str) -> None:
-    """A lone surrogate can only enter as an escape; the cheap test comes first."""
+    """Half a character can only enter as an escape by now; the cheap test comes first."""
     if "\\ud" not in text and "\\uD" not in text:
         return
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise _refused(
-            "LS-LOAD-002", place, "a string has half a surrogate pair", "write whole characters"
-        ) from None
+        raise _half(place) from None
 
 
 def _too_large(place: str, size: int, limit: int) -> NoReturn:
     raise _refused(
         "LS-LOAD-003", place, f"{size:,} bytes, more than {limit:,}", "make it smaller or split it"
+    )
+
+
+def _too_deep(place: str) -> LockstepError:
+    return _refused(
+        "LS-LOAD-004", place, f"nested more than {MAX_DEPTH} levels deep", "nest less deeply"
+    )
+
+
+def _inexact(digits: str, place: str) -> LockstepError:
+    return _refused(
+        "LS-LOAD-006",
+        place,
+        f"integer `{digits[:24]}` is not below 2^53, where readers begin to disagree",
+        "write it as a string",
+    )
+
+
+def _half(place: str) -> LockstepError:
+    return _refused(
+        "LS-LOAD-002", place, "a string has half a surrogate pair", "write whole characters"
     )
 
 

@@ -17,7 +17,7 @@ from lockstep.plan import Plan, Step
 from lockstep.resource import Touched, touched
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
-from policies.request import planned
+from policies.request import known, planned
 from policies.rules import Shape
 from policies.world import World
 
@@ -154,7 +154,7 @@ def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
 
 
 def _existence(step: Step, world: World) -> Iterator[Finding]:
-    found = touched(world.tools[step.tool].input, dict(step.args))
+    found = touched(world.tools[step.tool].input, known(step.args))
     yield from missing_resources(f"step `{step.id}`", found, world)
 
 

@@ -13,6 +13,7 @@ from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
 from lockstep.resource import touched
+from policies.request import known
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
@@ -82,7 +83,7 @@ def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int
     """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
     for step in plan.steps:
-        for resource in touched(world.tools[step.tool].input, dict(step.args)):
+        for resource in touched(world.tools[step.tool].input, known(step.args)):
             attributes = world.environment.resources[resource.kind][resource.name]
             found.setdefault(resource.kind, {})[resource.name] = attributes
     return found

@@ -29,9 +29,9 @@ def planned(step: Step, world: World, started_by: str) -> Request:
         step=step.id,
         tool=step.tool,
         effect=spec.effect,
-        args=_known(step.args),
+        args=known(step.args),
         unknown=unknown,
-        targets=targets(touched(spec.input, dict(step.args))),
+        targets=targets(touched(spec.input, known(step.args))),
     )
 
 
@@ -75,12 +75,15 @@ def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
     return tuple(Target(kind=kind, name=name) for kind, name in pairs)
 
 
-def _known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    # A list that holds a reference is unknown as a whole, since its length would be wrong.
-    known: dict[str, JsonValue] = {}
+def known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The arguments that are literal: what a reference will bring is left out.
+
+    A list that holds a reference is left out as a whole, since its length would be wrong.
+    """
+    literal: dict[str, JsonValue] = {}
     for key, value in args.items():
         if not any(True for _ in references(value)):
-            known[key] = value
+            literal[key] = value
         elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
-            known[key] = _known(value)
-    return known
+            literal[key] = known(value)
+    return literal

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.client import (
     Client,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
@@ -111,22 +112,38 @@ async def resolve(client: Client, name: str) -> str:
     raise _unknown(f"{len(fitting)} runs begin with `{name}`")
 
 
-async def follow(handle: WorkflowHandle[Run, Any]) -> AsyncIterator[list[Event]]:
-    """The run's events as they come, in batches, some of them empty; ends with the run.
+@dataclass(frozen=True)
+class Heard:
+    """News of a run: new events, and the steps that are being retried (attempt, last failure).
 
-    An empty batch means only that nothing was heard: no worker may be up to tell.
+    No events means only that nothing was heard: no worker may be up to tell.
     """
+
+    events: list[Event]
+    retrying: dict[str, tuple[int, str]]
+
+
+async def follow(handle: WorkflowHandle[Run, Any]) -> AsyncIterator[Heard]:
+    """The news of a run as they come, some of them empty; ends with the run."""
     seen, pause = 0, 0.1
     while True:
         description = await handle.describe()
         closed = description.status is not WorkflowExecutionStatus.RUNNING
         events = await _events(handle, seen)
         seen += len(events)
-        yield events
+        yield Heard(events, _retrying(description))
         if closed and not events:
             return
         pause = 0.1 if events else min(pause * 1.5, 0.5)
         await asyncio.sleep(pause)
+
+
+def _retrying(description: WorkflowExecutionDescription) -> dict[str, tuple[int, str]]:
+    return {
+        pending.activity_id.partition(".")[0]: (pending.attempt, pending.last_failure.message)
+        for pending in description.raw_description.pending_activities
+        if pending.attempt > 1
+    }
 
 
 async def _events(handle: WorkflowHandle[Run, Any], since: int) -> list[Event]:

@@ -83,22 +83,39 @@ def _failed(step: LockedToolStep, cause: BaseException | None) -> Failed:
     harmful = step.effect is not Effect.READ and step.idempotency is Idempotency.NONE
     match cause:
         case ApplicationError():
-            code = cause.type if cause.type and cause.type.startswith("LS-") else "LS-STEP-004"
-            problem, attempts = cause.message, _attempts(cause.details)
-            fix = "see the worker's log, mend the cause and run again"
+            attempts, finding = _attempts(cause.details), _told(cause)
         case ActivityTimeout():
-            code, attempts = "LS-STEP-005", _attempts(cause.last_heartbeat_details)
-            problem = _overdue(step, cause.type)
-            fix = "see whether the tool or its worker hung, or lengthen its timeout and lock again"
+            attempts = _attempts(cause.last_heartbeat_details)
+            finding = Finding(
+                code="LS-STEP-005",
+                place=place,
+                problem=_overdue(step, cause.type),
+                fix="see whether the tool or its worker hung, or give it more time and lock again",
+            )
         case _:
-            code, attempts = "LS-STEP-004", ()
-            problem = f"{type(cause).__name__}: {cause}"
-            fix = "see the worker's log"
+            attempts, finding = (), None
     # A heartbeat that never arrived leaves the last attempt unrecorded; it was made all the same.
     if not attempts:
         attempts = (Attempt(number=1),)
-    finding = Finding(code=code, place=place, problem=problem[:2000], fix=fix)
-    return Failed(finding, attempts, unknown=harmful and attempts[-1].decision is not None)
+    if finding is None:
+        problem = f"{type(cause).__name__}: {cause}"[:2000]
+        finding = Finding(
+            code="LS-STEP-004", place=place, problem=problem, fix="see the worker's log"
+        )
+    return Failed(
+        finding.model_copy(update={"place": place}),
+        attempts,
+        unknown=harmful and attempts[-1].decision is not None,
+    )
+
+
+def _told(error: ApplicationError) -> Finding | None:
+    """The finding that a step's own failure carries; None for a failure that is not ours."""
+    first = error.details[0] if error.details else None
+    try:
+        return Finding.model_validate(first.get("finding") if isinstance(first, dict) else None)
+    except ValueError:
+        return None
 
 
 def _overdue(step: LockedToolStep, kind: TimeoutType | None) -> str:

@@ -4,7 +4,7 @@ Both are drawn from the run's events and from nothing else, so what is shown is 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -30,7 +30,6 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.lock import Lock
-from lockstep.outcome import AttemptEnd
 from worker.cli.terminal import plain
 
 
@@ -83,6 +82,15 @@ class Progress:
         running = any(step.state == "running" for step in self.steps.values())
         self.paused = bool(self._open) and not running
 
+    def note(self, retrying: Mapping[str, tuple[int, str]]) -> None:
+        """Attempts become events only when the step ends; until then the server tells of them."""
+        for id, (attempt, failure) in retrying.items():
+            row = self.steps.get(id)
+            if row is None or row.state != "running" or row.attempts == attempt:
+                continue
+            row.attempts, row.note = attempt, failure
+            self._line(row, f"attempt {attempt}", f"the one before failed: {failure}")
+
     def _take(self, event: Event) -> None:
         match event.what:
             case StepStarted(step=id):
@@ -92,12 +100,10 @@ class Progress:
                 row = self.steps[id]
                 row.attempts = attempt.number
                 self.spent += attempt.spent
-                if attempt.end in (AttemptEnd.FAILED, AttemptEnd.UNRECORDED):
-                    self._line(row, f"attempt {attempt.number} {attempt.end}", attempt.failure)
                 return
             case StepCompleted(step=id):
                 row = self.steps[id]
-                row.state = "done"
+                row.state, row.note = "done", ""
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why

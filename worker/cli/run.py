@@ -109,8 +109,9 @@ async def _run(request: RunRequest, package: AgentPackage, wait: bool, detach: b
         say(f"run {handle.id}")
         with Progress(request.lock, err, quiet=is_json()) as progress:
             try:
-                async for events in follow(handle):
-                    progress.take(events)
+                async for heard in follow(handle):
+                    progress.take(heard.events)
+                    progress.note(heard.retrying)
                     if progress.paused and not wait:
                         break
             except asyncio.CancelledError:
@@ -197,7 +198,7 @@ async def _report(handle: WorkflowHandle[Run, Any], home: Home, progress: Progre
 
 def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None:
     """The end of a run: its findings, or what its last steps gave."""
-    show_findings(ended.findings)
+    show_findings(ended.findings, out)
     if ended.status != "completed":
         out.print(f"[red]{ended.status}[/red] {safe(ended.run)}")
         return

@@ -1,0 +1,256 @@
+"""The tools of the crane: each keeps one promise or breaks one, so that a run can be seen to cope.
+
+Effects are lines in ledgers: what happened, how often, and in what order can be read there after any
+crash.
+"""
+
+import asyncio
+import math
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from lockstep import Call, Record, Resource, Signal, tool
+
+from .ledger import Ledger
+
+LedgerName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+Load = Annotated[str, Resource("load")]
+BEAT = timedelta(seconds=1)
+
+
+def ledger(call: Call, name: str) -> Ledger:
+    return Ledger(Path(call.endpoint) / name)
+
+
+class Said(Record):
+    """What was said."""
+
+    text: str
+    number: int
+
+
+class EchoInput(Record):
+    """What to say."""
+
+    text: str
+    number: int = 0
+
+
+@tool("Echo", effect="read", heartbeat=BEAT)
+def echo(request: EchoInput) -> Said:
+    """Say it again, so that a later step gets an argument that only the run knows."""
+    return Said(text=request.text, number=request.number)
+
+
+class Entry(Record):
+    """Where the line stands, counted from 1."""
+
+    text: str
+    line: int
+
+
+class WriteInput(Record):
+    """The line; `linger` is for how many seconds the call goes on before and after the effect."""
+
+    ledger: LedgerName
+    text: str
+    linger: float = 0
+
+
+@tool("Write", effect="write", idempotency="keyed", heartbeat=BEAT, attempts=20)
+def write(request: WriteInput, call: Call) -> Entry:
+    """Write the line down once for each idempotency key."""
+    time.sleep(request.linger)
+    line = ledger(call, request.ledger).enter(request.text, call.idempotency_key)
+    time.sleep(request.linger)
+    return Entry(text=request.text, line=line)
+
+
+class StrikeInput(Record):
+    """The line, and what the very first call of the ledger does after its effect."""
+
+    ledger: LedgerName
+    text: str
+    first: Literal["return", "hang", "raise"] = "return"
+
+
+@tool("Strike", effect="write", heartbeat=BEAT)
+async def strike(request: StrikeInput, call: Call) -> Entry:
+    """Write the line down at every call: nobody should call this twice without asking."""
+    line = ledger(call, request.ledger).append(request.text)
+    if line == 1 and request.first == "raise":
+        raise ConnectionError("the line went dead")
+    if line == 1 and request.first == "hang":
+        await asyncio.sleep(3600)
+    return Entry(text=request.text, line=line)
+
+
+class FlakyInput(Record):
+    """How many attempts fail before one does not."""
+
+    fails: int
+
+
+@tool("Flaky", effect="read", heartbeat=BEAT, attempts=5)
+def flaky(request: FlakyInput, call: Call) -> Said:
+    """Fail for a while."""
+    if call.attempt <= request.fails:
+        raise ConnectionError(f"no answer to attempt {call.attempt}")
+    return Said(text="answered", number=call.attempt)
+
+
+class SlowInput(Record):
+    """So many parts of so many seconds each; attempt `dies_at` fails halfway."""
+
+    ledger: LedgerName
+    text: str = "slow"
+    parts: int = 4
+    pause: float = 0.05
+    dies_at: int = 0
+
+
+class Walked(Record):
+    """Where this attempt began, and where it ended."""
+
+    began: int
+    ended: int
+
+
+@tool("Slow", effect="read", heartbeat=BEAT, attempts=5)
+async def slow(request: SlowInput, call: Call) -> Walked:
+    """Go part by part; a later attempt goes on where the one before it last beat."""
+    book = ledger(call, request.ledger)
+    began = call.progress if isinstance(call.progress, int) else 0
+    book.append(f"begin {request.text}")
+    for part in range(began, request.parts):
+        await asyncio.sleep(request.pause)
+        call.heartbeat(part + 1)
+        if call.attempt == request.dies_at and part + 1 == request.parts // 2:
+            raise ConnectionError(f"stopped after part {part + 1}")
+    book.append(f"end {request.text}")
+    return Walked(began=began, ended=request.parts)
+
+
+class Loose(BaseModel):
+    """An output that promises more than its tool keeps; it takes NaN, which JSON does not."""
+
+    number: float
+    text: str = ""
+
+
+How = Literal[
+    "fit",
+    "misfit",
+    "none",
+    "nan",
+    "large",
+    "leak",
+    "leak-exit",
+    "leak-misfit",
+    "leak-signal",
+    "signal",
+    "undeclared",
+    "shout",
+    "surrogate",
+    "stop",
+    "cancel",
+    "beat",
+]
+
+
+class MisbehaveInput(Record):
+    """In which way."""
+
+    how: How
+
+
+def misbehave(how: How, call: Call) -> Loose:
+    password: Any = call.settings["password"]
+    match how:
+        case "fit":
+            return Loose(number=1)
+        case "misfit":
+            return Loose.model_construct(number="not a number")  # type: ignore[arg-type]  # that is the point
+        case "none":
+            return None  # type: ignore[return-value]  # that is the point
+        case "nan":
+            return Loose(number=math.nan)
+        case "large":
+            return Loose(number=1, text="x" * 70_000)
+        case "leak":
+            raise RuntimeError(f"cannot log in with {password}")
+        case "leak-exit":
+            sys.exit(f"cannot log in with {password}")
+        case "leak-misfit":
+            return Loose.model_construct(number=f"no number but {password}")  # type: ignore[arg-type]  # that is the point
+        case "leak-signal":
+            raise Signal("Stuck", f"with {password}", used=[password], nested={"in": password})
+        case "signal":
+            raise Signal("Stuck", "the hook is caught", height=12)
+        case "undeclared":
+            raise Signal("Surprise", "nobody declared this")
+        case "shout":
+            raise RuntimeError("x" * 5 * 1024 * 1024)
+        case "surrogate":
+            raise RuntimeError("half a \ud800 pair")
+        case "stop":
+            raise StopIteration
+        case "cancel":
+            raise asyncio.CancelledError
+        case "beat":
+            call.heartbeat(object())  # type: ignore[arg-type]  # that is the point
+            return Loose(number=1)
+
+
+@tool("Misbehave", effect="read", heartbeat=BEAT, attempts=2, signals=("Stuck",))
+def misbehave_in_thread(request: MisbehaveInput, call: Call) -> Loose:
+    """Break a promise, in a thread."""
+    return misbehave(request.how, call)
+
+
+@tool("Wander", effect="read", heartbeat=BEAT, attempts=2, signals=("Stuck",))
+async def misbehave_in_loop(request: MisbehaveInput, call: Call) -> Loose:
+    """Break a promise, in the worker's own event loop."""
+    return misbehave(request.how, call)
+
+
+class RemoveInput(Record):
+    """What is taken away, and the ledger that says so."""
+
+    ledger: LedgerName
+    load: Load
+
+
+class Removed(Record):
+    """What is gone."""
+
+    load: str
+
+
+@tool("Remove", effect="destructive", idempotency="natural", heartbeat=BEAT)
+def remove(request: RemoveInput, call: Call) -> Removed:
+    """Take a load away."""
+    ledger(call, request.ledger).append(f"removed {request.load}")
+    return Removed(load=request.load)
+
+
+class SpendInput(Record):
+    """How much to spend, in how many calls that fail first."""
+
+    tokens: int
+    microdollars: int = 0
+    fails: int = 0
+
+
+@tool("Spend", effect="read", heartbeat=BEAT, attempts=2, tokens=100, microdollars=500)
+def spend(request: SpendInput, call: Call) -> Said:
+    """Spend, and say so."""
+    call.spend(tokens=request.tokens, microdollars=request.microdollars)
+    if call.attempt <= request.fails:
+        raise ConnectionError("spent, and nothing to show for it")
+    return Said(text="spent", number=request.tokens)
