@@ -18,7 +18,7 @@ from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.loading import load, read
 from lockstep.tool import Tool
-from policies.cedar import CedarDecider
+from policies.cedar.decider import CedarDecider
 from policies.decider import PolicyTexts
 from policies.rules import Rules
 from policies.world import World

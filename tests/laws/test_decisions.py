@@ -15,7 +15,7 @@ from lockstep.decision import Decision, Grant, Outcome, Phase, Principal, Reques
 from lockstep.environment import Environment
 from lockstep.resource import Resource
 from lockstep.tool import Tool, tool
-from policies.cedar import CedarDecider
+from policies.cedar.decider import CedarDecider
 from policies.decider import Decider, PolicyTexts
 
 ALLOW, DENY, APPROVAL = Outcome.ALLOW, Outcome.DENY, Outcome.REQUIRE_APPROVAL

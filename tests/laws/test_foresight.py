@@ -14,8 +14,8 @@ from lockstep.decision import Grant, Outcome, Phase, Principal, Request, Target
 from lockstep.environment import Environment
 from lockstep.resource import Resource, touched
 from lockstep.tool import tool
-from policies.cedar import CedarDecider
-from policies.cedar_targets import may_name
+from policies.cedar.decider import CedarDecider
+from policies.cedar.targets import may_name
 from policies.decider import PolicyTexts
 
 Metric = Annotated[str, Resource("metric")]

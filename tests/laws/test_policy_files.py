@@ -10,8 +10,8 @@ from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.resource import Resource
 from lockstep.tool import ToolSpec, tool
-from policies.cedar import CedarDecider
-from policies.cedar_schema import vocabulary
+from policies.cedar.decider import CedarDecider
+from policies.cedar.schema import vocabulary
 from policies.decider import PolicyTexts
 
 

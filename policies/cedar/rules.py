@@ -17,8 +17,8 @@ import cedarpy
 
 from lockstep.decision import Rule
 from lockstep.finding import Finding
-from policies.cedar_advice import one_line
-from policies.cedar_annotations import Annotations, refused, roles, wrong
+from policies.cedar.advice import one_line
+from policies.cedar.annotations import Annotations, refused, roles, wrong
 from policies.decider import APPROVALS
 
 _MAX_BYTES = 10_000

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lockstep.finding import Finding
-from policies.cedar_schema import ENVIRONMENT, Vocabulary
-from policies.cedar_types import CedarType, Fields, declared
+from policies.cedar.schema import ENVIRONMENT, Vocabulary
+from policies.cedar.types import CedarType, Fields, declared
 
 _SHOWN = 200
 _CONSEQUENCE = "unable to find an applicable action"

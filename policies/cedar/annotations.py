@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lockstep.finding import Finding
 from lockstep.names import Role, RuleId, Sentence
-from policies.cedar_advice import closest, one_line
+from policies.cedar.advice import closest, one_line
 from policies.decider import APPROVALS, AUTHORIZE
 
 Annotations = Mapping[str, str | None]

@@ -8,8 +8,8 @@ anything permits the call at all.
 import cedarpy
 
 from lockstep.decision import Outcome
-from policies.cedar_question import Question, Slice
-from policies.cedar_verdict import Grants, Verdict, by_id, erring
+from policies.cedar.question import Question, Slice
+from policies.cedar.verdict import Grants, Verdict, by_id, erring
 
 
 def judged(question: Question, about: Slice, schema: cedarpy.Schema, grants: Grants) -> Verdict:

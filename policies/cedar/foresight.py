@@ -11,8 +11,8 @@ A rule that reads `context.phase` has asked to be answered differently at run ti
 import cedarpy
 
 from lockstep.decision import Outcome
-from policies.cedar_question import Question, Slice
-from policies.cedar_verdict import UNDECIDED, Grants, Verdict, by_id, erring
+from policies.cedar.question import Question, Slice
+from policies.cedar.verdict import UNDECIDED, Grants, Verdict, by_id, erring
 
 
 def foreseen(question: Question, about: Slice, grants: Grants) -> Verdict:

@@ -12,9 +12,9 @@ import cedarpy
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import MAX_FINDINGS
-from policies.cedar_advice import advise, one_line, unheard
-from policies.cedar_rules import CedarRule, read, twice
-from policies.cedar_schema import Vocabulary
+from policies.cedar.advice import advise, one_line, unheard
+from policies.cedar.rules import CedarRule, read, twice
+from policies.cedar.schema import Vocabulary
 from policies.decider import PolicyTexts
 
 

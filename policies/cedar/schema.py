@@ -23,8 +23,8 @@ from lockstep.environment import Attribute, Environment
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.tool import ToolSpec
-from policies.cedar_targets import kinds, unreachable
-from policies.cedar_types import Fields, declared, project, read
+from policies.cedar.targets import kinds, unreachable
+from policies.cedar.types import Fields, declared, project, read
 
 AGENT = "Agent"
 ENVIRONMENT = "Environment"

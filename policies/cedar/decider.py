@@ -24,13 +24,13 @@ from lockstep.decision import Decision, Phase, Principal, Request, Target
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.tool import ToolSpec
-from policies.cedar_advice import one_line
-from policies.cedar_foresight import foreseen
-from policies.cedar_judgement import judged
-from policies.cedar_load import load, schema_of
-from policies.cedar_question import Question, Slice, Uid
-from policies.cedar_rules import CedarRule
-from policies.cedar_schema import (
+from policies.cedar.advice import one_line
+from policies.cedar.foresight import foreseen
+from policies.cedar.judgement import judged
+from policies.cedar.load import load, schema_of
+from policies.cedar.question import Question, Slice, Uid
+from policies.cedar.rules import CedarRule
+from policies.cedar.schema import (
     AGENT,
     ENVIRONMENT,
     Vocabulary,
@@ -39,9 +39,9 @@ from policies.cedar_schema import (
     entities,
     vocabulary,
 )
-from policies.cedar_targets import may_name
-from policies.cedar_types import Misfit
-from policies.cedar_verdict import Grants, Verdict, broken, strictest
+from policies.cedar.targets import may_name
+from policies.cedar.types import Misfit
+from policies.cedar.verdict import Grants, Verdict, broken, strictest
 from policies.decider import PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"

@@ -12,7 +12,7 @@ from typing import Any
 import cedarpy
 
 from lockstep.decision import Rule
-from policies.cedar_rules import CedarRule
+from policies.cedar.rules import CedarRule
 
 
 @dataclass(frozen=True)
