@@ -52,7 +52,7 @@ MAX_MESSAGE = 1500
 """A failure's message travels in the history, where a large one is taken for a time-out."""
 
 MAX_REASON = 300
-"""What the account keeps of each attempt's failure; the server shows a retry's failure up to 4 KB."""
+"""What the account keeps of each attempt's failure; of a retry's the server shows 4 KB at most."""
 
 
 @dataclass(frozen=True)

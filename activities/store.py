@@ -84,5 +84,6 @@ class FolderStore:
 
 def load(store: Store, value: Value) -> JsonValue:
     """The JSON value behind a reference."""
-    found: JsonValue = parse_json(store.get(value.digest), value.digest, limit=value.size)
+    data = store.get(value.digest)
+    found: JsonValue = parse_json(data, value.digest, limit=value.size, canonical=True)
     return found

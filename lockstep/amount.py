@@ -9,11 +9,16 @@ from pydantic import Field
 
 from lockstep.record import Record
 
-Count = Annotated[int, Field(ge=0, le=2**53)]
+MOST = 2**53 - 1
+"""The largest whole number that JSON says exactly; as a limit it means none."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
 
 
 class Amount(Record):
-    """A vector of what a step or a run spends; `calls` counts attempts at tool calls."""
+    """A vector of what a step or a run spends; `calls` counts attempts at tool calls.
+
+    A sum beyond what can be counted stops there: no bill may end a run by an exception.
+    """
 
     calls: Count = 0
     tokens: Count = 0
@@ -21,16 +26,16 @@ class Amount(Record):
 
     def __add__(self, other: "Amount") -> "Amount":
         return Amount(
-            calls=self.calls + other.calls,
-            tokens=self.tokens + other.tokens,
-            microdollars=self.microdollars + other.microdollars,
+            calls=min(self.calls + other.calls, MOST),
+            tokens=min(self.tokens + other.tokens, MOST),
+            microdollars=min(self.microdollars + other.microdollars, MOST),
         )
 
     def times(self, count: int) -> "Amount":
         return Amount(
-            calls=self.calls * count,
-            tokens=self.tokens * count,
-            microdollars=self.microdollars * count,
+            calls=min(self.calls * count, MOST),
+            tokens=min(self.tokens * count, MOST),
+            microdollars=min(self.microdollars * count, MOST),
         )
 
     def over(self, limit: "Amount") -> tuple[str, ...]:

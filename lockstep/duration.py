@@ -16,14 +16,24 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-_WRITTEN = re.compile(r"^(\d{1,9})(ms|s|m|h|d)$")
+_WRITTEN = re.compile(r"^([1-9][0-9]{0,8})(ms|s|m|h|d)$")
+_LONGEST = timedelta(days=36_500)
+"""A deadline counted from now must still be a date."""
 
 
-def parse_duration(value: Any) -> Any:
-    """A timedelta for a written length; anything else is passed on for the type to refuse."""
-    if isinstance(value, timedelta):
-        return value
-    written = _WRITTEN.match(value) if isinstance(value, str) else None
+def parse_duration(value: Any) -> timedelta:
+    """A timedelta that can be written down again; ValueError for anything else."""
+    length = value if isinstance(value, timedelta) else _read(value)
+    if not timedelta() < length <= _LONGEST or length % _UNITS["ms"]:
+        raise ValueError(
+            f"a length of time is at least `1ms` and at most `{write_duration(_LONGEST)}`, "
+            "in whole milliseconds"
+        )
+    return length
+
+
+def _read(value: Any) -> timedelta:
+    written = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if written is None:
         raise ValueError("a length of time is written `500ms`, `30s`, `5m`, `24h` or `90d`")
     return int(written[1]) * _UNITS[written[2]]

@@ -23,6 +23,7 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_TOML_BYTES = 256 * 1024
 """tomllib takes seconds for hostile keys of a few hundred kilobytes."""
 MAX_DEPTH = 64
+MAX_CANONICAL_DEPTH = 2 * MAX_DEPTH
 MAX_FINDINGS = 20
 
 # Possessive throughout: a pattern that could go back would remember every character of a string.
@@ -67,10 +68,11 @@ def parse_json(
 ) -> Any:
     """A JSON value that every reader reads the same way.
 
-    `canonical` is for bytes that RFC 8785 wrote: it spells a float from 2^53 up as an integer.
+    `canonical` is for what we wrote ourselves: RFC 8785 spells a float from 2^53 up as an integer,
+    and arguments that hold an output are deeper than either.
     """
     text = _text(data, place, limit)
-    _check_depth(_JSON_TOKEN, text, place)
+    _check_depth(_JSON_TOKEN, text, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -111,7 +113,7 @@ def parse_json(
 def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> dict[str, Any]:
     """A TOML table; TOML itself forbids duplicate keys."""
     text = _text(data, place, limit)
-    _check_depth(_TOML_TOKEN, text, place)
+    _check_depth(_TOML_TOKEN, text, place, MAX_DEPTH)
     try:
         value = tomllib.loads(text, parse_float=lambda digits: _finite(digits, place))
     except tomllib.TOMLDecodeError as error:
@@ -183,7 +185,7 @@ def _text(data: bytes | str, place: str, limit: int) -> str:
         ) from None
 
 
-def _check_depth(token: re.Pattern[str], text: str, place: str) -> None:
+def _check_depth(token: re.Pattern[str], text: str, place: str, most: int) -> None:
     """Counts open brackets and the dots of one key, so that no parser follows further than we
     allow.
     """
@@ -198,8 +200,8 @@ def _check_depth(token: re.Pattern[str], text: str, place: str) -> None:
             depth, dots = depth - 1, 0
         elif character in "=,\n":
             dots = 0
-        if depth > MAX_DEPTH or dots >= MAX_DEPTH:
-            raise _too_deep(place)
+        if depth > most or dots >= most:
+            raise _too_deep(place, most)
 
 
 def _check_tables(value: JsonValue, place: str) -> None:
@@ -214,7 +216,7 @@ def _check_tables(value: JsonValue, place: str) -> None:
             raise _inexact(str(value) if value.bit_length() < 128 else hex(value), place)
         if isinstance(value, dict | list):
             if depth > MAX_DEPTH:
-                raise _too_deep(place)
+                raise _too_deep(place, MAX_DEPTH)
             inner = value.values() if isinstance(value, dict) else value
             waiting += [(child, depth + 1) for child in inner]
 
@@ -251,9 +253,9 @@ def _too_large(place: str, size: int, limit: int) -> NoReturn:
     )
 
 
-def _too_deep(place: str) -> LockstepError:
+def _too_deep(place: str, most: int) -> LockstepError:
     return _refused(
-        "LS-LOAD-004", place, f"nested more than {MAX_DEPTH} levels deep", "nest less deeply"
+        "LS-LOAD-004", place, f"nested more than {most} levels deep", "nest less deeply"
     )
 
 
