@@ -74,9 +74,9 @@ class Environment(Record):
 
     def sections(self) -> dict[str, Digest]:
         """A digest for each part a person would name, so that drift can be told by its place."""
-        parts: dict[str, JsonValue] = {
-            "stage": self.stage.value,
-            "limits": self.limits.model_dump(mode="json"),
+        parts: dict[str, JsonValue] = {"stage": self.stage.value}
+        parts |= {
+            f"limits.{name}": limit for name, limit in self.limits.model_dump(mode="json").items()
         }
         parts |= {
             f"tools.{name}": tool.model_dump(mode="json") for name, tool in self.tools.items()

@@ -60,8 +60,10 @@ app.command("schema")(schema.schema)
 def main() -> NoReturn:
     """The console script."""
     configure()
-    # Whoever ends us politely gets what Ctrl-C gets: children stopped, nothing half-done left.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    # Whoever ends us politely, or closes the terminal, gets what Ctrl-C gets: children stopped,
+    # nothing half-done left.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     code = _code()
     sys.stdout.flush()
     sys.stderr.flush()
