@@ -29,6 +29,9 @@ from policies.request import targets
 from policies.rules import Shape
 from policies.world import World
 
+MAX_VERDICT_BYTES = 512 * 1024
+MAX_INPUT_BYTES = 8 * 1024
+
 
 class WorldValidator(Validator):
     """Verdicts in one world; `build` names the code that gives them."""
@@ -40,9 +43,13 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
         try:
-            return check(self._plan(proposal), self._world, proposal.by)
+            checked = check(self._plan(proposal), self._world, proposal.by)
         except LockstepError as error:
             return Checked(findings=error.findings)
+        size = len(canonical(checked.model_dump(mode="json")))
+        if size <= MAX_VERDICT_BYTES:
+            return checked
+        return Checked(findings=(_too_large("verdict", size, MAX_VERDICT_BYTES),))
 
     @activity.defn(name="lockstep.freeze")
     async def freeze(self, proposal: Proposal) -> Lock:
@@ -57,12 +64,7 @@ class WorldValidator(Validator):
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
             if size > MAX_LOCK_BYTES:
-                raise LockstepError.of(
-                    "LS-LOCK-003",
-                    "lock",
-                    f"{size:,} bytes, more than the {MAX_LOCK_BYTES:,} one run can carry",
-                    "split the plan",
-                )
+                raise LockstepError(_too_large("lock", size, MAX_LOCK_BYTES))
         except LockstepError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from None
         return lock
@@ -73,6 +75,7 @@ class WorldValidator(Validator):
         inputs = {**_defaults(body.inputs), **request.inputs}
         findings = (
             *drift(body, self._world),
+            *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
         )
         return Verified(build=self._build, findings=findings, inputs=inputs)
@@ -147,6 +150,27 @@ class WorldValidator(Validator):
                 problem=f"the edited call is BLOCKED by {decision.why}",
                 fix="edit it otherwise, or skip the step",
             )
+
+
+def _too_large(what: str, size: int, most: int) -> Finding:
+    return Finding(
+        code="LS-LOCK-003",
+        place=what,
+        problem=f"{size:,} bytes, more than the {most:,} one run can carry",
+        fix="split the plan",
+    )
+
+
+def _too_much(inputs: dict[str, JsonValue]) -> Iterator[Finding]:
+    """Inputs go out with every step, so they are kept to what a person would type."""
+    size = len(canonical(inputs))
+    if size > MAX_INPUT_BYTES:
+        yield Finding(
+            code="LS-PLAN-013",
+            place="inputs",
+            problem=f"{size:,} bytes, more than {MAX_INPUT_BYTES:,}",
+            fix="pass a name or a path, and let a step fetch what is behind it",
+        )
 
 
 def _defaults(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -37,6 +37,11 @@ class Value(Record):
             digest=digest_bytes(data), size=len(data), preview=value if small else None
         ), data
 
+    @property
+    def bare(self) -> "Value":
+        """The reference alone, for where many of them travel together."""
+        return self.model_copy(update={"preview": None})
+
 
 def _depth(value: JsonValue) -> int:
     depth, level = 0, [value]

@@ -21,6 +21,12 @@ from policies.request import known, planned
 from policies.rules import Shape
 from policies.world import World
 
+MAX_FINDINGS = 100
+"""Nobody reads more, and the rest is mostly the same mistake again."""
+
+MAX_COMMANDS = 3 * 1024 * 1024
+"""Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
+
 
 def check(plan: Plan, world: World, started_by: str) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
@@ -57,7 +63,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     )
     worst = _worst(usable, world)
     findings += _limits(plan, world, worst)
-    return Checked(findings=tuple(findings), decisions=decisions, worst=worst)
+    return Checked(findings=_shortened(findings), decisions=decisions, worst=worst)
 
 
 _GRAPHLESS = {"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005"}
@@ -185,6 +191,13 @@ def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
             f"{len(plan.steps):,} steps, and `{world.environment.name}` allows {limits.steps:,}",
             "split the plan",
         )
+    largest = sorted(map(_dispatched, plan.steps), reverse=True)[: limits.parallel]
+    if sum(largest) > MAX_COMMANDS:
+        yield _plan_finding(
+            "LS-PLAN-012",
+            f"up to {sum(largest):,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
+            "lower `limits.parallel` in the manifest, or let a step gather what many steps need",
+        )
     for part in worst.over(limits.amount):
         yield _plan_finding(
             "LS-PLAN-012",
@@ -192,6 +205,19 @@ def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
             f"{getattr(limits.amount, part):,} a run",
             "lower `attempts`, take out steps, or raise the limit in the manifest",
         )
+
+
+def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
+    if len(findings) <= MAX_FINDINGS:
+        return tuple(findings)
+    rest = len(findings) - MAX_FINDINGS
+    last = _plan_finding("LS-PLAN-012", f"has {rest:,} findings more", "mend these and check again")
+    return (*findings[:MAX_FINDINGS], last)
+
+
+def _dispatched(step: Step) -> int:
+    """About how many bytes it takes to send the step out: its arguments, and its references."""
+    return 2048 + 160 * len(step.needs) + len(step.model_dump_json())
 
 
 def _plan_finding(code: str, problem: str, fix: str) -> Finding:

@@ -4,8 +4,11 @@ The same judgement stands behind both doors, the update that can reject and the 
 """
 
 from lockstep.agent import ANYONE
+from lockstep.canonical import canonical
 from lockstep.escalation import Answer, Question, Verdict
 from lockstep.finding import Finding
+
+MAX_EDIT_BYTES = 64 * 1024
 
 
 def judge(question: Question, answer: Answer) -> Finding | None:
@@ -38,6 +41,14 @@ def judge(question: Question, answer: Answer) -> Finding | None:
     if (answer.args is not None) != (answer.verdict is Verdict.EDIT):
         return _finding(
             "LS-ASK-005", place, "arguments go with `edit`, and only with it", "correct the answer"
+        )
+    size = len(canonical(answer.args)) if answer.args is not None else 0
+    if size > MAX_EDIT_BYTES:
+        return _finding(
+            "LS-ASK-005",
+            place,
+            f"the new arguments have {size:,} bytes, more than {MAX_EDIT_BYTES:,}",
+            "name the data instead of writing it out",
         )
     return None
 

@@ -44,6 +44,10 @@ SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
 
+_MAX_PREVIEWS = 64 * 1024
+"""Bytes of outputs that a result holds in full."""
+
+
 class RunRequest(Record):
     """The one argument of a run. `scheduled_at` is for runs about another time than now."""
 
@@ -134,7 +138,7 @@ class Run:
             return NotStarted()
         if step.id in context.gone:
             return Skipped("it needs the output of a step that was left out")
-        values = {name: self.values[name] for name in sources(step.args)}
+        values = {name: self.values[name].bare for name in sources(step.args)}
         return await StepLife(context, step, values).live()
 
     def _account(self, context: RunContext, step: LockedToolStep, end: End) -> None:
@@ -214,7 +218,7 @@ class Run:
             status=status,
             run=workflow.info().workflow_id,
             lock=lock,
-            outputs=self.values,
+            outputs=self._outputs(),
             skipped=tuple(self.skipped),
             spent=spent or Amount(),
             findings=findings,
@@ -222,6 +226,21 @@ class Run:
             head=self.journal.head,
         )
         return result.model_dump(mode="json")
+
+    def _outputs(self) -> dict[str, Value]:
+        """All outputs by reference; of what no step went on to use, the small ones in full.
+
+        A result is one payload, and a run may have a thousand steps.
+        """
+        steps = self.context.body.steps if self.context else ()
+        used = {need for step in steps for need in step.needs}
+        room = _MAX_PREVIEWS
+        outputs = {}
+        for id, value in self.values.items():
+            keep = id not in used and value.preview is not None and room > 0
+            outputs[id] = value if keep else value.bare
+            room -= value.size if keep else 0
+        return outputs
 
     @workflow.query(name="events")
     def events(self, since: int = 0) -> list[dict[str, Any]]:
