@@ -67,7 +67,7 @@ def locked(layers: int, width: int) -> Lock:
         for layer in range(layers)
         for column in range(width)
     ]
-    world = load_package(Path(__file__).parent / "idle").world("bench")
+    world = load_package(Path(__file__).parent / "agents" / "idle").world("bench")
     plan = Plan.model_validate({"lockstep": "plan/1", "steps": steps})
     return Lock.freeze(freeze(plan, check(plan, world, "bench"), world))
 
@@ -107,7 +107,7 @@ async def main() -> None:
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(serve(home))
             client = await connect(found(home, server))
-            package = load_package(Path(__file__).parent / "idle")
+            package = load_package(Path(__file__).parent / "agents" / "idle")
             await stack.enter_async_context(serving(client, package, "bench", home.values))
             await stack.enter_async_context(
                 Worker(client, task_queue="bare", workflows=[Bare], activities=[bare])

@@ -41,12 +41,20 @@ class Touched(Record):
 
 def touched(schema: Mapping[str, JsonValue], args: JsonValue) -> tuple[Touched, ...]:
     """The resources that literal arguments name, in the order of the arguments."""
-    return tuple(_walk(schema, schema, args, ()))
+    return tuple(_walk(schema, schema, args, (), set()))
 
 
 def _walk(
-    root: Mapping[str, JsonValue], schema: Any, value: JsonValue, at: tuple[int | str, ...]
+    root: Mapping[str, JsonValue],
+    schema: Any,
+    value: JsonValue,
+    at: tuple[int | str, ...],
+    seen: set[tuple[int, tuple[int | str, ...]]],
 ) -> Iterator[Touched]:
+    # Branches of a recursive union meet again below; `root` keeps each part, and so its identity.
+    if (id(schema), at) in seen:
+        return
+    seen.add((id(schema), at))
     for option in same_value(root, schema):
         kind = option.get(KEYWORD)
         if isinstance(kind, str) and isinstance(value, str):
@@ -56,11 +64,11 @@ def _walk(
         if isinstance(value, dict):
             properties = option.get("properties", {})
             for key, child in value.items():
-                yield from _walk(root, option.get("propertyNames"), key, (*at, key))
+                yield from _walk(root, option.get("propertyNames"), key, (*at, key), seen)
                 inner = properties.get(key, option.get("additionalProperties"))
-                yield from _walk(root, inner, child, (*at, key))
+                yield from _walk(root, inner, child, (*at, key), seen)
         if isinstance(value, list):
             first = option.get("prefixItems", ())
             for index, child in enumerate(value):
                 inner = first[index] if index < len(first) else option.get("items")
-                yield from _walk(root, inner, child, (*at, index))
+                yield from _walk(root, inner, child, (*at, index), seen)

@@ -1,13 +1,15 @@
 """Do these arguments fit that tool, field by field?
 
 Literals are held against the tool's JSON Schema; references against the schema of what their
-producer gives. The walk descends only where a reference stands inside: everything else is one call
-of the validator. A schema is a stranger's input, so the validator may fetch nothing.
+producer gives. The walk descends only where a reference stands inside, or where a misfit lies deep:
+everything else is one call of the validator. A schema is a stranger's input, so the validator may
+fetch nothing, and no pair of a schema and a place is looked at twice: a value of recursive unions
+would otherwise take time exponential in its depth.
 """
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -22,6 +24,9 @@ from lockstep.schema import Schema, can_feed, options, step_into
 from lockstep.tool import ToolSpec
 
 _SHOWN = 60
+_SHALLOW = 4
+"""Of a misfit this many levels deep the validator itself can say quickly where it lies."""
+_ANYTHING: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,9 @@ class _Place:
     step: str
     root: Schema
     sources: Sources | None
+    known: dict[tuple[int, tuple[int | str, ...]], list[Finding]] = field(default_factory=dict)
+    """What was found, by the identity of a schema (`root` keeps them all) and the place."""
+    validators: dict[int, Any] = field(default_factory=dict)
 
     def finding(self, code: str, at: tuple[int | str, ...], problem: str, fix: str) -> Finding:
         where = pointer(at)
@@ -63,7 +71,20 @@ class _Place:
 
 def _check(
     place: _Place, schema: Any, value: JsonValue, at: tuple[int | str, ...]
+) -> list[Finding]:
+    key = (id(schema), at)
+    if key not in place.known:
+        place.known[key] = list(_found(place, schema, value, at))
+    return place.known[key]
+
+
+def _found(
+    place: _Place, schema: Any, value: JsonValue, at: tuple[int | str, ...]
 ) -> Iterator[Finding]:
+    if place.sources is None:
+        # A real value may look like a reference and is none.
+        yield from _literal(place, schema, value, at)
+        return
     try:
         reference = as_reference(value)
     except Malformed as problem:
@@ -74,24 +95,30 @@ def _check(
     elif not any(True for _ in references(value)):
         yield from _literal(place, schema, value, at)
     else:
-        # Of several alternatives the one that fits best speaks.
-        yield from min(
-            (list(_inside(place, option, value, at)) for option in options(place.root, schema)),
-            key=len,
-        )
+        yield from _best(place, schema, value, at)
+
+
+def _best(
+    place: _Place, schema: Any, value: JsonValue, at: tuple[int | str, ...]
+) -> list[Finding]:
+    """Of several alternatives the one that fits best speaks."""
+    return min(
+        (list(_inside(place, option, value, at)) for option in options(place.root, schema)),
+        key=len,
+    )
 
 
 def _inside(
     place: _Place, schema: Mapping[str, Any], value: JsonValue, at: tuple[int | str, ...]
 ) -> Iterator[Finding]:
-    """An object or a list that holds a reference somewhere below."""
+    """An object or a list, part by part."""
     declared = schema.get("type")
     if isinstance(value, list):
         if declared not in (None, "array"):
             yield from _mistyped(place, at, value, declared)
             return
         for index, child in enumerate(value):
-            yield from _check(place, schema.get("items", {}), child, (*at, index))
+            yield from _check(place, schema.get("items", _ANYTHING), child, (*at, index))
         return
     assert isinstance(value, dict)
     if declared not in (None, "object"):
@@ -108,7 +135,8 @@ def _inside(
         elif others is False:
             yield _unknown(place, at, key, list(properties))
         else:
-            yield from _check(place, others if isinstance(others, dict) else {}, child, (*at, key))
+            inner = others if isinstance(others, dict) else _ANYTHING
+            yield from _check(place, inner, child, (*at, key))
 
 
 def _reference(
@@ -169,11 +197,14 @@ def _validator(schema: bytes) -> Any:
 def _literal(
     place: _Place, schema: Any, value: JsonValue, at: tuple[int | str, ...]
 ) -> Iterator[Finding]:
-    whole = dict(schema) if isinstance(schema, dict) else {}
-    if "$defs" in place.root:
-        whole["$defs"] = place.root["$defs"]
     try:
-        errors = list(_validator(canonical(whole)).iter_errors(value))
+        validator = _validator_of(place, schema)
+        if validator.is_valid(value):
+            return
+        if _is_shallow(value):
+            for error in validator.iter_errors(value):
+                yield from _spoken(place, schema, error, at)
+            return
     except (ValueError, jsonschema_rs.ReferencingError) as unusable:
         # A schema that cannot be used decides nothing, and so the argument is refused.
         reason = str(unusable).splitlines()[0][:200]
@@ -181,18 +212,40 @@ def _literal(
             "LS-PLAN-008", at, f"the tool's schema cannot be used: {reason}", "correct the tool"
         )
         return
-    for error in errors:
-        yield from _spoken(place, error, (*at, *error.instance_path), value)
+    yield from _best(place, schema, value, at) or _mistyped(place, at, value, "another value")
+
+
+def _validator_of(place: _Place, schema: Any) -> Any:
+    if id(schema) not in place.validators:
+        whole = dict(schema) if isinstance(schema, dict) else {}
+        if "$defs" in place.root:
+            whole["$defs"] = place.root["$defs"]
+        place.validators[id(schema)] = _validator(canonical(whole))
+    return place.validators[id(schema)]
+
+
+def _is_shallow(value: JsonValue) -> bool:
+    level = [value]
+    for _ in range(_SHALLOW):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return not any(isinstance(one, dict | list) for one in level)
 
 
 def _spoken(
-    place: _Place, error: Any, at: tuple[int | str, ...], value: JsonValue
+    place: _Place, schema: Any, error: Any, base: tuple[int | str, ...]
 ) -> Iterator[Finding]:
+    """A validator's error in our words; `schema` is what the value at `base` was held to."""
+    at = (*base, *error.instance_path)
     match error.kind.name:
         case "required":
             yield _missing(place, at, error.kind.property)
         case "additionalProperties":
-            known = error.schema_properties if hasattr(error, "schema_properties") else []
+            known = _names(place, schema, error.instance_path)
             for name in error.kind.unexpected:
                 yield _unknown(place, at, name, known)
         case "type":
@@ -212,8 +265,8 @@ def _spoken(
                 key=lambda inner: len(inner.instance_path),
                 default=None,
             )
-            if deepest is not None and deepest.instance_path:
-                yield from _spoken(place, deepest, (*at, *deepest.instance_path), value)
+            if deepest is not None and len(deepest.instance_path) > len(error.instance_path):
+                yield from _spoken(place, schema, deepest, base)
             else:
                 kinds = [
                     name
@@ -226,6 +279,17 @@ def _spoken(
         case _:
             problem = error.message if len(error.message) <= 200 else error.message[:199] + "…"
             yield place.finding("LS-PLAN-008", at, problem, "correct the value")
+
+
+def _names(place: _Place, schema: Any, path: list[int | str]) -> list[str]:
+    """The fields that the schema knows where the path leads."""
+    reached = options(place.root, schema)
+    for part in path:
+        reached = [
+            found for one in reached for found in step_into(place.root, one, str(part))[0]
+        ]
+    found = [option for one in reached for option in options(place.root, one)]
+    return list(dict.fromkeys(name for option in found for name in option.get("properties", ())))
 
 
 def _missing(place: _Place, at: tuple[int | str, ...], name: str) -> Finding:
