@@ -6,8 +6,11 @@
 # packages of their own has an image of its own, FROM this one.
 #
 #   docker run --read-only --tmpfs /tmp --volume "$PWD/cluster_digest:/agent:ro" \
+#       --volume lockstep:/var/lib/lockstep \
 #       --env TEMPORAL_ADDRESS=temporal.internal:7233 --env TEMPORAL_NAMESPACE=prod \
-#       lockstep-worker /agent
+#       lockstep-worker --agent /agent --env prod
+#
+# /var/lib/lockstep holds the steps' outputs by digest: all workers of a queue must share it.
 #
 # The connection is Temporal's own configuration: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
 # TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH (mount both),
@@ -15,7 +18,7 @@
 # TEMPORAL_PROFILE. What the manifest's `${PLACEHOLDERS}` ask for comes from the environment too.
 #
 # No health check: a worker listens on no port, and whether it polls is seen on the task queue.
-# Stop with SIGTERM, and give it longer than its longest step to finish.
+# Stop with SIGTERM: running steps get ten seconds, what is left is retried by another worker.
 
 FROM python:3.11-slim AS build
 WORKDIR /src
@@ -37,7 +40,9 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
 
 FROM python:3.11-slim
 COPY --from=build /opt/lockstep /opt/lockstep
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin lockstep
-ENV PATH=/opt/lockstep/bin:$PATH PYTHONUNBUFFERED=1
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin lockstep \
+    && install --directory --owner 10001 --mode 0700 /var/lib/lockstep
+ENV PATH=/opt/lockstep/bin:$PATH PYTHONUNBUFFERED=1 LOCKSTEP_HOME=/var/lib/lockstep
+VOLUME /var/lib/lockstep
 USER 10001
 ENTRYPOINT ["lockstep", "worker"]

@@ -5,9 +5,10 @@ lone surrogates) has no digest, and is refused rather than rounded.
 """
 
 import hashlib
-from typing import Any, NewType
+from typing import Annotated, Any, NewType
 
 import rfc8785
+from pydantic import AfterValidator, JsonValue
 
 Digest = NewType("Digest", str)
 """`sha256:` and 64 hexadecimal digits."""
@@ -17,10 +18,21 @@ def canonical(value: Any) -> bytes:
     """The RFC 8785 bytes of a JSON value; ValueError for what JSON cannot say exactly."""
     try:
         return rfc8785.dumps(value)
+    except UnicodeEncodeError:
+        raise ValueError("a string has half a surrogate pair") from None
     except rfc8785.CanonicalizationError as error:
         raise ValueError(str(error)) from None
     except RecursionError:
         raise ValueError("the value is nested too deeply") from None
+
+
+def _exactly(value: JsonValue) -> JsonValue:
+    canonical(value)
+    return value
+
+
+Exact = Annotated[JsonValue, AfterValidator(_exactly)]
+"""A JSON value that has a digest, whichever door it came in by."""
 
 
 def digest(value: Any) -> Digest:

@@ -7,10 +7,10 @@ leave the step out, or to stop. Only where approval is what is missing can appro
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime
 
 from lockstep.agent import Silence
-from lockstep.canonical import Digest
+from lockstep.canonical import Digest, Exact
 from lockstep.decision import Rule
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
 from lockstep.record import Record
@@ -76,5 +76,5 @@ class Answer(Record):
     verdict: Verdict
     by: Person
     args_digest: Digest
-    args: dict[str, JsonValue] | None = None
+    args: dict[str, Exact] | None = None
     note: Sentence = ""

@@ -27,4 +27,12 @@ class Finding(Record):
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
-        return f"{self.code} {place}{self.problem}; {self.fix}"
+        return _one_line(f"{self.code} {place}{self.problem}; {self.fix}")
+
+
+def _one_line(text: str) -> str:
+    """Names come from plans: a line break or an escape sequence in one is shown, not obeyed."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

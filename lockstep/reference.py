@@ -5,13 +5,15 @@ object with any other key that begins with `$` is malformed: a literal can never
 reference, nor the other way round.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from lockstep.loading import pointer
+from lockstep.loading import MAX_CANONICAL_DEPTH, pointer
+from lockstep.schema import is_index
 
 Source = Literal["$from", "$input", "$run"]
 
@@ -25,6 +27,9 @@ RUN_SCHEMA: dict[str, JsonValue] = {
     "additionalProperties": False,
 }
 """What a plan may know about its run; `scheduled_at` is the only clock it sees."""
+
+
+_BAD_ESCAPE = re.compile(r"~(?![01])")
 
 
 class Malformed(ValueError):
@@ -82,6 +87,10 @@ def as_reference(value: JsonValue) -> Reference | None:
 def _checked(path: str) -> str:
     if path and not path.startswith("/"):
         raise Malformed(f"path `{path}` must be empty or begin with `/`")
+    if _BAD_ESCAPE.search(path):
+        raise Malformed(f"path `{path}`: a `~` in a name is written `~0`, and a `/` `~1`")
+    if path.count("/") > MAX_CANONICAL_DEPTH:
+        raise Malformed(f"a path of {path.count('/'):,} parts is deeper than any value")
     return path
 
 
@@ -139,7 +148,7 @@ def _follow(value: JsonValue, reference: Reference) -> JsonValue:
     for part in reference.parts:
         if isinstance(value, dict) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        elif isinstance(value, list) and is_index(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             raise Unresolved(f"`{reference}`: `{part}` is not there")

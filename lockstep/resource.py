@@ -64,7 +64,7 @@ def _walk(
         if isinstance(value, dict):
             properties = option.get("properties", {})
             for key, child in value.items():
-                yield from _walk(root, option.get("propertyNames"), key, (*at, key), seen)
+                yield from _walk(root, option.get("propertyNames"), key, (*at, key), set())
                 inner = properties.get(key, option.get("additionalProperties"))
                 yield from _walk(root, inner, child, (*at, key), seen)
         if isinstance(value, list):

@@ -5,7 +5,9 @@ bounded; and where two schemas cannot be compared the answer is "perhaps", since
 checked again when it is there.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
@@ -13,6 +15,10 @@ from pydantic import JsonValue
 Schema = Mapping[str, JsonValue]
 
 _MAX_HOPS = 16
+_MAX_DEPTH = 8
+_MAX_EFFORT = 20_000
+"""Unions within unions multiply; past this many comparisons the answer is "perhaps"."""
+_INDEX = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _NUMBERS = {"integer", "number"}
 
 
@@ -76,6 +82,11 @@ def _flat(root: Schema, branch: Any) -> Iterator[dict[str, Any]]:
         yield inner
 
 
+def is_index(part: str) -> bool:
+    """Whether a part of a pointer can stand for a place in a list (RFC 6901)."""
+    return _INDEX.fullmatch(part) is not None
+
+
 def types(schema: Mapping[str, Any]) -> frozenset[str]:
     """The JSON types a schema admits; empty means any."""
     declared = schema.get("type")
@@ -110,59 +121,74 @@ def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]
             reached.append(followed(root, others))
         elif not admitted and not properties:
             reached.append({})
-        elif "array" in admitted and part.isdecimal():
+        elif "array" in admitted and is_index(part):
             reached.append(followed(root, option.get("items", {})))
     return reached, names
 
 
 def can_feed(
-    source_root: Schema, source: Any, target_root: Schema, target: Any, depth: int = 8
+    source_root: Schema, source: Any, target_root: Schema, target: Any
 ) -> str | None:
     """None if a value of `source` may fit `target`, or what is wrong, as a short clause."""
-    if depth == 0:
-        return None
-    wanted = options(target_root, target)
-    problem: str | None = None
-    for given in options(source_root, source):
-        if given.get("type") == "null" and len(options(source_root, source)) > 1:
-            # An optional field may be absent: that is a fact about the value, met at run time.
-            continue
-        clauses = [_one_feeds(source_root, given, target_root, want, depth) for want in wanted]
-        if None in clauses:
-            return None
-        problem = clauses[0]
-    return problem
+    return _Comparison(source_root, target_root).problem(source, target, _MAX_DEPTH)
 
 
-def _one_feeds(
-    source_root: Schema,
-    given: Mapping[str, Any],
-    target_root: Schema,
-    want: Mapping[str, Any],
-    depth: int,
-) -> str | None:
-    has, needs = types(given), types(want)
-    if has and needs and not _overlap(has, needs):
-        return f"{_spoken(has)} where {_spoken(needs)} is wanted"
-    if has == {"array"} and "items" in want and "items" in given:
-        inner = can_feed(source_root, given["items"], target_root, want["items"], depth - 1)
-        return inner and f"a list of {inner}"
-    if has == {"object"} and isinstance(given.get("properties"), dict):
-        for name in want.get("required", ()):
-            if name not in given["properties"]:
-                if given.get("additionalProperties") is False or "properties" in given:
-                    return f"an object without `{name}` where `{name}` is required"
+@dataclass
+class _Comparison:
+    """Of a schema that gives with one that takes."""
+
+    source_root: Schema
+    target_root: Schema
+    effort: int = 0
+
+    def problem(self, source: Any, target: Any, depth: int) -> str | None:
+        wanted = options(self.target_root, target)
+        problem: str | None = None
+        sources = options(self.source_root, source)
+        for given in sources:
+            if given.get("type") == "null" and len(sources) > 1:
+                # An optional field may be absent: that is a fact about the value, met at run time.
                 continue
-            inner = can_feed(
-                source_root,
-                given["properties"][name],
-                target_root,
-                want.get("properties", {}).get(name, {}),
-                depth - 1,
-            )
-            if inner:
-                return f"in `{name}`, {inner}"
-    return None
+            clauses = [self._one(given, want, depth) for want in wanted]
+            if None in clauses:
+                return None
+            problem = clauses[0]
+        return problem
+
+    def _one(self, given: Mapping[str, Any], want: Mapping[str, Any], depth: int) -> str | None:
+        self.effort += 1
+        if depth == 0 or self.effort > _MAX_EFFORT:
+            return None
+        has, needs = types(given), types(want)
+        if has and needs and not _overlap(has, needs):
+            return f"{_spoken(has)} where {_spoken(needs)} is wanted"
+        if has == {"array"} and "items" in want and "items" in given:
+            inner = self.problem(given["items"], want["items"], depth - 1)
+            return inner and f"a list of {inner}"
+        if has == {"object"} and isinstance(given.get("properties"), dict):
+            return self._fields(given, want, depth)
+        return None
+
+    def _fields(
+        self, given: Mapping[str, Any], want: Mapping[str, Any], depth: int
+    ) -> str | None:
+        """What is wrong with the fields: one that is needed and lacks, comes and is not known, or
+        comes with the wrong value.
+        """
+        has, wanted = given["properties"], want.get("properties", {})
+        needed, sure = want.get("required", ()), given.get("required", ())
+        for name in needed:
+            if name not in has:
+                return f"an object without `{name}` where `{name}` is required"
+        for name in sure:
+            if name not in wanted and want.get("additionalProperties") is False:
+                return f"an object with `{name}`, which is not known there"
+        for name in has:
+            if name in wanted and (name in needed or name in sure):
+                inner = self.problem(has[name], wanted[name], depth - 1)
+                if inner:
+                    return f"in `{name}`, {inner}"
+        return None
 
 
 def _overlap(has: frozenset[str], needs: frozenset[str]) -> bool:

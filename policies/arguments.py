@@ -165,7 +165,8 @@ def _reference(
                 _did_you_mean(part, names) or "name a field that exists",
             )
             return
-        reached = here
+        # The branches of a recursive union meet again: each schema is followed once.
+        reached = [one for place_, one in enumerate(here) if one not in here[:place_]]
     clauses = [can_feed(root, source, place.root, schema) for source in reached]
     if clauses and None not in clauses:
         yield place.finding(
