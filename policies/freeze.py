@@ -19,8 +19,9 @@ from policies.world import World
 BACKOFF = timedelta(seconds=1)
 BACKOFF_COEFFICIENT = 2
 MAX_BACKOFF = timedelta(seconds=60)
-SLACK = timedelta(seconds=60)
-"""What `deadline` allows beyond attempts and back-offs: the wait for a free worker."""
+SLACK = timedelta(hours=1)
+"""What `deadline` allows beyond attempts and back-offs: the wait for a free worker, through a deploy
+or an outage."""
 
 
 def freeze(plan: Plan, checked: Checked, world: World) -> Body:

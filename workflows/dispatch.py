@@ -94,6 +94,9 @@ def _failed(step: LockedToolStep, cause: BaseException | None) -> Failed:
             )
         case _:
             attempts, finding = (), None
+    # Silence is not proof that nothing happened: the heartbeat that would have told of the call
+    # may be what was lost. Only a step that no worker ever took has had no effect for certain.
+    lost = isinstance(cause, ActivityTimeout) and cause.type != TimeoutType.SCHEDULE_TO_START
     # A heartbeat that never arrived leaves the last attempt unrecorded; it was made all the same.
     if not attempts:
         attempts = (Attempt(number=1),)
@@ -105,7 +108,7 @@ def _failed(step: LockedToolStep, cause: BaseException | None) -> Failed:
     return Failed(
         finding.model_copy(update={"place": place}),
         attempts,
-        unknown=harmful and attempts[-1].decision is not None,
+        unknown=harmful and (lost or attempts[-1].decision is not None),
     )
 
 
