@@ -18,13 +18,16 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import StartActivityInput
 
+from activities.contract import Proposal
 from activities.store import Store
 from lockstep.canonical import Digest, canonical
+from lockstep.checked import Checked
 from lockstep.finding import Finding
 from lockstep.outcome import Completed, Dispatch, Report, Withheld
 from lockstep.record import Record as Noun
 from policies.world import World
 from worker.history import first_line, replay
+from worker.recheck import rechecked
 from worker.recorder import Record
 from worker.redecide import redecided
 
@@ -71,25 +74,30 @@ async def compare(history: WorkflowHistory, store: Store, world: World | None) -
         [(call, end) for call, end in _calls(steps)], store, world
     )
     findings += different
+    checked, changed, more = rechecked(_verdicts(steps), world)
+    findings += changed
     return ReplayReport(
         run=run,
         events=len(record.events),
         head=record.events[-1].digest if record.events else None,
         activities=len(steps),
-        decisions=decided,
+        decisions=decided + checked,
         outputs=len(outputs),
         result=record.ended,
         findings=tuple(findings),
-        notes=tuple(notes),
+        notes=(*notes, *more),
     )
 
 
 Scheduled = ActivityTaskScheduledEventAttributes
 Step = tuple[Scheduled, Any]
 
+VERDICTS = "lockstep."
+CHECK = "lockstep.check"
+
 
 def _steps(events: "list[HistoryEvent] | Any") -> Iterator[Step]:
-    """Each scheduled activity with its outcome; None for a verdict, and where there is none."""
+    """Each scheduled activity with what came of it: a step's outcome, or the verdict on a plan."""
     ends: dict[int, Any] = {}
     for event in events:
         if event.HasField("activity_task_completed_event_attributes"):
@@ -99,15 +107,26 @@ def _steps(events: "list[HistoryEvent] | Any") -> Iterator[Step]:
         if event.HasField("activity_task_scheduled_event_attributes"):
             scheduled = event.activity_task_scheduled_event_attributes
             end = ends.get(event.event_id)
-            verdict = scheduled.activity_type.name.startswith("lockstep.")
-            outcome = None if verdict or end is None else Report.model_validate(end).outcome
-            yield scheduled, outcome
+            if end is None:
+                yield scheduled, None
+            elif scheduled.activity_type.name == CHECK:
+                yield scheduled, Checked.model_validate(end)
+            elif scheduled.activity_type.name.startswith(VERDICTS):
+                yield scheduled, None
+            else:
+                yield scheduled, Report.model_validate(end).outcome
 
 
 def _calls(steps: list[Step]) -> Iterator[tuple[Dispatch, Completed | Withheld]]:
     for scheduled, end in steps:
         if isinstance(end, (Completed, Withheld)) and end.decision is not None:
             yield Dispatch.model_validate(_json(scheduled.input.payloads)[0]), end
+
+
+def _verdicts(steps: list[Step]) -> Iterator[tuple[Proposal, Checked]]:
+    for scheduled, end in steps:
+        if isinstance(end, Checked):
+            yield Proposal.model_validate(_json(scheduled.input.payloads)[0]), end
 
 
 def _activities(steps: list[Step], record: Record) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
+from activities.contract import Proposal
 from lockstep.errors import LockstepError
 from lockstep.event import Event
 from lockstep.finding import Finding
@@ -157,27 +158,53 @@ async def _events(handle: WorkflowHandle[Run, Any], since: int) -> list[Event]:
 async def result(handle: WorkflowHandle[Run, Any]) -> RunResult | Finding:
     """How a closed run ended: its result, or why it has none."""
     try:
-        return RunResult.model_validate(await handle.result())
+        given = await handle.result()
     except WorkflowFailureError as failure:
         cause = failure.cause
-        if isinstance(cause, ApplicationError) and cause.details:
-            return RunResult.model_validate(cause.details[0])
-        return Finding(
-            code="LS-RUN-008",
-            place=f"run `{handle.id}`",
-            problem=(str(cause).splitlines() or ["ended without a result"])[0].lower(),
-            fix="see who cancelled or terminated it in Temporal's own pages",
-        )
+        if not (isinstance(cause, ApplicationError) and cause.details):
+            return _ended(handle.id, (str(cause).splitlines() or ["without a result"])[0].lower())
+        given = cause.details[0]
+    try:
+        return RunResult.model_validate(given)
+    except ValidationError:
+        return _ended(handle.id, "ended with something else than a run's result")
+
+
+def _ended(run: str, problem: str) -> Finding:
+    return Finding(
+        code="LS-RUN-008",
+        place=f"run `{run}`",
+        problem=problem,
+        fix="see its events, or Temporal's own pages for who ended it",
+    )
+
+
+def subject_of(history: WorkflowHistory) -> tuple[str, str] | None:
+    """The agent and environment that a history is about, whether it runs a lock or makes one."""
+    lock = lock_of(history)
+    if lock is not None:
+        return lock.body.agent, lock.body.environment
+    try:
+        proposal = Proposal.model_validate(_argument(history))
+    except ValidationError:
+        return None
+    return proposal.agent, proposal.environment
 
 
 def lock_of(history: WorkflowHistory) -> Lock | None:
     """The lock that a run was started with; None for a workflow that was started with none."""
-    started = history.events[0].workflow_execution_started_event_attributes
-    given = pydantic_data_converter.payload_converter.from_payloads(started.input.payloads, [Any])
     try:
-        return RunRequest.model_validate(given[0]).lock
-    except (ValidationError, LockstepError, IndexError):
+        return RunRequest.model_validate(_argument(history)).lock
+    except (ValidationError, LockstepError):
         return None
+
+
+def _argument(history: WorkflowHistory) -> Any:
+    """The first thing a workflow was started with, as plain JSON."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    payloads = started.input.payloads[:1]
+    given = pydantic_data_converter.payload_converter.from_payloads(payloads, [Any])
+    return given[0] if given else None
 
 
 async def stuck(client: Client) -> list[str]:

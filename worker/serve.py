@@ -37,7 +37,11 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def serving(
-    client: Client, package: AgentPackage, environment: str, values: Path
+    client: Client,
+    package: AgentPackage,
+    environment: str,
+    values: Path,
+    grace: timedelta = GRACE,
 ) -> AsyncIterator[Worker]:
     """A running worker, until the block ends."""
     world = package.world(environment)
@@ -72,7 +76,7 @@ async def serving(
             # Cancellations and stops reach a running step only as fast as its heartbeats go out.
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             default_heartbeat_throttle_interval=timedelta(seconds=1),
-            graceful_shutdown_timeout=GRACE,
+            graceful_shutdown_timeout=grace,
             build_id=build,
         )
         async with worker:

@@ -14,7 +14,6 @@ from activities.store import FolderStore
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.loading import read
-from lockstep.lock import Lock
 from policies.world import World
 from worker.cli.terminal import (
     Format,
@@ -30,7 +29,7 @@ from worker.discovery import packages
 from worker.history import fetch
 from worker.home import Home
 from worker.replay import ReplayReport, compare
-from worker.runs import lock_of, resolve
+from worker.runs import resolve, subject_of
 from worker.session import session
 
 _MAX_HISTORY = 64 * 1024 * 1024
@@ -59,7 +58,7 @@ def replay(
         history = asyncio.run(_fetched(run, home))
     if save is not None:
         save.write_text(history.to_json())
-    world, notes = _world(lock_of(history), agent)
+    world, notes = _world(subject_of(history), agent)
     report = asyncio.run(compare(history, FolderStore(home.values), world))
     report = report.model_copy(update={"notes": (*report.notes, *notes)})
     if is_json():
@@ -75,21 +74,24 @@ async def _fetched(run: str, home: Home) -> WorkflowHistory:
         return await fetch(open_.client, await resolve(open_.client, run))
 
 
-def _world(lock: Lock | None, agent: Path | None) -> tuple[World | None, tuple[str, ...]]:
+def _world(
+    subject: tuple[str, str] | None, agent: Path | None
+) -> tuple[World | None, tuple[str, ...]]:
     """The agent as it is now, wherever it is found; without it the decisions are taken as
     recorded.
     """
-    if lock is None:
+    if subject is None:
         return None, ()
+    name, environment = subject
     try:
         if agent is not None:
-            return load_package(find_root(agent)).world(lock.body.environment), ()
+            return load_package(find_root(agent)).world(environment), ()
         for package in packages(Path.cwd()):
-            if package.agent.name == lock.body.agent:
-                return package.world(lock.body.environment), ()
+            if package.agent.name == name:
+                return package.world(environment), ()
     except LockstepError as error:
         return None, (str(error),)
-    return None, (f"agent `{lock.body.agent}` was not found here: name its folder with --agent",)
+    return None, (f"agent `{name}` was not found here: name its folder with --agent",)
 
 
 def _show(report: ReplayReport) -> None:

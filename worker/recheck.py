@@ -1,0 +1,53 @@
+"""Gives the verdict on a proposed plan again, in the world as it is now."""
+
+from collections.abc import Iterable
+
+from activities.contract import Proposal
+from lockstep.canonical import digest
+from lockstep.checked import Checked
+from lockstep.errors import LockstepError
+from lockstep.finding import Finding
+from lockstep.loading import shaped
+from lockstep.plan import Plan
+from policies.check import check
+from policies.world import World
+
+Verdict = tuple[Proposal, Checked]
+
+
+def rechecked(
+    verdicts: Iterable[Verdict], world: World | None
+) -> tuple[int, list[Finding], list[str]]:
+    """How many verdicts were given again, which differ, and why some could not be given."""
+    count, findings, notes = 0, [], []
+    for proposal, then in verdicts:
+        if world is None:
+            notes.append("the plan was not checked again: the agent package is not at hand")
+            continue
+        if any(decision.policy != world.decider.policy for decision in then.decisions):
+            notes.append("the plan was not checked again, since the policy is another one now")
+            continue
+        count += 1
+        now = _verdict(proposal, world)
+        if digest(now.model_dump(mode="json")) != digest(then.model_dump(mode="json")):
+            findings.append(
+                Finding(
+                    code="LS-REPLAY-003",
+                    place="plan",
+                    problem=f"had {_told(then)}, and has {_told(now)}",
+                    fix="find what changed in the tools, the manifest or the checks",
+                )
+            )
+    return count, findings, notes
+
+
+def _verdict(proposal: Proposal, world: World) -> Checked:
+    try:
+        return check(shaped(Plan, proposal.plan, "plan"), world, proposal.by)
+    except LockstepError as error:
+        return Checked(findings=error.findings)
+
+
+def _told(checked: Checked) -> str:
+    first = f", the first {checked.findings[0].code}" if checked.findings else ""
+    return f"{len(checked.decisions)} decisions and {len(checked.findings)} findings{first}"
