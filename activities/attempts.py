@@ -6,6 +6,7 @@ or the failure, still holds the account. An attempt that nobody closed reads `un
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,9 @@ from temporalio import activity
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.outcome import Attempt, AttemptEnd
+
+MAX_PROGRESS = 1024 * 1024
+"""Bytes. Tools are asked for far less; beyond 2 MiB the server fails the attempt."""
 
 
 class Attempts:
@@ -48,11 +52,19 @@ class Attempts:
     def spend(self, amount: Amount) -> None:
         with self._lock:
             spent = self._current.spent + amount
-        self._change(spent=spent)
+            self._current = self._current.model_copy(update={"spent": spent})
         self._loop.call_soon_threadsafe(self._news.set)
 
     def report(self, progress: JsonValue) -> None:
-        self.progress = progress
+        """Take down where to resume; ValueError or TypeError for what no heartbeat can carry.
+
+        Taken down as it is now: a tool may go on adding to the same list.
+        """
+        text = json.dumps(progress, allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+        if size > MAX_PROGRESS:
+            raise ValueError(f"progress has {size:,} bytes, more than {MAX_PROGRESS:,}")
+        self.progress = json.loads(text)
         self._loop.call_soon_threadsafe(self._news.set)
 
     def end(self, end: AttemptEnd, failure: str = "") -> None:

@@ -55,7 +55,7 @@ class AgentPackage:
         self._agree(manifest, environment, path)
         specs = {name: found.spec for name, found in self.tools.items()}
         decider = CedarDecider.load(self.texts, specs, manifest)
-        return World(self.agent, manifest, specs, self.texts, self.rules, decider)
+        return World(self.agent, manifest, specs, self.texts, self.rules, decider, self.tools)
 
     def _agree(self, manifest: Environment, name: str, path: Path) -> None:
         if manifest.name != name:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -50,6 +50,9 @@ from policies.world import World
 
 MAX_MESSAGE = 1500
 """A failure's message travels in the history, where a large one is taken for a time-out."""
+
+MAX_DATA = 16 * 1024
+"""Bytes of a signal's data, which travel in the history too."""
 
 MAX_REASON = 300
 """What the account keeps of each attempt's failure; of a retry's the server shows 4 KB at most."""
@@ -98,7 +101,17 @@ class _Attempt:
         finding, args = await asyncio.to_thread(self._resolved)
         if finding is not None or args is None:
             return self._withhold(None, (finding,) if finding else (), None)
-        findings = self._facts(args)
+        findings = self._misfits(args)
+        if findings:
+            return self._withhold(None, findings, args)
+        try:
+            # From here on only what the tool will really see counts, for policy and for people.
+            request, args = self.tool.accept(args)
+        except Exception as error:  # a model's validators are the agent's code
+            problem = f"the tool does not take these arguments: {_first(error)}"
+            refused = self._finding("LS-PLAN-008", problem, "correct the arguments")
+            return self._withhold(None, (refused,), args)
+        findings = (*self._misfits(args), *self._absent(args))
         if findings:
             return self._withhold(None, findings, args)
         decision = self._decide(args)
@@ -108,7 +121,7 @@ class _Attempt:
         if decision.outcome is not Outcome.ALLOW:
             return self._withhold(decision, (), args)
         self.attempts.decided(decision.digest)
-        return await self._call(args, decision)
+        return await self._call(request, digest(args), decision)
 
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call
@@ -125,12 +138,14 @@ class _Attempt:
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
             ), None
 
-    def _facts(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
-        place, schema = f"step `{self.call.step.id}`", self.tool.spec.input
-        return (
-            *check_value(place, schema, args, "LS-PLAN-008"),
-            *missing_resources(place, touched(schema, args), self.house.world),
-        )
+    def _misfits(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
+        place = f"step `{self.call.step.id}`"
+        return tuple(check_value(place, self.tool.spec.input, args, "LS-PLAN-008"))
+
+    def _absent(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
+        place = f"step `{self.call.step.id}`"
+        named = touched(self.tool.spec.input, args)
+        return tuple(missing_resources(place, named, self.house.world))
 
     def _decide(self, args: dict[str, JsonValue]) -> Decision:
         return self.house.world.decider.decide(attempted(self.call, self.tool.spec, args))
@@ -150,33 +165,34 @@ class _Attempt:
             "skip the step, or lock the plan again under the present policy",
         )
 
-    async def _call(self, args: dict[str, JsonValue], decision: Decision) -> StepOutcome:
-        key = idempotency_key(self.call.run.id, self.call.step.id, digest(args))
+    async def _call(self, request: BaseModel, args: Digest, decision: Decision) -> StepOutcome:
+        key = idempotency_key(self.call.run.id, self.call.step.id, args)
+        filled = fill(
+            self.tool.name,
+            self.house.world.environment.tools[self.tool.name],
+            self.house.environ,
+        )
         self.attempts.spend(Amount(calls=1))
         beating = asyncio.create_task(
             self.attempts.beat_for(self.call.step.heartbeat.total_seconds() / 3)
         )
-        filled: Filled | None = None
         try:
-            filled = fill(
-                self.tool.name,
-                self.house.world.environment.tools[self.tool.name],
-                self.house.environ,
-            )
-            output = await self._answer(args, self._handed(key, filled))
+            output = await self._answer(request, self._handed(key, filled))
         except Signal as signal:
             if signal.name in self.tool.spec.signals:
                 return self._signalled(signal, filled)
             raise self._surprise(signal, filled) from None
-        except LockstepError:
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if _stops_us(error):
+                self._stopped()
+                raise
+            # A tool may well raise `SystemExit` or a cancellation of its own making.
             raise self._surprise(error, filled) from None
         finally:
             beating.cancel()
             with suppress(asyncio.CancelledError):
                 await beating
-        return await asyncio.to_thread(self._fitting, output, decision, key)
+        return await asyncio.to_thread(self._fitting, output, decision, key, filled)
 
     def _handed(self, key: str, filled: Filled) -> ActivityCall:
         return ActivityCall(
@@ -191,22 +207,24 @@ class _Attempt:
             attempts=self.attempts,
         )
 
-    async def _answer(self, args: dict[str, JsonValue], handed: ActivityCall) -> Any:
-        request = self.tool.input.model_validate_json(canonical(args))
+    async def _answer(self, request: BaseModel, handed: ActivityCall) -> Any:
         given = (request, handed) if self.tool.takes_call else (request,)
         if self.tool.is_async:
             return await self.tool.function(*given)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.house.threads, self.tool.function, *given)
+        call = partial(_to_its_end, self.tool.function, *given)
+        return await loop.run_in_executor(self.house.threads, call)
 
-    def _fitting(self, output: Any, decision: Decision, key: str) -> StepOutcome:
+    def _fitting(self, output: Any, decision: Decision, key: str, filled: Filled) -> StepOutcome:
         """The output, held to the tool's declaration and put away."""
         try:
-            dumped = output.model_dump(mode="json", by_alias=True)
+            # A warning would show the output, and what is wrong with it is found on the next line.
+            dumped = output.model_dump(mode="json", by_alias=True, warnings=False)
             self.tool.output.model_validate(dumped)
             value, data = Value.of(dumped)
         except (AttributeError, ValueError, ValidationError) as error:
-            return self._unfit("LS-STEP-001", f"the output does not fit: {_first(error)}")
+            reason = _writable(filled.scrub(_first(error)))
+            return self._unfit("LS-STEP-001", f"the output does not fit: {reason}")
         limit = self.call.run.output_bytes
         if len(data) > limit:
             return self._unfit(
@@ -237,13 +255,20 @@ class _Attempt:
             decision=decision, findings=findings, args=shown, attempts=self.attempts.all
         )
 
-    def _signalled(self, signal: Signal, filled: Filled | None) -> Signalled:
-        scrub = filled.scrub if filled else str
+    def _signalled(self, signal: Signal, filled: Filled) -> Signalled:
+        try:
+            data = _scrubbed(signal.data, filled)
+            size = len(canonical(data))
+            if size > MAX_DATA:
+                raise ValueError(f"its data has {size:,} bytes, more than {MAX_DATA:,}")
+        except ValueError as error:
+            problem = RuntimeError(f"signal `{signal.name}` cannot be passed on: {error}")
+            raise self._surprise(problem, filled) from None
         self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
         return Signalled(
             name=signal.name,
-            detail=scrub(signal.detail)[:MAX_MESSAGE],
-            data=signal.data,
+            detail=_writable(filled.scrub(signal.detail)),
+            data=data,
             spent=self.attempts.total(self.call.step.cost),
             attempts=self.attempts.all,
         )
@@ -256,12 +281,21 @@ class _Attempt:
             attempts=self.attempts.all,
         )
 
-    def _surprise(self, error: Exception, filled: Filled | None) -> ApplicationError:
-        scrub = filled.scrub if filled else str
-        problem = scrub(f"{type(error).__name__}: {error}")[:MAX_MESSAGE]
+    def _surprise(self, error: BaseException, filled: Filled) -> ApplicationError:
+        problem = _writable(filled.scrub(_said(error)))
         return self._failure(
             self._finding("LS-STEP-004", problem, "see the worker's log, mend it and run again")
         )
+
+    def _stopped(self) -> None:
+        """A worker that stops gives its attempts back, each with its account."""
+        told = activity.cancellation_details()
+        if told is not None and told.worker_shutdown:
+            raise self._failure(
+                self._finding(
+                    "LS-STEP-004", "its worker was stopped before it was done", "run again"
+                )
+            ) from None
 
     def _failure(self, finding: Finding) -> ApplicationError:
         """What Temporal retries; it carries the account, since it may be the last attempt."""
@@ -283,6 +317,46 @@ def idempotency_key(run: str, step: str, args: Digest) -> str:
     Not Temporal's run id: that changes when a run is reset, and the effect must not happen again.
     """
     return hashlib.sha256(canonical([run, step, args])).hexdigest()
+
+
+def _to_its_end(function: Callable[..., Any], *given: Any) -> Any:
+    """A call in a thread; no future takes a `StopIteration`, and whoever waits would wait on."""
+    try:
+        return function(*given)
+    except StopIteration:
+        raise RuntimeError("the tool raised StopIteration") from None
+
+
+def _stops_us(error: BaseException) -> bool:
+    """Whether this step is told to stop, and the error is not the tool's own."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, (KeyboardInterrupt, GeneratorExit))
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def _writable(text: str) -> str:
+    """As the history can hold it: short, and in whole characters."""
+    return text[:MAX_MESSAGE].encode(errors="backslashreplace").decode()[:MAX_MESSAGE]
+
+
+def _scrubbed(value: Any, filled: Filled) -> Any:
+    match value:
+        case str():
+            return filled.scrub(value)
+        case list():
+            return [_scrubbed(child, filled) for child in value]
+        case dict():
+            return {key: _scrubbed(child, filled) for key, child in value.items()}
+        case _:
+            return value
 
 
 def _first(error: Exception) -> str:

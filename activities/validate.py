@@ -17,8 +17,8 @@ from lockstep.decision import Outcome, Phase, Request
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed
-from lockstep.plan import Plan
+from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
+from lockstep.plan import Plan, sources
 from lockstep.reference import references
 from lockstep.resource import touched
 from policies.arguments import Sources, check_arguments, check_value
@@ -74,6 +74,7 @@ class WorldValidator(Validator):
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
         findings = (
+            *_unsound(body),
             *drift(body, self._world),
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
@@ -82,12 +83,7 @@ class WorldValidator(Validator):
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        remaining = [step for step in change.body.steps if step.id not in change.gone]
-        ids = {step.id for step in remaining}
-        shape = Shape(
-            tools={step.id: step.tool for step in remaining},
-            needs={step.id: [need for need in step.needs if need in ids] for step in remaining},
-        )
+        shape = _remaining(change.body, set(change.gone))
         edited = change.edited
         return (
             *self._world.rules.violations(shape),
@@ -152,6 +148,24 @@ class WorldValidator(Validator):
             )
 
 
+def _unsound(body: Body) -> Iterator[Finding]:
+    """Steps that could never be reached. Freezing makes none, but a digest does not say who
+    froze.
+    """
+    before: set[str] = set()
+    for step in body.steps:
+        lost = {*step.needs, *sources(step.args)} - (before & {*step.needs})
+        if lost or step.id in before:
+            problem = f"needs {', '.join(sorted(lost))} and does not come after it"
+            yield Finding(
+                code="LS-RUN-006",
+                place=f"step `{step.id}`",
+                problem=problem if lost else "stands twice in the lock",
+                fix="make the lock with `lockstep lock`",
+            )
+        before.add(step.id)
+
+
 def _too_large(what: str, size: int, most: int) -> Finding:
     return Finding(
         code="LS-LOCK-003",
@@ -171,6 +185,19 @@ def _too_much(inputs: dict[str, JsonValue]) -> Iterator[Finding]:
             problem=f"{size:,} bytes, more than {MAX_INPUT_BYTES:,}",
             fix="pass a name or a path, and let a step fetch what is behind it",
         )
+
+
+def _remaining(body: Body, gone: set[str]) -> Shape:
+    """The plan without what will not run. Who needed a step that is gone comes after all that it
+    needed, as before."""
+    needs: dict[str, list[str]] = {}
+    for step in body.steps:
+        inherited = [far for need in step.needs if need in gone for far in needs.get(need, ())]
+        needs[step.id] = sorted({need for need in step.needs if need not in gone} | {*inherited})
+    return Shape(
+        tools={step.id: step.tool for step in body.steps if step.id not in gone},
+        needs={id: near for id, near in needs.items() if id not in gone},
+    )
 
 
 def _defaults(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:

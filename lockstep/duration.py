@@ -16,17 +16,17 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-_WRITTEN = re.compile(r"^([1-9][0-9]{0,8})(ms|s|m|h|d)$")
-_LONGEST = timedelta(days=36_500)
+_WRITTEN = re.compile(r"^([1-9][0-9]{0,12})(ms|s|m|h|d)$")
+LONGEST = timedelta(days=36_500)
 """A deadline counted from now must still be a date."""
 
 
 def parse_duration(value: Any) -> timedelta:
     """A timedelta that can be written down again; ValueError for anything else."""
     length = value if isinstance(value, timedelta) else _read(value)
-    if not timedelta() < length <= _LONGEST or length % _UNITS["ms"]:
+    if not timedelta() < length <= LONGEST or length % _UNITS["ms"]:
         raise ValueError(
-            f"a length of time is at least `1ms` and at most `{write_duration(_LONGEST)}`, "
+            f"a length of time is at least `1ms` and at most `{write_duration(LONGEST)}`, "
             "in whole milliseconds"
         )
     return length
@@ -36,7 +36,9 @@ def _read(value: Any) -> timedelta:
     written = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if written is None:
         raise ValueError("a length of time is written `500ms`, `30s`, `5m`, `24h` or `90d`")
-    return int(written[1]) * _UNITS[written[2]]
+    unit = _UNITS[written[2]]
+    # Past the longest by one is past it as well, and no multiplication overflows.
+    return min(int(written[1]), LONGEST // unit + 1) * unit
 
 
 def write_duration(value: timedelta) -> str:

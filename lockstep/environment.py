@@ -41,10 +41,14 @@ class Binding(Record):
     settings: dict[str, JsonValue] = {}
 
 
+MAX_STEPS = 1000
+"""What a run's history has room for, and so the most that any environment allows."""
+
+
 class Limits(Record):
     """What one run may use. `wall` is from start to end, without the time humans take to answer."""
 
-    steps: Annotated[int, Field(ge=1, le=1000)] = 100
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = 100
     parallel: Annotated[int, Field(ge=1, le=200)] = 8
     calls: Count = 300
     tokens: Count = 0

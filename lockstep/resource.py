@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema
 
 from lockstep.loading import pointer
 from lockstep.record import Record
-from lockstep.schema import same_value
+from lockstep.schema import fields, same_value
 
 KEYWORD = "x-lockstep-resource"
 
@@ -62,13 +62,14 @@ def _walk(
         if not option:
             continue
         if isinstance(value, dict):
-            properties = option.get("properties", {})
+            properties = fields(option)
             for key, child in value.items():
                 yield from _walk(root, option.get("propertyNames"), key, (*at, key), set())
                 inner = properties.get(key, option.get("additionalProperties"))
                 yield from _walk(root, inner, child, (*at, key), seen)
         if isinstance(value, list):
-            first = option.get("prefixItems", ())
+            first = option.get("prefixItems")
+            first = first if isinstance(first, list) else []
             for index, child in enumerate(value):
                 inner = first[index] if index < len(first) else option.get("items")
                 yield from _walk(root, inner, child, (*at, index), seen)

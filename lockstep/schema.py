@@ -67,7 +67,7 @@ def options(root: Schema, schema: Any) -> list[dict[str, Any]]:
     """The alternatives a value may follow: the branches of a union, or the schema itself."""
     schema = followed(root, schema)
     branches = schema.get("anyOf") or schema.get("oneOf")
-    if not isinstance(branches, list):
+    if not isinstance(branches, list) or not branches:
         return [schema]
     return [found for branch in branches[:64] for found in _flat(root, branch)]
 
@@ -75,11 +75,23 @@ def options(root: Schema, schema: Any) -> list[dict[str, Any]]:
 def _flat(root: Schema, branch: Any) -> Iterator[dict[str, Any]]:
     inner = followed(root, branch)
     nested = inner.get("anyOf") or inner.get("oneOf")
-    if isinstance(nested, list):
+    if isinstance(nested, list) and nested:
         for option in nested[:64]:
             yield followed(root, option)
     else:
         yield inner
+
+
+def fields(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What an object schema says of each property it names."""
+    found = schema.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def required(schema: Mapping[str, Any]) -> list[str]:
+    """The names of the properties that may not be missing."""
+    found = schema.get("required")
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def is_index(part: str) -> bool:
@@ -110,12 +122,11 @@ def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]
     names: list[str] = []
     for option in options(root, schema):
         admitted = types(option)
-        properties = option.get("properties")
-        if isinstance(properties, dict):
-            names.extend(properties)
-            if part in properties:
-                reached.append(followed(root, properties[part]))
-                continue
+        properties = fields(option)
+        names.extend(properties)
+        if part in properties:
+            reached.append(followed(root, properties[part]))
+            continue
         others = option.get("additionalProperties")
         if admitted <= {"object"} and isinstance(others, dict):
             reached.append(followed(root, others))
@@ -126,9 +137,7 @@ def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]
     return reached, names
 
 
-def can_feed(
-    source_root: Schema, source: Any, target_root: Schema, target: Any
-) -> str | None:
+def can_feed(source_root: Schema, source: Any, target_root: Schema, target: Any) -> str | None:
     """None if a value of `source` may fit `target`, or what is wrong, as a short clause."""
     return _Comparison(source_root, target_root).problem(source, target, _MAX_DEPTH)
 
@@ -169,14 +178,12 @@ class _Comparison:
             return self._fields(given, want, depth)
         return None
 
-    def _fields(
-        self, given: Mapping[str, Any], want: Mapping[str, Any], depth: int
-    ) -> str | None:
+    def _fields(self, given: Mapping[str, Any], want: Mapping[str, Any], depth: int) -> str | None:
         """What is wrong with the fields: one that is needed and lacks, comes and is not known, or
         comes with the wrong value.
         """
-        has, wanted = given["properties"], want.get("properties", {})
-        needed, sure = want.get("required", ()), given.get("required", ())
+        has, wanted = fields(given), fields(want)
+        needed, sure = required(want), required(given)
         for name in needed:
             if name not in has:
                 return f"an object without `{name}` where `{name}` is required"

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.call import Call
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
 from lockstep.record import Record
@@ -87,6 +87,13 @@ class Tool:
     @property
     def is_async(self) -> bool:
         return inspect.iscoroutinefunction(self.function)
+
+    def accept(self, args: dict[str, JsonValue]) -> tuple[BaseModel, dict[str, JsonValue]]:
+        """What the function will be given, and the same as JSON: defaults filled in, values as the
+        model made them. That is what policy must judge. ValueError if the model refuses.
+        """
+        request = self.input.model_validate_json(canonical(args))
+        return request, request.model_dump(mode="json", by_alias=True, warnings=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The plain function, for tests of the tool alone."""

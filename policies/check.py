@@ -7,17 +7,20 @@ in other words by a later one.
 
 import difflib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from lockstep.amount import Amount
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
+from lockstep.duration import write_duration
+from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
 from lockstep.graph import cycle
 from lockstep.plan import Plan, Step
 from lockstep.resource import Touched, touched
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
-from policies.request import known, planned
+from policies.request import foreseen, planned
 from policies.rules import Shape
 from policies.world import World
 
@@ -30,8 +33,10 @@ MAX_COMMANDS = 3 * 1024 * 1024
 
 def check(plan: Plan, world: World, started_by: str) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
-    known.
+    known. A plan too long for any environment is not looked at further.
     """
+    if len(plan.steps) > MAX_STEPS:
+        return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
     findings = list(_structure(plan, world))
     sources = Sources(
         outputs={
@@ -48,7 +53,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
             problems = [
                 *check_arguments(step.id, world.tools[step.tool], step.args, sources),
                 *_tighter(step, world.tools[step.tool]),
-                *_existence(step, world),
+                *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not problems:
                 usable.append(step)
@@ -146,21 +151,23 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
 
 def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
     """A step may ask for less time and fewer attempts than its tool declares, never for more."""
-    for name, asked, most in (
-        ("timeout", step.timeout, spec.timeout),
-        ("attempts", step.attempts, spec.attempts),
-    ):
-        if asked is not None and asked > most:  # type: ignore[operator]  # the pairs have one type each
-            yield Finding(
-                code="LS-PLAN-012",
-                place=f"step `{step.id}`",
-                problem=f"asks for more `{name}` than tool `{spec.name}` allows ({asked} > {most})",
-                fix=f"lower `{name}` or leave it out",
-            )
+    if step.timeout is not None and step.timeout > spec.timeout:
+        yield _looser(step, "timeout", write_duration(step.timeout), write_duration(spec.timeout))
+    if step.attempts is not None and step.attempts > spec.attempts:
+        yield _looser(step, "attempts", str(step.attempts), str(spec.attempts))
+
+
+def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
+    return Finding(
+        code="LS-PLAN-012",
+        place=f"step `{step.id}`",
+        problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
+        fix=f"lower `{name}` or leave it out",
+    )
 
 
 def _existence(step: Step, world: World) -> Iterator[Finding]:
-    found = touched(world.tools[step.tool].input, known(step.args))
+    found = touched(world.tools[step.tool].input, foreseen(step, world.tools[step.tool])[0])
     yield from missing_resources(f"step `{step.id}`", found, world)
 
 
@@ -186,11 +193,7 @@ def _worst(steps: Iterable[Step], world: World) -> Amount:
 def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
     limits = world.environment.limits
     if len(plan.steps) > limits.steps:
-        yield _plan_finding(
-            "LS-PLAN-012",
-            f"{len(plan.steps):,} steps, and `{world.environment.name}` allows {limits.steps:,}",
-            "split the plan",
-        )
+        yield _too_long(plan, limits.steps, f"`{world.environment.name}` allows")
     largest = sorted(map(_dispatched, plan.steps), reverse=True)[: limits.parallel]
     if sum(largest) > MAX_COMMANDS:
         yield _plan_finding(
@@ -207,11 +210,19 @@ def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
         )
 
 
+def _too_long(plan: Plan, most: int, allowed: str) -> Finding:
+    return _plan_finding(
+        "LS-PLAN-012", f"{len(plan.steps):,} steps, and {allowed} {most:,}", "split the plan"
+    )
+
+
 def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
     if len(findings) <= MAX_FINDINGS:
         return tuple(findings)
     rest = len(findings) - MAX_FINDINGS
-    last = _plan_finding("LS-PLAN-012", f"has {rest:,} findings more", "mend these and check again")
+    last = _plan_finding(
+        "LS-PLAN-012", f"has at least {rest:,} findings more", "mend these and check again"
+    )
     return (*findings[:MAX_FINDINGS], last)
 
 

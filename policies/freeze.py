@@ -8,20 +8,21 @@ from datetime import timedelta
 
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
+from lockstep.duration import LONGEST
 from lockstep.graph import order
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
 from lockstep.resource import touched
-from policies.request import known
+from policies.request import foreseen
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
 BACKOFF_COEFFICIENT = 2
 MAX_BACKOFF = timedelta(seconds=60)
 SLACK = timedelta(hours=1)
-"""What `deadline` allows beyond attempts and back-offs: the wait for a free worker, through a deploy
-or an outage."""
+"""What `deadline` allows beyond attempts and back-offs: the wait for a free worker, through a
+deploy or an outage."""
 
 
 def freeze(plan: Plan, checked: Checked, world: World) -> Body:
@@ -55,7 +56,7 @@ def deadline(timeout: timedelta, attempts: int) -> timedelta:
         (min(BACKOFF * BACKOFF_COEFFICIENT**n, MAX_BACKOFF) for n in range(attempts - 1)),
         timedelta(),
     )
-    return timeout * attempts + pauses + SLACK
+    return min(timeout * attempts + pauses + SLACK, LONGEST)
 
 
 def _step(step: Step, world: World, expected: Outcome) -> LockedToolStep:
@@ -84,7 +85,8 @@ def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int
     """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
     for step in plan.steps:
-        for resource in touched(world.tools[step.tool].input, known(step.args)):
+        spec = world.tools[step.tool]
+        for resource in touched(spec.input, foreseen(step, spec)[0]):
             attributes = world.environment.resources[resource.kind][resource.name]
             found.setdefault(resource.kind, {})[resource.name] = attributes
     return found

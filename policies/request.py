@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pydantic import JsonValue
 
 from lockstep.decision import Phase, Principal, Request, Target
+from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.reference import Reference, references, resolve
@@ -20,7 +21,7 @@ from policies.world import World
 def planned(step: Step, world: World, started_by: str) -> Request:
     """About a step while it is only planned: what its references bring is not known yet."""
     spec = world.tools[step.tool]
-    unknown = tuple(at for at, found in references(dict(step.args)) if isinstance(found, Reference))
+    args, unknown = foreseen(step, spec)
     return Request(
         phase=Phase.PLAN,
         principal=world.principal_of(started_by, "person"),
@@ -29,9 +30,9 @@ def planned(step: Step, world: World, started_by: str) -> Request:
         step=step.id,
         tool=step.tool,
         effect=spec.effect,
-        args=known(step.args),
+        args=args,
         unknown=unknown,
-        targets=targets(touched(spec.input, known(step.args))),
+        targets=targets(touched(spec.input, args)),
     )
 
 
@@ -75,15 +76,18 @@ def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
     return tuple(Target(kind=kind, name=name) for kind, name in pairs)
 
 
-def known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """The arguments that are literal: what a reference will bring is left out.
+def foreseen(step: Step, spec: ToolSpec) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
+    """The arguments as far as the plan fixes them, defaults included, and pointers to the rest."""
+    unknown = tuple(at for at, found in references(dict(step.args)) if isinstance(found, Reference))
+    return defaulted(spec.input, _known(step.args), unknown)
 
-    A list that holds a reference is left out as a whole, since its length would be wrong.
-    """
+
+def _known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    # A list that holds a reference is left out as a whole, since its length would be wrong.
     literal: dict[str, JsonValue] = {}
     for key, value in args.items():
         if not any(True for _ in references(value)):
             literal[key] = value
         elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
-            literal[key] = known(value)
+            literal[key] = _known(value)
     return literal

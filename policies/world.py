@@ -4,7 +4,7 @@ One value, put together once at the edge; all the checks are functions of a plan
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from lockstep.agent import Agent
@@ -12,15 +12,16 @@ from lockstep.canonical import Digest, digest
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.lock import Pins
-from lockstep.tool import ToolSpec
+from lockstep.tool import Tool, ToolSpec
 from policies.decider import Decider, PolicyTexts
 from policies.rules import Rules
 
 
 @dataclass(frozen=True)
 class World:
-    """`tools` are all that the agent's code offers; those usable here are named by
-    `environment`.
+    """`code` holds the tools themselves, where their code is installed: their models say what a
+    tool will really be given. `tools` are all that the agent's code offers; those usable here are
+    named by `environment`.
     """
 
     agent: Agent
@@ -29,6 +30,7 @@ class World:
     texts: PolicyTexts
     rules: Rules
     decider: Decider
+    code: Mapping[str, Tool] = field(default_factory=dict)
 
     @cached_property
     def pins(self) -> Pins:

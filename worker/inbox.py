@@ -19,6 +19,10 @@ from lockstep.finding import Finding
 from worker.history import events_of, fetch
 
 PATIENCE = timedelta(seconds=15)
+_ENDS = {
+    f"workflow_execution_{end}_event_attributes"
+    for end in ("completed", "failed", "canceled", "terminated", "timed_out")
+}
 
 
 async def open_questions(client: Client, run: str | None = None) -> list[Question]:
@@ -37,7 +41,8 @@ async def open_questions(client: Client, run: str | None = None) -> list[Questio
 
 async def _questions(client: Client, run: str) -> list[Question]:
     history = await fetch(client, run)
-    if history.events[-1].HasField("workflow_execution_completed_event_attributes"):
+    # Whatever ended the run ended its questions with it.
+    if history.events[-1].WhichOneof("attributes") in _ENDS:
         return []
     waiting: dict[str, Question] = {}
     for event in await events_of(history):

@@ -33,8 +33,10 @@ def redecided(
             continue
         try:
             args = arguments(call, partial(load, store))
+            if call.step.tool in world.code:
+                _, args = world.code[call.step.tool].accept(args)
             now = world.decider.decide(attempted(call, world.tools[call.step.tool], args))
-        except (LockstepError, Unresolved) as error:
+        except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.step.id}`: not decided again: {error}")
             continue
         count += 1

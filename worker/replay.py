@@ -7,7 +7,9 @@ the result.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -23,6 +25,7 @@ from activities.store import Store
 from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked
 from lockstep.finding import Finding
+from lockstep.loading import pointer
 from lockstep.outcome import Completed, Dispatch, Report, Withheld
 from lockstep.record import Record as Noun
 from policies.world import World
@@ -65,14 +68,16 @@ async def compare(history: WorkflowHistory, store: Store, world: World | None) -
             )
         )
     steps = list(_steps(history.events))
+    findings += (end for _, end in steps if isinstance(end, Finding))
     findings += _activities(steps, record)
     findings += _result(history.events, record)
-    outputs = [end.value for _, end in steps if isinstance(end, Completed)]
-    for name in dict.fromkeys(value.digest for value in outputs):
-        findings += _stored(store, name)
-    decided, different, notes = redecided(
-        [(call, end) for call, end in _calls(steps)], store, world
-    )
+    outputs: dict[Digest, list[str]] = defaultdict(list)
+    for scheduled, end in steps:
+        if isinstance(end, Completed):
+            outputs[end.value.digest].append(scheduled.activity_id)
+    for name, owners in outputs.items():
+        findings += _stored(store, name, owners)
+    decided, different, notes = redecided(list(_calls(steps)), store, world)
     findings += different
     checked, changed, more = rechecked(_verdicts(steps), world)
     findings += changed
@@ -82,7 +87,7 @@ async def compare(history: WorkflowHistory, store: Store, world: World | None) -
         head=record.events[-1].digest if record.events else None,
         activities=len(steps),
         decisions=decided + checked,
-        outputs=len(outputs),
+        outputs=sum(map(len, outputs.values())),
         result=record.ended,
         findings=tuple(findings),
         notes=(*notes, *more),
@@ -92,6 +97,7 @@ async def compare(history: WorkflowHistory, store: Store, world: World | None) -
 Scheduled = ActivityTaskScheduledEventAttributes
 Step = tuple[Scheduled, Any]
 
+_MOST_PLACES = 3
 VERDICTS = "lockstep."
 CHECK = "lockstep.check"
 
@@ -102,25 +108,38 @@ def _steps(events: "list[HistoryEvent] | Any") -> Iterator[Step]:
     for event in events:
         if event.HasField("activity_task_completed_event_attributes"):
             done = event.activity_task_completed_event_attributes
-            ends[done.scheduled_event_id] = _json(done.result.payloads)[0]
+            ends[done.scheduled_event_id] = done.result.payloads
     for event in events:
         if event.HasField("activity_task_scheduled_event_attributes"):
             scheduled = event.activity_task_scheduled_event_attributes
             end = ends.get(event.event_id)
-            if end is None:
-                yield scheduled, None
-            elif scheduled.activity_type.name == CHECK:
-                yield scheduled, Checked.model_validate(end)
-            elif scheduled.activity_type.name.startswith(VERDICTS):
-                yield scheduled, None
-            else:
-                yield scheduled, Report.model_validate(end).outcome
+            yield scheduled, None if end is None else _end(scheduled, end)
+
+
+def _end(scheduled: Scheduled, payloads: Any) -> Any:
+    """What an activity returned; a finding where it is nothing that this activity returns."""
+    kind = scheduled.activity_type.name
+    try:
+        if kind == CHECK:
+            return Checked.model_validate(_json(payloads)[0])
+        if kind.startswith(VERDICTS):
+            return None
+        return Report.model_validate(_json(payloads)[0]).outcome
+    except (ValueError, LookupError) as error:
+        return Finding(
+            code="LS-REPLAY-001",
+            place=f"step `{scheduled.activity_id}`",
+            problem=f"its outcome cannot be read: {first_line(error)}",
+            fix="replay with the version that ran it",
+        )
 
 
 def _calls(steps: list[Step]) -> Iterator[tuple[Dispatch, Completed | Withheld]]:
     for scheduled, end in steps:
         if isinstance(end, (Completed, Withheld)) and end.decision is not None:
-            yield Dispatch.model_validate(_json(scheduled.input.payloads)[0]), end
+            # Arguments that are none differ from those of the replay, which is found elsewhere.
+            with suppress(ValueError, LookupError):
+                yield Dispatch.model_validate(_json(scheduled.input.payloads)[0]), end
 
 
 def _verdicts(steps: list[Step]) -> Iterator[tuple[Proposal, Checked]]:
@@ -138,16 +157,21 @@ def _activities(steps: list[Step], record: Record) -> Iterator[Finding]:
         if not again:
             yield _differs(scheduled.activity_id, "was scheduled then and is not now", "", "")
             continue
-        made = again.pop(0)
-        for name, then, now in _compared(scheduled, made):
-            if then != now:
-                yield _differs(scheduled.activity_id, name, then, now)
+        for name, then, now in _differences(scheduled, again.pop(0)):
+            yield _differs(scheduled.activity_id, name, then, now)
 
 
-def _compared(then: Scheduled, now: StartActivityInput) -> Iterator[tuple[str, Any, Any]]:
+def _differences(then: Scheduled, now: StartActivityInput) -> Iterator[tuple[str, Any, Any]]:
+    for at, old, new in _apart(_json(then.input.payloads), _written(list(now.args))):
+        yield f"argument `{at.removeprefix('/0')}`", old, new
+    for name, old, new in _options(then, now):
+        if old != new:
+            yield name, old, new
+
+
+def _options(then: Scheduled, now: StartActivityInput) -> Iterator[tuple[str, Any, Any]]:
     policy = now.retry_policy
     yield "activity type", then.activity_type.name, now.activity
-    yield from _arguments(_json(then.input.payloads), list(now.args))
     yield "task queue", then.task_queue.name, now.task_queue or then.task_queue.name
     for name, old, new in (
         ("start-to-close timeout", then.start_to_close_timeout, now.start_to_close_timeout),
@@ -173,18 +197,22 @@ def _compared(then: Scheduled, now: StartActivityInput) -> Iterator[tuple[str, A
     )
 
 
-def _arguments(then: list[Any], args: list[Any]) -> Iterator[tuple[str, Any, Any]]:
-    now = _json(pydantic_data_converter.payload_converter.to_payloads(args))
+def _apart(then: Any, now: Any) -> list[tuple[str, Any, Any]]:
+    """The first few places where two JSON values differ, as JSON pointers."""
     if canonical(then) == canonical(now):
-        return
-    differing = [
-        key
-        for old, new in zip(then, now, strict=False)
-        if isinstance(old, dict) and isinstance(new, dict)
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
-    ]
-    yield f"arguments ({', '.join(differing) or 'all'})", _brief(then), _brief(now)
+        return []
+    return list(islice(_leaves(then, now, ""), _MOST_PLACES)) or [("", then, now)]
+
+
+def _leaves(then: Any, now: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted({*then, *now}):
+            yield from _leaves(then.get(key), now.get(key), f"{at}{pointer((key,))}")
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for index, (old, new) in enumerate(zip(then, now, strict=True)):
+            yield from _leaves(old, new, f"{at}/{index}")
+    elif canonical(then) != canonical(now):
+        yield at, then, now
 
 
 def _result(events: Any, record: Record) -> Iterator[Finding]:
@@ -193,37 +221,44 @@ def _result(events: Any, record: Record) -> Iterator[Finding]:
         return
     if last.HasField("workflow_execution_completed_event_attributes"):
         payloads = last.workflow_execution_completed_event_attributes.result.payloads
-        now = _json(pydantic_data_converter.payload_converter.to_payloads([record.result]))
-        yield from _same_result(_json(payloads), now if record.failure is None else None)
+        now = _written([record.result]) if record.failure is None else None
+        yield from _same_result(_json(payloads), now)
     elif last.HasField("workflow_execution_failed_event_attributes"):
         then = last.workflow_execution_failed_event_attributes.failure
         details = _json(then.application_failure_info.details.payloads)
-        old = [then.message, then.application_failure_info.type, details]
-        failure = record.failure
+        old = _failure(then.message, then.application_failure_info.type, details)
         new = None
-        if isinstance(failure, ApplicationError):
-            given = pydantic_data_converter.payload_converter.to_payloads(list(failure.details))
-            new = [failure.message, failure.type, _json(given)]
+        if isinstance(record.failure, ApplicationError):
+            failure = record.failure
+            new = _failure(failure.message, failure.type, _written(list(failure.details)))
         yield from _same_result(old, new)
 
 
+def _failure(message: str, kind: str | None, details: list[Any]) -> dict[str, Any]:
+    return {"message": message, "type": kind, "details": details}
+
+
 def _same_result(then: Any, now: Any) -> Iterator[Finding]:
-    if now is None or canonical(then) != canonical(now):
+    places = _apart(then, now)
+    if places:
         yield Finding(
             code="LS-REPLAY-004",
             place="result",
-            problem=f"was {_brief(then)}, is {_brief(now)}",
+            problem=", ".join(
+                f"`{at.removeprefix('/0')}` was {_brief(old)} and is {_brief(new)}"
+                for at, old, new in places
+            ),
             fix="find what changed in the workflow since this run",
         )
 
 
-def _stored(store: Store, name: Digest) -> Iterator[Finding]:
+def _stored(store: Store, name: Digest, steps: list[str]) -> Iterator[Finding]:
     try:
         store.get(name)
     except Exception as error:
         yield Finding(
             code="LS-REPLAY-005",
-            place=f"output `{name[:19]}…`",
+            place=f"output of step {', '.join(f'`{step}`' for step in steps)}",
             problem=first_line(error),
             fix="restore the values folder of the run",
         )
@@ -244,6 +279,11 @@ def _json(payloads: Any) -> list[Any]:
     return list(
         pydantic_data_converter.payload_converter.from_payloads(listed, [Any] * len(listed))
     )
+
+
+def _written(values: list[Any]) -> list[Any]:
+    """Values as the JSON they travel as."""
+    return _json(pydantic_data_converter.payload_converter.to_payloads(values))
 
 
 def _span(written: Duration) -> timedelta | None:

@@ -72,8 +72,8 @@ async def create(
             static_summary=lock.body.goal[:200] or None,
         ),
         spec=ScheduleSpec(
-            cron_expressions=[cron] if cron else [],
-            intervals=[ScheduleIntervalSpec(every=every)] if every else [],
+            cron_expressions=[] if cron is None else [cron],
+            intervals=[] if every is None else [ScheduleIntervalSpec(every=every)],
             time_zone_name=timezone,
         ),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),

@@ -36,6 +36,7 @@ class RunContext:
     started_at: datetime
     decisions: dict[str, Decision] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     stopping: Finding | None = None
     rechecks: int = 0
 
@@ -66,6 +67,9 @@ class RunContext:
             if gone.intersection(sources(other.args)):
                 gone.add(other.id)
         return tuple(sorted(gone))
+
+    def leave_out(self, step: str) -> None:
+        self.gone.update(self.without(step))
 
     def _recheck_id(self, question: Question) -> str:
         # Two answers to one question may be under recheck at once, and ids must differ.

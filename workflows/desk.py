@@ -20,6 +20,8 @@ from workflows.journal import Journal
 MAX_REFUSED = 100
 """Refused signals that are still written down; a flood of them must not fill the journal."""
 
+MAX_CHANGES = 50
+"""Edits and skips that are looked at for one question; each look is an activity."""
 
 STATE = SearchAttributeKey.for_keyword("LockstepState")
 """`running` or `waiting`; what `inbox list` looks for."""
@@ -43,6 +45,7 @@ class Desk:
         self._journal = journal
         self._open: dict[str, Question] = {}
         self._answers: dict[str, Answer] = {}
+        self._changes: dict[str, int] = {}
         self._refused = 0
         self._waited = timedelta()
         self._waiting_since: datetime | None = None
@@ -64,6 +67,7 @@ class Desk:
             workflow.upsert_search_attributes([STATE.value_set("waiting")])
         self._open[question.id] = question
         self._journal.write(QuestionAsked(question=question))
+        silent = False
         try:
             await workflow.wait_condition(
                 lambda: self.closed or question.id in self._answers,
@@ -71,16 +75,20 @@ class Desk:
                 timeout_summary=f"answer to {question.id}",
             )
         except TimeoutError:
+            silent = True
+        finally:
+            # Nothing is asked of the workflow here: a run that is dropped from memory, for another
+            # to take its place on this thread, comes by as well.
+            del self._open[question.id]
+        if not self._open and self._waiting_since:
+            self._waited = self.waited
+            self._waiting_since = None
+            workflow.upsert_search_attributes([STATE.value_set("running")])
+        if silent:
             self._journal.write(
                 QuestionExpired(question=question.id, step=question.step, silence=question.silence)
             )
             return Silent()
-        finally:
-            del self._open[question.id]
-            if not self._open and self._waiting_since:
-                self._waited = self.waited
-                self._waiting_since = None
-                workflow.upsert_search_attributes([STATE.value_set("running")])
         return self._answers.get(question.id) or Withdrawn()
 
     def problem(self, answer: Answer) -> Finding | None:
@@ -95,6 +103,19 @@ class Desk:
                 fix=f"see `lockstep inbox list`; this run waits for {waiting}",
             )
         return judge(question, answer)
+
+    def tried(self, answer: Answer) -> Finding | None:
+        """Counts a change that is to be looked at; a finding when there were too many."""
+        count = self._changes.get(answer.question, 0)
+        if count >= MAX_CHANGES:
+            return Finding(
+                code="LS-ASK-006",
+                place=f"question `{answer.question}`",
+                problem=f"{count} edits and skips were looked at and none could be taken",
+                fix="approve or deny",
+            )
+        self._changes[answer.question] = count + 1
+        return None
 
     def question(self, name: str) -> Question:
         return self._open[name]

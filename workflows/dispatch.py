@@ -43,6 +43,8 @@ async def dispatch(
 ) -> StepOutcome | Failed:
     """Run the step's activity to its end. `number` counts dispatches of this step from 1."""
     step = call.step
+    # No longer than all attempts together, as the server would have it anyway.
+    timeout = min(step.timeout, deadline)
     try:
         report: Report = await workflow.execute_activity(
             step.tool,
@@ -50,8 +52,8 @@ async def dispatch(
             result_type=Report,
             activity_id=step.id if number == 1 else f"{step.id}.{number}",
             task_queue=task_queue,
-            start_to_close_timeout=step.timeout,
-            heartbeat_timeout=step.heartbeat,
+            start_to_close_timeout=timeout,
+            heartbeat_timeout=min(step.heartbeat, timeout),
             schedule_to_close_timeout=deadline,
             retry_policy=RetryPolicy(
                 initial_interval=step.backoff,
@@ -65,9 +67,10 @@ async def dispatch(
         )
         return report.outcome
     except ActivityError as error:
-        if isinstance(error.cause, CancelledError):
+        # An activity may also be cancelled by itself, which is a failure like any other.
+        if isinstance(error.cause, CancelledError) and workflow.cancellation_reason() is not None:
             raise
-        return _failed(step, error.cause)
+        return _failed(step, error.cause, deadline)
 
 
 def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
@@ -78,7 +81,7 @@ def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
     return total
 
 
-def _failed(step: LockedToolStep, cause: BaseException | None) -> Failed:
+def _failed(step: LockedToolStep, cause: BaseException | None, deadline: timedelta) -> Failed:
     place = f"step `{step.id}`"
     harmful = step.effect is not Effect.READ and step.idempotency is Idempotency.NONE
     match cause:
@@ -89,14 +92,15 @@ def _failed(step: LockedToolStep, cause: BaseException | None) -> Failed:
             finding = Finding(
                 code="LS-STEP-005",
                 place=place,
-                problem=_overdue(step, cause.type),
+                problem=_overdue(step, cause.type, deadline),
                 fix="see whether the tool or its worker hung, or give it more time and lock again",
             )
         case _:
             attempts, finding = (), None
     # Silence is not proof that nothing happened: the heartbeat that would have told of the call
     # may be what was lost. Only a step that no worker ever took has had no effect for certain.
-    lost = isinstance(cause, ActivityTimeout) and cause.type != TimeoutType.SCHEDULE_TO_START
+    never_taken = isinstance(cause, ActivityTimeout) and cause.type == TimeoutType.SCHEDULE_TO_START
+    lost = not never_taken and (finding is None or isinstance(cause, ActivityTimeout))
     # A heartbeat that never arrived leaves the last attempt unrecorded; it was made all the same.
     if not attempts:
         attempts = (Attempt(number=1),)
@@ -121,7 +125,7 @@ def _told(error: ApplicationError) -> Finding | None:
         return None
 
 
-def _overdue(step: LockedToolStep, kind: TimeoutType | None) -> str:
+def _overdue(step: LockedToolStep, kind: TimeoutType | None, deadline: timedelta) -> str:
     match kind:
         case TimeoutType.HEARTBEAT:
             return f"its worker fell silent for {step.heartbeat.total_seconds():g} s"
@@ -130,9 +134,7 @@ def _overdue(step: LockedToolStep, kind: TimeoutType | None) -> str:
         case TimeoutType.SCHEDULE_TO_START:
             return "no worker took it in time"
         case _:
-            return (
-                f"it was not done within {step.deadline.total_seconds():g} s, all attempts counted"
-            )
+            return f"it was not done within {deadline.total_seconds():g} s, all attempts counted"
 
 
 def _attempts(details: object) -> tuple[Attempt, ...]:

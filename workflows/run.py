@@ -8,14 +8,14 @@ import asyncio
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from activities.contract import Validator, Verify
 from lockstep.amount import Amount
 from lockstep.budget import Ledger
-from lockstep.canonical import Digest
+from lockstep.canonical import Digest, Exact
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
 from lockstep.event import (
@@ -52,7 +52,7 @@ class RunRequest(Record):
     """The one argument of a run. `scheduled_at` is for runs about another time than now."""
 
     lock: Lock
-    inputs: dict[str, JsonValue] = {}
+    inputs: dict[str, Exact] = {}
     started_by: Person
     scheduled_at: AwareDatetime | None = None
 
@@ -127,7 +127,7 @@ class Run:
             tasks[step.id] = asyncio.create_task(one(step), name=step.id)
         try:
             await asyncio.gather(*tasks.values())
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             for task in tasks.values():
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
@@ -146,7 +146,7 @@ class Run:
             case Done(value):
                 self.values[step.id] = value
             case Skipped(because):
-                context.gone.update(context.without(step.id))
+                context.leave_out(step.id)
                 self.skipped.append(step.id)
                 self.journal.write(StepSkipped(step=step.id, because=because))
             case Stopped(finding):
@@ -253,49 +253,64 @@ class Run:
         return [question.model_dump(mode="json") for question in self.desk.questions]
 
     @workflow.update(name="answer")
-    async def answer(self, raw: Any = None) -> dict[str, Any]:
+    async def answer(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         """The polite door: a refusal is an answer too."""
-        given = shaped(Answer, raw, "answer")
-        problem = await self._change_problem(given) or self.desk.problem(given)
+        given = _answer(raw, more)
+        problem = await self._take(given, "update")
         if problem is not None:
             raise failed(problem)
-        self.desk.take(given, "update")
         return given.model_dump(mode="json")
 
     @answer.validator
-    def _may_answer(self, raw: Any = None) -> None:
+    def _may_answer(self, raw: Any = None, *more: Any) -> None:
         try:
-            problem = self.desk.problem(shaped(Answer, raw, "answer"))
+            problem = self.desk.problem(_answer(raw, more))
         except LockstepError as error:
             problem = error.findings[0].model_copy(update={"code": "LS-ASK-005"})
         if problem is not None:
             raise failed(problem)
 
     @workflow.signal(name="answer")
-    async def answer_by_signal(self, raw: Any = None) -> None:
+    async def answer_by_signal(self, raw: Any = None, *more: Any) -> None:
         """The durable door: it waits while no worker is up, and cannot be told no."""
         try:
-            given = shaped(Answer, raw, "answer")
+            given = _answer(raw, more)
         except LockstepError as error:
             self.desk.refuse(error.findings[0].model_copy(update={"code": "LS-ASK-005"}))
             return
-        problem = self.desk.problem(given)
-        problem = problem or await self._change_problem(given) or self.desk.problem(given)
+        problem = self.desk.problem(given) or await self._take(given, "signal")
         if problem is not None:
             self.desk.refuse(problem)
-        else:
-            self.desk.take(given, "signal")
 
-    async def _change_problem(self, given: Answer) -> Finding | None:
-        """A change is checked again on what remains of the plan before it is taken."""
-        if self.context is None:
-            return None
+    async def _take(self, given: Answer, door: Literal["update", "signal"]) -> Finding | None:
+        """Take the answer, or say why not. A change is checked again on what remains of the plan."""
+        context = self.context
+        if context is None or given.verdict not in (Verdict.SKIP, Verdict.EDIT):
+            problem = self.desk.problem(given)
+            if problem is None:
+                self.desk.take(given, door)
+            return problem
+        # One at a time: two changes that are fine alone need not be fine together.
+        async with context.changing:
+            problem = self.desk.problem(given) or self.desk.tried(given)
+            problem = problem or await self._change_problem(context, given)
+            # While that was asked, time may have run out.
+            problem = problem or self.desk.problem(given)
+            if problem is None:
+                self.desk.take(given, door)
+                if given.verdict is Verdict.SKIP:
+                    context.leave_out(self.desk.question(given.question).step)
+            return problem
+
+    async def _change_problem(self, context: RunContext, given: Answer) -> Finding | None:
         question = self.desk.question(given.question)
-        if given.verdict is Verdict.SKIP:
-            return await self.context.may_skip(question)
         if given.verdict is Verdict.EDIT and given.args is not None:
-            return await self.context.may_edit(question, given.args)
-        return None
+            return await context.may_edit(question, given.args)
+        return await context.may_skip(question)
+
+
+def _answer(raw: Any, more: tuple[Any, ...]) -> Answer:
+    return shaped(Answer, [raw, *more] if more else raw, "answer")
 
 
 def _start_code(found: Finding) -> str:

@@ -208,9 +208,11 @@ class StepLife:
             case Withdrawn():
                 return NotStarted()
             case Silent() if question.silence is Silence.SKIP:
-                finding = await self.run.may_skip(question)
-                if finding is None:
-                    return Skipped(f"nobody answered `{question.id}` in time")
+                async with self.run.changing:
+                    finding = await self.run.may_skip(question)
+                    if finding is None:
+                        self.run.leave_out(self.step.id)
+                        return Skipped(f"nobody answered `{question.id}` in time")
                 return self._stop("LS-RUN-003", f"nobody answered, and {finding.problem}", "answer")
             case Silent():
                 return self._stop(

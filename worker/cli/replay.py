@@ -26,7 +26,7 @@ from worker.cli.terminal import (
     show_findings,
 )
 from worker.discovery import packages
-from worker.history import fetch
+from worker.history import fetch, first_line
 from worker.home import Home
 from worker.replay import ReplayReport, compare
 from worker.runs import resolve, subject_of
@@ -53,7 +53,7 @@ def replay(
     home = Home.find()
     path = Path(run)
     if path.suffix == ".json" and path.is_file():
-        history = WorkflowHistory.from_json(path.stem, read(path, _MAX_HISTORY).decode())
+        history = saved_history(path)
     else:
         history = asyncio.run(_fetched(run, home))
     if save is not None:
@@ -67,6 +67,22 @@ def replay(
         _show(report)
     if report.findings:
         raise typer.Exit(Exit.REJECTED)
+
+
+def saved_history(path: Path) -> WorkflowHistory:
+    """A history in a file of any name: which run it is of stands in it."""
+    data = read(path, _MAX_HISTORY)
+    try:
+        history = WorkflowHistory.from_json(path.stem, data.decode())
+        started = history.events[0].workflow_execution_started_event_attributes
+    except Exception as error:  # every layer below has errors of its own, and all mean this one
+        raise LockstepError.of(
+            "LS-LOAD-002",
+            str(path),
+            f"not a history: {first_line(error)[:200]}",
+            "save one with `lockstep replay RUN --save FILE`",
+        ) from None
+    return WorkflowHistory(started.workflow_id or path.stem, history.events)
 
 
 async def _fetched(run: str, home: Home) -> WorkflowHistory:

@@ -1,0 +1,132 @@
+"""What is said of a value that does not fit its schema.
+
+A validator speaks of keywords and branches; who wrote the argument wants to know which one, what
+was found there, what was wanted, and which name was probably meant.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.canonical import canonical
+from lockstep.finding import Finding
+from lockstep.loading import pointer
+from lockstep.schema import Schema, fields, options, step_into
+
+At = tuple[int | str, ...]
+"""Where a value stands: keys and indexes."""
+
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose values these are, and the schema whose `$defs` its parts may name."""
+
+    name: str
+    root: Schema
+
+    def finding(self, code: str, at: At, problem: str, fix: str) -> Finding:
+        where = pointer(at)
+        return Finding(
+            code=code,
+            place=f"{self.name} {where}" if where else self.name,
+            problem=problem,
+            fix=fix,
+        )
+
+    def missing(self, at: At, name: str) -> Finding:
+        return self.finding("LS-PLAN-006", at, f"argument `{name}` is missing", f"add `{name}`")
+
+    def unknown(self, at: At, name: str, known: list[str]) -> Finding:
+        return self.finding(
+            "LS-PLAN-007",
+            at,
+            f"argument `{name}` is not known",
+            did_you_mean(name, known) or "remove it",
+        )
+
+    def mistyped(self, at: At, value: Any, wanted: Any) -> Finding:
+        names = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
+        spoken = " or ".join(f"`{name}`" for name in names)
+        return self.finding(
+            "LS-PLAN-008",
+            at,
+            f"wanted {spoken}, found {_show(value)}",
+            "give a value of that type",
+        )
+
+
+def spoken(place: Place, schema: Any, error: Any, base: At) -> Iterator[Finding]:
+    """A validator's error in our words; `schema` is what the value at `base` was held to."""
+    at = (*base, *error.instance_path)
+    match error.kind.name:
+        case "required":
+            yield place.missing(at, error.kind.property)
+        case "additionalProperties":
+            known = _names(place, schema, error.instance_path)
+            for name in error.kind.unexpected:
+                yield place.unknown(at, name, known)
+        case "type":
+            yield place.mistyped(at, error.instance, error.kind.types)
+        case "enum":
+            choices = ", ".join(map(_show, error.kind.options[:8]))
+            yield place.finding(
+                "LS-PLAN-008",
+                at,
+                f"{_show(error.instance)} is not one of {choices}",
+                did_you_mean(error.instance, error.kind.options) or "choose one of them",
+            )
+        case "anyOf" | "oneOf":
+            yield from _alternatives(place, schema, error, base)
+        case _:
+            problem = error.message if len(error.message) <= 200 else error.message[:199] + "…"
+            yield place.finding("LS-PLAN-008", at, problem, "correct the value")
+
+
+def _alternatives(place: Place, schema: Any, error: Any, base: At) -> Iterator[Finding]:
+    """Of the branches that want this kind of value the one that fits best speaks."""
+    here = error.instance_path
+    branches = [branch for branch in error.kind.context if branch]
+    kinds: list[str] = []
+    fitting = []
+    for branch in branches:
+        types = [
+            name
+            for inner in branch
+            if inner.kind.name == "type" and inner.instance_path == here
+            for name in inner.kind.types
+        ]
+        kinds += types
+        if not types:
+            fitting.append(branch)
+    if not fitting:
+        yield place.mistyped((*base, *here), error.instance, kinds or "another value")
+        return
+    for inner in min(fitting, key=len):
+        yield from spoken(place, schema, inner, base)
+
+
+def _names(place: Place, schema: Any, path: list[int | str]) -> list[str]:
+    """The fields that the schema knows where the path leads."""
+    reached = options(place.root, schema)
+    for part in path:
+        reached = [found for one in reached for found in step_into(place.root, one, str(part))[0]]
+    found = [option for one in reached for option in options(place.root, one)]
+    return list(dict.fromkeys(name for option in found for name in fields(option)))
+
+
+def did_you_mean(given: Any, known: Any) -> str:
+    """The nearest of the known names as a question; empty where none is near."""
+    names = [name for name in known if isinstance(name, str)]
+    close = difflib.get_close_matches(given, names, 1) if isinstance(given, str) else []
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _show(value: Any) -> str:
+    try:
+        text = canonical(value).decode()
+    except ValueError:
+        text = repr(value)
+    return f"`{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}`"

@@ -1,0 +1,146 @@
+"""What policy sees is what the tool gets: defaults and conversions of its own model count."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import ConfigDict, Field, JsonValue
+from temporalio.testing import ActivityEnvironment
+
+from activities.perform import Performer
+from activities.store import FolderStore
+from lockstep import Agent, Environment, Plan, Record, Resource, tool
+from lockstep.decision import Outcome
+from lockstep.lock import Body, Lock
+from lockstep.outcome import Completed, Dispatch, Report, RunFacts, Withheld
+from policies.cedar.decider import CedarDecider
+from policies.check import check
+from policies.decider import PolicyTexts
+from policies.freeze import freeze
+from policies.rules import Rules
+from policies.world import World
+
+CALLED: list[str] = []
+
+Valve = Annotated[str, Resource("valve")]
+
+
+class Opening(Record):
+    """A valve to open; one that is not named is the main valve, and names may be sloppy."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    valve: Valve = "main"
+    spare: Valve = Field(default_factory=lambda: "spare")
+
+
+class Opened(Record):
+    """What was opened."""
+
+    valve: str
+
+
+@tool("Open", effect="write", idempotency="natural")
+def open_valve(request: Opening) -> Opened:
+    """Open a valve."""
+    CALLED.append(request.valve)
+    return Opened(valve=request.valve)
+
+
+AUTHORIZE = """
+@id("open") @reason("valves may be opened") permit (principal, action, resource);
+@id("main") @reason("the main valve stays shut")
+forbid (principal, action == Action::"Open", resource is Valve) when { resource.main };
+"""
+
+
+@pytest.fixture
+def world() -> World:
+    agent = Agent.model_validate({"lockstep": "agent/1", "name": "valves", "role": "fitter"})
+    environment = Environment.model_validate(
+        {
+            "lockstep": "environment/1",
+            "name": "plant",
+            "stage": "sandbox",
+            "tools": {"Open": {}},
+            "resources": {
+                "valve": {"main": {"main": True}, "side": {"main": False}, "spare": {"main": False}}
+            },
+        }
+    )
+    specs = {"Open": open_valve.spec}
+    texts = PolicyTexts(authorize=AUTHORIZE)
+    decider = CedarDecider.load(texts, specs, environment)
+    return World(agent, environment, specs, texts, Rules(), decider, {"Open": open_valve})
+
+
+def planned(args: dict[str, JsonValue]) -> Plan:
+    step = {"id": "open", "tool": "Open", "args": args}
+    return Plan.model_validate({"lockstep": "plan/1", "steps": [step]})
+
+
+async def performed(world: World, args: dict[str, JsonValue], folder: Path) -> Any:
+    """One attempt at opening, with arguments that only the run knows."""
+    side = planned({"valve": "side", "spare": "spare"})
+    body: Body = Lock.freeze(freeze(side, check(side, world, "ana"), world)).body
+    facts = RunFacts(
+        id="run",
+        scheduled_at=datetime(2026, 1, 5, 6, tzinfo=UTC),
+        started_by="ana",
+        trigger="person",
+        inputs={},
+        lock=Lock.freeze(body).digest,
+        agent=body.agent,
+        role=body.role,
+        environment=body.environment,
+        stage=body.stage,
+        policy=body.pins.policy,
+        tool=body.pins.tools["Open"],
+        output_bytes=body.limits.output_bytes,
+    )
+    with ThreadPoolExecutor(1) as threads:
+        house = Performer(world, {"Open": open_valve}, FolderStore(folder), folder, threads, {})
+        call = Dispatch(run=facts, step=body.steps[0], edited=args)
+        report: Report = await ActivityEnvironment().run(house.activity_for(open_valve), call)
+    return report.outcome
+
+
+async def test_a_default_is_decided_like_an_argument(world: World, tmp_path: Path) -> None:
+    """A target that the tool's model fills in is a target: the call is withheld."""
+    CALLED.clear()
+
+    outcome = await performed(world, {}, tmp_path)
+
+    assert isinstance(outcome, Withheld)
+    assert outcome.decision is not None
+    assert Outcome.DENY is outcome.decision.outcome
+    assert [] == CALLED
+
+
+async def test_a_converted_value_is_decided_as_converted(world: World, tmp_path: Path) -> None:
+    """Where the model strips a name, the stripped name is what policy is asked about."""
+    CALLED.clear()
+
+    denied = await performed(world, {"valve": " main ", "spare": "spare"}, tmp_path)
+    allowed = await performed(world, {"valve": " side ", "spare": "spare"}, tmp_path)
+
+    assert isinstance(denied, Withheld)
+    assert isinstance(allowed, Completed)
+    assert ["side"] == CALLED
+
+
+def test_a_stated_default_is_foreseen_at_plan_time(world: World) -> None:
+    """A plan that says nothing about the valve is rejected, since the main valve is what opens."""
+    checked = check(planned({"spare": "spare"}), world, "ana")
+
+    assert ["LS-POLICY-002"] == [finding.code for finding in checked.findings]
+
+
+def test_a_default_that_no_schema_states_is_not_foreseen(world: World) -> None:
+    """What only the model can say is unknown at plan time, and nothing is promised about it."""
+    checked = check(planned({"valve": "side"}), world, "ana")
+
+    assert () == checked.findings
+    assert [Outcome.UNDECIDED] == [decision.outcome for decision in checked.decisions]
