@@ -154,12 +154,14 @@ def _module(root: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[full]
-        if not isinstance(error, Exception):
+        # A module that exits would end whoever loads it, and a check with success.
+        if not isinstance(error, Exception | SystemExit):
             raise
+        said = " ".join(str(error).split())[:500]
         raise LockstepError.of(
             "LS-AGENT-002",
             str(path),
-            f"cannot be imported: {type(error).__name__}: {str(error)[:500]}",
+            f"cannot be imported: {type(error).__name__}: {said}",
             "correct the module, or install what it imports",
         ) from error
     return module

@@ -27,18 +27,24 @@ class Filled:
 
     def scrub(self, text: str) -> str:
         """The text with every filled-in value put back to its placeholder."""
-        for value, name in self.secrets.items():
-            text = text.replace(value, name)
+        # The longest first: a value that is part of another would leave the rest of it standing.
+        for value in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(value, self.secrets[value])
         return text
 
 
 def fill(tool: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
-    """The binding with the worker's own values; LS-ENV-004 where one is missing."""
+    """The binding with the worker's own values; LS-ENV-004 where one is missing.
+
+    As in a shell, `:-` also stands in for a value that is set and empty.
+    """
     secrets: dict[str, str] = {}
 
     def one(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
-        value = environ.get(name, default)
+        value = environ.get(name)
+        if not value and default is not None:
+            return default
         if value is None:
             raise LockstepError.of(
                 "LS-ENV-004",
@@ -46,8 +52,9 @@ def fill(tool: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
                 f"placeholder `${{{name}}}` has no value",
                 f"set {name} in the worker's environment",
             )
-        if name in environ and len(value) >= _SHORTEST_SECRET:
-            secrets[value] = f"${{{name}}}"
+        for shown in (value, value.strip()):
+            if len(shown) >= _SHORTEST_SECRET:
+                secrets[shown] = f"${{{name}}}"
         return value
 
     def walk(value: JsonValue) -> JsonValue:

@@ -34,9 +34,9 @@ class FolderStore:
     def put(self, data: bytes) -> Digest:
         name = digest_bytes(data)
         path = self._path(name)
-        if path.exists():
-            return name
         try:
+            if path.exists():
+                return name
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
             try:

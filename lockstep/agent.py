@@ -5,9 +5,9 @@ The package around it (tools, environments, policy, plans) lies beside its `agen
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import JsonValue
+from pydantic import JsonValue, model_validator
 
 from lockstep.duration import Duration
 from lockstep.names import AgentName, Person, Role, Sentence
@@ -32,6 +32,9 @@ class Asking(Record):
     grant: Duration = timedelta(hours=1)
 
 
+_TYPES = {"string": {str}, "integer": {int}, "number": {int, float}, "boolean": {bool}}
+
+
 class Input(Record):
     """One typed input of a run; `default` makes it optional."""
 
@@ -39,6 +42,18 @@ class Input(Record):
     description: Sentence = ""
     default: str | int | float | bool | None = None
     enum: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _default_can_be_used(self) -> Self:
+        if self.enum is not None and self.type != "string":
+            raise ValueError("only an input of type `string` has an `enum`")
+        if self.default is None:
+            return self
+        if type(self.default) not in _TYPES[self.type]:
+            raise ValueError(f"the default is not of type `{self.type}`")
+        if self.enum is not None and self.default not in self.enum:
+            raise ValueError("the default is not in `enum`")
+        return self
 
 
 class Agent(Record):

@@ -26,13 +26,13 @@ def canonical(value: Any) -> bytes:
         raise ValueError("the value is nested too deeply") from None
 
 
-def _exactly(value: JsonValue) -> JsonValue:
+def _exactly(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     canonical(value)
     return value
 
 
-Exact = Annotated[JsonValue, AfterValidator(_exactly)]
-"""A JSON value that has a digest, whichever door it came in by."""
+ExactObject = Annotated[dict[str, JsonValue], AfterValidator(_exactly)]
+"""A JSON object that has a digest, whichever door it came in by."""
 
 
 def digest(value: Any) -> Digest:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from lockstep.agent import Silence
-from lockstep.canonical import Digest, Exact
+from lockstep.canonical import Digest, ExactObject
 from lockstep.decision import Rule
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
 from lockstep.record import Record
@@ -76,5 +76,5 @@ class Answer(Record):
     verdict: Verdict
     by: Person
     args_digest: Digest
-    args: dict[str, Exact] | None = None
+    args: ExactObject | None = None
     note: Sentence = ""

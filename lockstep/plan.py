@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, Protocol, SupportsIndex, TypeVar, over
 from pydantic import Field, GetCoreSchemaHandler, JsonValue
 from pydantic_core import CoreSchema, core_schema
 
-from lockstep.canonical import Digest, Exact, digest
+from lockstep.canonical import Digest, ExactObject, digest
 from lockstep.duration import Duration
 from lockstep.names import Sentence, StepId, ToolName
 from lockstep.record import Record
@@ -80,7 +80,7 @@ class ToolStep(Record):
     kind: Literal["tool"] = "tool"
     id: StepId
     tool: ToolName
-    args: dict[str, Exact] = {}
+    args: ExactObject = {}
     after: tuple[StepId, ...] = ()
     reason: Sentence = ""
     timeout: Duration | None = None

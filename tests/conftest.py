@@ -10,6 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine breaks no law: what has to be quick says so itself, in processor time.
+settings.register_profile("laws", deadline=None)
+settings.load_profile("laws")
 
 FLAGSHIP = Path(__file__).parents[1] / "examples" / "cluster_digest"
 

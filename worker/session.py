@@ -67,12 +67,7 @@ async def session(
     async with AsyncExitStack() as stack:
         if found is None:
             if lasting:
-                raise LockstepError.of(
-                    "LS-SRV-003",
-                    lasting,
-                    "must outlive this command, and no Temporal server is running",
-                    "start one with `lockstep dev`, then repeat the command",
-                )
+                raise _fleeting(lasting, "no Temporal server is running")
             say("no Temporal server is running: starting one for this command")
             running = await stack.enter_async_context(
                 embedded_stack(
@@ -86,6 +81,8 @@ async def session(
             client = await connect(running.target)
             yield Session(client, home, running.target, lasting=False)
             return
+        if lasting and found.kind == "embedded":
+            raise _fleeting(lasting, "the server that runs belongs to a command that will end")
         if found.kind != "configured":
             stack.enter_context(borrow(home))
         client = await connect(found)
@@ -94,6 +91,15 @@ async def session(
             await _own_worker(stack, home, found, serve, lasting)
             say(f"no worker polls `{serve.queue}`: started one for this command")
         yield Session(client, home, found, lasting=polled and found.kind != "embedded")
+
+
+def _fleeting(lasting: str, problem: str) -> LockstepError:
+    return LockstepError.of(
+        "LS-SRV-003",
+        lasting,
+        f"must outlive this command, and {problem}",
+        "start one with `lockstep dev`, then repeat the command",
+    )
 
 
 async def has_worker(client: Client, queue: str) -> bool:

@@ -283,7 +283,7 @@ class Run:
             self.desk.refuse(problem)
 
     async def _take(self, given: Answer, door: Literal["update", "signal"]) -> Finding | None:
-        """Take the answer, or say why not. A change is checked again on what remains of the plan."""
+        """Take the answer, or say why not; a change is checked on what remains of the plan."""
         context = self.context
         if context is None or given.verdict not in (Verdict.SKIP, Verdict.EDIT):
             problem = self.desk.problem(given)

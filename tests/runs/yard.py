@@ -1,8 +1,8 @@
-"""The yard: what the end-to-end tests share. A real server, workers for the crane, and plans for it.
+"""The yard: what the end-to-end tests share, a real server, workers for the crane, plans for it.
 
-Whatever a test is about, each run that ends here is held to the same laws: its events, computed from
-its history, form a whole chain that ends in the head the run returned; its replay is the same again;
-and no secret is in its history.
+Whatever a test is about, each run that ends here is held to the same laws: its events, computed
+from its history, form a whole chain that ends in the head the run returned; its replay is the same
+again; and no secret is in its history.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 
@@ -68,7 +69,7 @@ def with_(given: Json, **fields: Any) -> Json:
     return {**given, **fields}
 
 
-def say(id: str = "hello", text: str = "hello", **args: Any) -> Json:
+def say(id: str = "hello", text: str | Json = "hello", **args: Any) -> Json:
     """An Echo, of which the rules want one in every plan."""
     return step(id, "Echo", text=text, **args)
 
@@ -87,7 +88,7 @@ def lock_in(world: World, proposed: Json, change: Callable[[Body], Body] = lambd
     """The lock of a plan that passes, with a short back-off, and with a change if one is given."""
     checked_plan = shaped(Plan, proposed, "plan")
     checked = check(checked_plan, world, "ana")
-    assert () == checked.errors
+    assert not checked.errors, checked.errors
     body = freeze(checked_plan, checked, world)
     steps = Steps(one.model_copy(update={"backoff": BACKOFF}) for one in body.steps)
     return Lock.freeze(change(body.model_copy(update={"steps": steps})))
@@ -193,12 +194,12 @@ class Yard:
         assert isinstance(found, RunResult), found
         history = await handle.fetch_history()
         events = await events_of(history)
-        assert broken_at(handle.id, events) is None
-        assert (found.events, found.head) == (len(events), events[-1].digest)
+        assert broken_at(handle.id, events) is None, events
+        assert (found.events, found.head) == (len(events), events[-1].digest), found
         report = await compare(history, FolderStore(self.home.values), self.world)
-        assert () == report.findings
+        assert not report.findings, report.findings
         ended = Ended(found, events, history)
-        assert CANARY not in ended.text
+        assert CANARY not in ended.text, "a secret is in the history"
         return ended
 
     async def questions(self, handle: Handle, number: int = 1) -> list[Question]:
@@ -230,8 +231,9 @@ class Yard:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
-        """A worker for this yard's agent, while the block runs."""
-        async with serving(self.client, self.package, TEST, self.home.values):
+        """A worker for this yard's agent, while the block runs; then it has little patience."""
+        grace = timedelta(milliseconds=100)
+        async with serving(self.client, self.package, TEST, self.home.values, grace):
             yield
 
 
@@ -260,10 +262,8 @@ def reply(question: Question, verdict: Verdict, by: str = "ana", **more: Any) ->
 
 async def failure(handle: "WorkflowHandle[Any, Any]") -> ApplicationError:
     """The coded failure that a workflow ended with, in good time."""
-    try:
+    with pytest.raises(WorkflowFailureError) as failed:
         async with asyncio.timeout(PATIENCE):
-            given = await handle.result()
-    except WorkflowFailureError as failed:
-        assert isinstance(failed.cause, ApplicationError), failed.cause
-        return failed.cause
-    raise AssertionError(f"it completed: {given}")
+            await handle.result()
+    assert isinstance(failed.value.cause, ApplicationError), failed.value.cause
+    return failed.value.cause

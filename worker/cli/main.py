@@ -6,6 +6,7 @@ file.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -59,7 +60,7 @@ app.command("schema")(schema.schema)
 
 def main() -> NoReturn:
     """The console script."""
-    configure()
+    configure(level=logging.WARNING)
     # Whoever ends us politely, or closes the terminal, gets what Ctrl-C gets: children stopped,
     # nothing half-done left.
     for ending in (signal.SIGTERM, signal.SIGHUP):

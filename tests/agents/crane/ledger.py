@@ -1,6 +1,7 @@
 """A ledger: a file to which lines are added, by several processes and through any crash.
 
-Each line is one write of one process that holds the file's lock, so it is there whole or not at all.
+Each line is one write of one process that holds the file's lock, so it is there whole or not at
+all.
 """
 
 import fcntl

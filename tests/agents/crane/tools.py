@@ -1,7 +1,7 @@
-"""The tools of the crane: each keeps one promise or breaks one, so that a run can be seen to cope.
+"""The tools of the crane: each keeps one promise or breaks one, and the run has to cope.
 
-Effects are lines in ledgers: what happened, how often, and in what order can be read there after any
-crash.
+Effects are lines in ledgers: what happened, how often, and in what order can be read there after
+any crash.
 """
 
 import asyncio
@@ -159,8 +159,17 @@ How = Literal[
     "surrogate",
     "stop",
     "cancel",
+    "mute",
     "beat",
+    "drum",
 ]
+
+
+class MuteError(Exception):
+    """An exception that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
 
 
 class MisbehaveInput(Record):
@@ -202,6 +211,11 @@ def misbehave(how: How, call: Call) -> Loose:
             raise StopIteration
         case "cancel":
             raise asyncio.CancelledError
+        case "mute":
+            raise MuteError
+        case "drum":
+            call.heartbeat("x" * 3 * 1024 * 1024)
+            return Loose(number=1)
         case "beat":
             call.heartbeat(object())  # type: ignore[arg-type]  # that is the point
             return Loose(number=1)

@@ -1,0 +1,363 @@
+"""What the command line promises: exit codes, one line an error, nothing left behind.
+
+Every command is a process of its own, as it is for a user; its output is piped.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockstep.errors import LockstepError
+from tests.runs.yard import (
+    CRANE,
+    DEPLOYED,
+    PATIENCE,
+    TEST,
+    Book,
+    Json,
+    Yard,
+    copied,
+    plan,
+    renamed,
+    replace,
+    say,
+    step,
+    until,
+    with_,
+)
+from worker.claim import claimed, recorded
+from worker.cli.lock import write_lock
+from worker.home import VARIABLE, Home
+from worker.server import serve
+from worker.session import session
+from workflows.run import Run
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HERE = ["--env", TEST, "--agent", str(CRANE)]
+ONE_LINE = re.compile(r"^LS-[A-Z]+-\d{3} [^\n]+; [^\n]+\n$")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@asynccontextmanager
+async def running(
+    *arguments: str, home: Path | None = None, folder: Path | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command that is on its way; whatever happens, it does not outlive the block."""
+    process = await asyncio.create_subprocess_exec(
+        *DEPLOYED,
+        *arguments,
+        env={**os.environ, **({} if home is None else {VARIABLE: str(home)})},
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def finished(process: asyncio.subprocess.Process) -> Said:
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    said = Said(process.returncode, out.decode(), err.decode())
+    assert "\x1b" not in said.out + said.err
+    assert "Traceback" not in said.out + said.err
+    return said
+
+
+async def lockstep(*arguments: str, home: Path | None = None, folder: Path | None = None) -> Said:
+    """A command and its end; whatever it is, there are no escape codes and no stack traces."""
+    async with running(*arguments, home=home, folder=folder) as process:
+        return await finished(process)
+
+
+def written(folder: Path, *steps: Json) -> Path:
+    path = folder / "moving.json"
+    path.write_text(json.dumps(plan(*steps)))
+    return path
+
+
+def locked(yard: Yard, folder: Path, *steps: Json) -> str:
+    path = folder / "moving.test.lock.json"
+    write_lock(yard.lock(*steps), path)
+    return str(path)
+
+
+async def test_check_lock_run_and_look_back(yard: Yard, book: Book, tmp_path: Path) -> None:
+    """The way of a plan from a file to a run that is shown, told and replayed: exit 0 all along."""
+    path = written(tmp_path, say(), step("w", "Write", ledger=book.name, text="moved"))
+    checked, made = await asyncio.gather(
+        lockstep("check", str(path), *HERE, "--format", "json"),
+        lockstep("lock", str(path), *HERE, "--as", "ana", "--format", "json"),
+    )
+    assert (0, True) == (checked.code, checked.json["passed"])
+    assert (0, "locked") == (made.code, made.json["status"])
+    lock = ["run", made.json["file"], "--agent", str(CRANE), "--as", "ana"]
+    human, machine = await asyncio.gather(lockstep(*lock), lockstep(*lock, "--format", "json"))
+    assert (0, 0) == (human.code, machine.code)
+    assert ["moved", "moved"] == book.lines
+    run = machine.json["run"]
+    assert ("completed", "") == (machine.json["status"], machine.err)
+    assert f"completed {human.err.split()[1]}" in human.out
+    assert re.search(r"w +Write +done", human.err)
+    again, listed, events, shown = await asyncio.gather(
+        lockstep("replay", run, "--agent", str(CRANE), "--format", "json"),
+        lockstep("runs", "list", "--format", "json"),
+        lockstep("runs", "events", run, "--format", "json"),
+        lockstep("runs", "show", run),
+    )
+    assert [0] * 4 == [said.code for said in (again, listed, events, shown)]
+    assert ([], machine.json["head"]) == (again.json["findings"], again.json["head"])
+    assert ("completed", run) in [(row["status"], row["id"]) for row in listed.json]
+    lines = [json.loads(line) for line in events.out.splitlines()]
+    assert machine.json["head"] == lines[-1]["digest"]
+    assert f"completed {run}" in shown.out
+
+
+async def test_a_step_that_fails_exits_with_1(yard: Yard, tmp_path: Path) -> None:
+    """The finding is shown where the result would be, and the code says what kind it is."""
+    failing = with_(step("f", "Flaky", fails=9), attempts=1)
+    lock = locked(yard, tmp_path, say(), failing)
+    human, machine = await asyncio.gather(
+        lockstep("run", lock, "--agent", str(CRANE)),
+        lockstep("run", lock, "--agent", str(CRANE), "--format", "json"),
+    )
+    assert (1, 1) == (human.code, machine.code)
+    assert "LS-STEP-004 step `f`: ConnectionError: no answer to attempt 1" in human.out
+    assert ["LS-STEP-004"] == [found["code"] for found in machine.json["findings"]]
+
+
+async def test_what_is_not_understood_exits_with_2(yard: Yard, tmp_path: Path) -> None:
+    """Each error is one line on standard error that begins with its code; or JSON, if asked for."""
+    nowhere = str(tmp_path / "nowhere.json")
+    good = str(written(tmp_path, say()))
+    wrong: dict[tuple[str, ...], str] = {
+        ("dance",): "LS-CLI-001",
+        ("run",): "LS-CLI-001",
+        ("check", nowhere, *HERE): "LS-LOAD-001",
+        ("check", good, "--env", "moon", "--agent", str(CRANE)): "LS-ENV-001",
+        ("runs", "show", "no-such-run"): "LS-RUN-005",
+        ("schedule", "describe", "nothing"): "LS-SCHED-001",
+    }
+    said = dict(zip(wrong, await together(*wrong), strict=True))
+    assert dict.fromkeys(wrong, (2, "")) == {
+        command: (found.code, found.out) for command, found in said.items()
+    }
+    for command, code in wrong.items():
+        assert ONE_LINE.match(said[command].err), said[command].err
+        assert said[command].err.startswith(f"{code} ")
+    (machine,) = await together(("runs", "show", "no-such-run", "--format", "json"))
+    assert (2, "LS-RUN-005", "") == (machine.code, machine.json["error"], machine.err)
+
+
+async def together(*commands: tuple[str, ...]) -> list[Said]:
+    """Two at a time, which is what a small machine can do."""
+    gate = asyncio.Semaphore(2)
+
+    async def one(command: tuple[str, ...]) -> Said:
+        async with gate:
+            return await lockstep(*command)
+
+    return await asyncio.gather(*map(one, commands))
+
+
+async def test_what_is_rejected_exits_with_3(yard: Yard, tmp_path: Path) -> None:
+    """A plan that policy denies, a lock that was edited, a present that has drifted."""
+    lock = locked(yard, tmp_path, say())
+    edited, drifted = tmp_path / "edited.json", copied(CRANE, tmp_path)
+    edited.write_text(Path(lock).read_text().replace('"hello"', '"jello"'))
+    replace(drifted / "policy" / "approvals.cedar", "SHOUT*", "*")
+    lift = with_(step("lift", "Remove", ledger="a", load="engine"), after=["hello"])
+    bad = written(tmp_path, say(), lift)
+    denied, machine, hand, drift = await together(
+        ("check", str(bad), *HERE),
+        ("lock", str(bad), *HERE, "--format", "json"),
+        ("run", str(edited), "--agent", str(CRANE)),
+        ("run", lock, "--agent", str(drifted)),
+    )
+    assert [3] * 4 == [said.code for said in (denied, machine, hand, drift)]
+    assert "LS-POLICY-002 step `lift`: Remove(`engine`) is BLOCKED by" in denied.out
+    assert not machine.json["passed"]
+    assert ONE_LINE.match(hand.err)
+    assert hand.err.startswith("LS-LOCK-001 ")
+    assert "LS-LOCK-002 lock: policy file: `approvals.cedar` has changed" in drift.err
+
+
+async def test_a_question_exits_with_4_and_is_answered(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """The run is left waiting; the inbox shows it and takes the answer, from who may give it."""
+    lift = with_(step("lift", "Remove", ledger=book.name, load="beam"), after=["hello"])
+    lock = locked(yard, tmp_path, say(), lift)
+    paused = await lockstep("run", lock, "--agent", str(CRANE), "--format", "json")
+    assert (4, "waiting") == (paused.code, paused.json["status"])
+    run = paused.json["run"]
+    inbox, shown, stranger = await together(
+        ("inbox", "list", "--format", "json"),
+        ("inbox", "show", run),
+        ("inbox", "approve", run, "--as", "mallory"),
+    )
+    assert (run, "lift.1") in [(asked["run"], asked["id"]) for asked in inbox.json]
+    assert '"load": "beam"' in shown.out
+    assert 3 == stranger.code
+    assert ONE_LINE.match(stranger.err)
+    assert stranger.err.startswith("LS-ASK-003 ")
+    approved = await lockstep("inbox", "approve", run, "--as", "ben", "-m", "go on")
+    assert (0, "") == (approved.code, approved.err)
+    ended = await yard.ended(yard.client.get_workflow_handle_for(Run.run, run))
+    assert ("completed", ["removed beam"]) == (ended.result.status, book.lines)
+
+
+async def test_a_schedule_is_made_by_command(yard: Yard, tmp_path: Path) -> None:
+    """Made, listed and deleted; a time that is none is an error of use."""
+    lock = locked(yard, tmp_path, say())
+    create = ("schedule", "create", "nightly", lock, "--agent", str(CRANE))
+    made = await lockstep(*create, "--cron", "0 3 * * *")
+    assert 0 == made.code, made
+    rows, twice, never, both = await together(
+        ("schedule", "list", "--format", "json"),
+        (*create, "--every", "7d"),
+        (*create, "--cron", "whenever"),
+        (*create, "--cron", "0 3 * * *", "--every", "7d"),
+    )
+    assert "nightly" in [row["id"] for row in rows.json]
+    codes = [said.err.split()[0] for said in (twice, never, both)]
+    assert ["LS-SCHED-002", "LS-SCHED-003", "LS-SCHED-003"] == codes
+    assert [2] * 3 == [said.code for said in (twice, never, both)]
+    deleted = await lockstep("schedule", "delete", "nightly")
+    assert 0 == deleted.code
+
+
+def nothing_left(home: Home) -> bool:
+    return not claimed(home) and not home.record.exists()
+
+
+async def test_without_a_server_a_run_brings_its_own(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """It says so, runs, and takes the server away again; what must outlive it is refused."""
+    home = Home(tmp_path / "home")
+    steps = say(), step("w", "Write", ledger=book.name, text="moved")
+    lock = locked(yard, tmp_path, *steps)
+    here = ("--agent", str(CRANE))
+    refused, detached = await asyncio.gather(
+        lockstep("schedule", "create", "x", lock, *here, "--every", "7d", home=home.root),
+        lockstep("run", lock, *here, "--detach", home=home.root),
+    )
+    for said in (refused, detached):
+        assert (1, "") == (said.code, said.out)
+        assert ONE_LINE.match(said.err)
+        assert said.err.startswith("LS-SRV-003 ")
+        assert "lockstep dev" in said.err
+    ran = await lockstep("run", lock, *here, home=home.root)
+    assert 0 == ran.code, ran
+    assert "no Temporal server is running: starting one for this command" in ran.err
+    assert ["moved"] == book.lines
+    assert nothing_left(home)
+
+
+async def test_what_must_last_is_not_left_with_a_server_that_does_not(tmp_path: Path) -> None:
+    """Another command's server goes when that command does: a schedule on it would not be kept."""
+    home = Home(tmp_path / "home")
+    async with serve(home, kind="embedded"):
+        found = dict(os.environ)
+        os.environ[VARIABLE] = str(home.root)
+        try:
+            with pytest.raises(LockstepError) as refused:
+                async with session(home, print, lasting="schedule `x`"):
+                    pass
+        finally:
+            os.environ[VARIABLE] = found[VARIABLE]
+    assert "LS-SRV-003" == refused.value.code
+
+
+async def test_an_interrupted_run_is_cancelled_with_its_server(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Ctrl-C on a run whose server ends with it: the run is not left hanging, nothing is left."""
+    home = Home(tmp_path / "home")
+    slow = step("slow", "Slow", ledger=book.name, parts=1000, pause=0.05)
+    lock = locked(yard, tmp_path, say(), slow)
+    async with running("run", lock, "--agent", str(CRANE), home=home.root) as process:
+        await until(lambda: book.lines)
+        record = recorded(home)
+        assert record is not None
+        left = [record.pid, *children(process.pid)]
+        process.send_signal(signal.SIGINT)
+        said = await finished(process)
+    assert 130 == said.code, said
+    assert "the run was cancelled" in said.err
+    assert ["begin slow"] == book.lines
+    assert nothing_left(home)
+    assert [] == [pid for pid in left if alive(pid)]
+
+
+async def test_dev_leaves_no_process_behind(surroundings: Path, tmp_path: Path) -> None:
+    """`lockstep dev` is there until it is told to go; then server, worker and record are gone."""
+    home = Home(tmp_path / "home")
+    agent = copied(CRANE, tmp_path)
+    renamed(agent)
+    async with running("dev", "--format", "json", home=home.root, folder=agent) as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            announced = json.loads(await process.stdout.readuntil(b"}\n"))
+        record = recorded(home)
+        assert record is not None
+        assert (record.address, process.pid) == (announced["address"], record.owner_pid)
+        assert announced["ui"].startswith("http://127.0.0.1:")
+        left = [record.pid, *children(process.pid)]
+        assert len(left) > 2 or sys.platform != "linux"
+        process.send_signal(signal.SIGINT)
+        said = await finished(process)
+    assert 0 == said.code, said
+    assert nothing_left(home)
+    assert [] == [pid for pid in left if alive(pid)]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started; none where the system does not tell."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = path.read_text().rpartition(")")
+        except OSError:
+            continue
+        if int(rest.split()[1]) == pid:
+            found.append(int(path.parent.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,171 @@
+"""What survives kill -9: every run, and every effect exactly once or not without being asked."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from activities.package import load_package
+from lockstep.amount import Amount
+from lockstep.escalation import Ground, Verdict
+from lockstep.outcome import AttemptEnd
+from tests.runs.yard import (
+    CRANE,
+    TEST,
+    Book,
+    Ended,
+    Handle,
+    Json,
+    Yard,
+    output,
+    say,
+    step,
+    until,
+    with_,
+)
+from worker.claim import recorded
+from worker.connection import connect
+from worker.home import Home
+from worker.session import Served, worker_command
+from worker.stack import Stack, embedded_stack
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+RUNS = 4
+LINES = 8
+KILLS = 3
+LINGER = 0.15
+"""Seconds that a call goes on before and after its effect: what a kill may fall into."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server and a worker, each a process of its own that somebody brings back."""
+
+    yard: Yard
+    stack: Stack
+
+    def kill_worker(self) -> None:
+        os.kill(self.stack.worker.pid, signal.SIGKILL)
+
+    def kill_server(self) -> None:
+        record = recorded(self.yard.home)
+        if record is not None:
+            os.kill(record.pid, signal.SIGKILL)
+
+    @property
+    def polling(self) -> int:
+        """How often a worker has come up so far."""
+        return self.stack.worker.log_file.read_text().count("worker.started")
+
+
+@asynccontextmanager
+async def site(home: Home, ledgers: Path) -> AsyncIterator[Site]:
+    served = Served(CRANE, "crane", TEST)
+    async with embedded_stack(
+        home, worker_command=worker_command([served]), kind="embedded", ui=False, say=print
+    ) as stack:
+        client = await connect(stack.target)
+        package = load_package(CRANE)
+        yield Site(Yard(home, client, package, ledgers, stack.worker.log_file), stack)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def place(surroundings: Path) -> AsyncIterator[Site]:
+    async with site(Home(surroundings / "killed"), surroundings / "ledgers") as ready:
+        yield ready
+
+
+def work(book: Book) -> list[Json]:
+    """A chain of entries, and beside it a few that need nothing."""
+
+    def entry(number: int, *after: str) -> Json:
+        args = {"ledger": book.name, "text": f"line-{number}", "linger": LINGER}
+        return with_(step(f"w{number}", "Write", **args), after=after)
+
+    half = LINES // 2
+    chain = [entry(n, *([f"w{n - 1}"] if n else [])) for n in range(half)]
+    return [say(), *chain, *(entry(n) for n in range(half, LINES))]
+
+
+async def begun(site: Site, book: Book) -> Handle:
+    return await site.yard.start(site.yard.lock(*work(book)))
+
+
+async def all_done(site: Site, handles: list[Handle]) -> list[Ended]:
+    return [await site.yard.ended(handle) for handle in handles]
+
+
+def settled(books: list[Book]) -> bool:
+    return all(len(book.whole) >= LINES for book in books)
+
+
+async def test_kill_9_of_the_worker(place: Site) -> None:
+    """At random moments over several runs: each completes, each keyed effect is there once, and a
+    call that cannot be repeated is asked about."""
+    moments = random.Random(2026)
+    books = [place.yard.book() for _ in range(RUNS)]
+    struck, left = place.yard.book(), place.yard.book()
+    handles = [await begun(place, book) for book in books]
+
+    def strike(book: Book) -> Json:
+        return step("s", "Strike", ledger=book.name, text="hit", first="hang")
+
+    retried = await place.yard.start(place.yard.lock(say(), strike(struck)))
+    skipped = await place.yard.start(
+        place.yard.lock(say(), strike(left), say("after", output("s")))
+    )
+    await until(lambda: struck.lines and left.lines)
+    for _ in range(KILLS):
+        await asyncio.sleep(moments.uniform(0.0, 0.5))  # the moment is what is tried
+        up = place.polling
+        place.kill_worker()
+        await until(lambda up=up: place.polling > up)  # type: ignore[misc]  # mypy has no defaults
+    ended = await all_done(place, handles)
+
+    assert ["completed"] * RUNS == [one.result.status for one in ended]
+    expected = sorted(f"line-{n}" for n in range(LINES))
+    assert [expected] * RUNS == [sorted(book.lines) for book in books]
+    attempts = [what.attempt for one in ended for what in one.of("step.attempted")]
+    assert any(attempt.number > 1 for attempt in attempts)
+
+    for handle, verdict in ((retried, Verdict.RETRY), (skipped, Verdict.SKIP)):
+        question = await place.yard.question(handle)
+        assert Ground.UNKNOWN == question.ground
+        assert "its worker fell silent" in question.why
+        await place.yard.answer(handle, question, verdict)
+    again, without = await all_done(place, [retried, skipped])
+    assert (["hit", "hit"], ["hit"]) == (struck.lines, left.lines)
+    assert ("s", "after") == without.result.skipped
+    lost, _ = again.of("step.attempted", "s")
+    assert AttemptEnd.UNRECORDED == lost.attempt.end
+    assert lost.attempt.decision is not None
+    # What the lost call used is not known, so it counts as all it could have used.
+    assert Amount(calls=3) == again.result.spent
+
+
+async def test_kill_9_of_the_server(place: Site) -> None:
+    """The server comes back with all it knew, and the worker finds it again."""
+    moments = random.Random(1970)
+    books = [place.yard.book() for _ in range(RUNS)]
+    handles = [await begun(place, book) for book in books]
+    killed = []
+    for _ in range(KILLS):
+        await asyncio.sleep(moments.uniform(0.1, 0.6))  # the moment is what is tried
+        record = recorded(place.yard.home)
+        assert record is not None
+        killed.append(record.pid)
+        place.kill_server()
+        await until(lambda: (now := recorded(place.yard.home)) and now.pid not in killed)
+    ended = await all_done(place, handles)
+
+    assert ["completed"] * RUNS == [one.result.status for one in ended]
+    expected = sorted(f"line-{n}" for n in range(LINES))
+    assert [expected] * RUNS == [sorted(book.lines) for book in books]
