@@ -5,6 +5,7 @@ that `from .detect import …` works and nothing the agent calls its files can s
 or anybody's. The folder never goes on the import path.
 """
 
+import difflib
 import hashlib
 import importlib.util
 import sys
@@ -19,11 +20,13 @@ from lockstep.errors import LockstepError
 from lockstep.loading import load, read
 from lockstep.tool import Tool
 from policies.cedar.decider import CedarDecider
-from policies.decider import PolicyTexts
+from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
 from policies.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"
+RULES = "rules.toml"
+_POLICY_SUFFIXES = {".cedar", ".toml", ".json", ".py"}
 
 
 @dataclass(frozen=True)
@@ -96,18 +99,40 @@ def load_package(root: Path) -> AgentPackage:
     root = root.resolve()
     agent = load(Agent, root / MANIFEST)
     policy = root / "policy"
-    approvals, rules = policy / "approvals.cedar", policy / "rules.toml"
+    _read_by_somebody(policy)
+    approvals, rules = policy / APPROVALS, policy / RULES
     texts = PolicyTexts(
-        authorize=_text(policy / "authorize.cedar"),
-        approvals=_text(approvals) if approvals.exists() else "",
+        authorize=_text(policy / AUTHORIZE),
+        approvals=_text(approvals) if _stands(approvals) else "",
     )
     return AgentPackage(
         root=root,
         agent=agent,
         tools=_tools(root),
         texts=texts,
-        rules=load(Rules, rules) if rules.exists() else Rules(),
+        rules=load(Rules, rules) if _stands(rules) else Rules(),
     )
+
+
+def _read_by_somebody(policy: Path) -> None:
+    """A policy under a name that nobody reads would be a policy that nobody keeps."""
+    known = (AUTHORIZE, APPROVALS, RULES)
+    for path in sorted(policy.glob("*")):
+        if path.suffix in _POLICY_SUFFIXES and path.name not in known:
+            close = difflib.get_close_matches(path.name, known, 1)
+            raise LockstepError.of(
+                "LS-AGENT-003",
+                str(path),
+                "is a policy that nothing reads",
+                f"call it `{close[0]}`" if close else f"use {', '.join(f'`{n}`' for n in known)}",
+            )
+
+
+def _stands(path: Path) -> bool:
+    """Whether there is something to read; a link that leads nowhere is to be told, not passed
+    over.
+    """
+    return path.exists() or path.is_symlink()
 
 
 def _text(path: Path) -> str:

@@ -26,13 +26,15 @@ def canonical(value: Any) -> bytes:
         raise ValueError("the value is nested too deeply") from None
 
 
-def _exactly(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _exactly(value: Any) -> Any:
     canonical(value)
     return value
 
 
+Exact = Annotated[JsonValue, AfterValidator(_exactly)]
+"""A JSON value that has a digest, whichever door it came in by."""
 ExactObject = Annotated[dict[str, JsonValue], AfterValidator(_exactly)]
-"""A JSON object that has a digest, whichever door it came in by."""
+"""The same of an object, its keys included."""
 
 
 def digest(value: Any) -> Digest:

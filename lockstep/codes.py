@@ -71,13 +71,11 @@ CODES: dict[str, Code] = {
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
     "LS-LOCK-003": Code("a lock is too large for one run", Exit.REJECTED),
     # the run
-    "LS-RUN-001": Code("a step failed", Exit.ERROR),
     "LS-RUN-002": Code("a run was stopped by a human", Exit.ERROR),
     "LS-RUN-003": Code("nobody answered in time", Exit.ERROR),
     "LS-RUN-004": Code("the budget is spent", Exit.ERROR),
     "LS-RUN-005": Code("the run does not exist", Exit.USAGE),
     "LS-RUN-006": Code("a request to start a run is malformed", Exit.REJECTED),
-    "LS-RUN-007": Code("a run waits for a human", Exit.PAUSED),
     "LS-RUN-008": Code("a run was cancelled or terminated", Exit.ERROR),
     # a step
     "LS-STEP-001": Code("a tool's output does not fit its schema", Exit.ERROR),
@@ -85,7 +83,6 @@ CODES: dict[str, Code] = {
     "LS-STEP-003": Code("a tool signalled a declared error", Exit.ERROR),
     "LS-STEP-004": Code("a tool failed", Exit.ERROR),
     "LS-STEP-005": Code("a step ran out of time", Exit.ERROR),
-    "LS-STEP-006": Code("it is not known whether the step took effect", Exit.ERROR),
     "LS-STEP-007": Code("a stored value is missing or damaged", Exit.ERROR),
     # escalations
     "LS-ASK-001": Code("the question does not exist or is answered", Exit.REJECTED),

@@ -5,9 +5,9 @@ leave the step out, or to stop. Only where approval is what is missing can appro
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from lockstep.agent import Silence
 from lockstep.canonical import Digest, ExactObject
@@ -72,7 +72,7 @@ class Answer(Record):
     """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`."""
 
     lockstep: Literal["answer/1"] = "answer/1"
-    question: str
+    question: Annotated[str, Field(max_length=100)]
     verdict: Verdict
     by: Person
     args_digest: Digest

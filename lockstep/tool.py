@@ -148,14 +148,18 @@ def tool(
     return declare
 
 
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def _signature(
     name: str, function: Callable[..., Any]
 ) -> tuple[type[BaseModel], type[BaseModel], bool]:
     hints = typing.get_type_hints(function)
-    parameters = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
     models = [hints.get(parameter) for parameter in parameters]
     takes_call = len(models) == 2 and models[1] is Call
-    shape_fits = (len(models) == 1 or takes_call) and _is_model(models[0])
+    by_place = all(parameter.kind in _BY_PLACE for parameter in parameters.values())
+    shape_fits = by_place and (len(models) == 1 or takes_call) and _is_model(models[0])
     if not shape_fits or not _is_model(hints.get("return")):
         raise TypeError(
             f"tool `{name}`: wanted `(request: Model) -> Model` or "

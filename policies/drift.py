@@ -71,5 +71,5 @@ def _finding(problem: str) -> Finding:
         code="LS-LOCK-002",
         place="lock",
         problem=problem,
-        fix="undo the change, or check and lock the plan again and review the difference",
+        fix="undo the change, or lock the plan again and review it; a worker reads it all at start",
     )

@@ -33,6 +33,7 @@ AGENT = SearchAttributeKey.for_keyword("LockstepAgent")
 ENVIRONMENT = SearchAttributeKey.for_keyword("LockstepEnvironment")
 LOCK = SearchAttributeKey.for_keyword("LockstepLock")
 LATEST = "latest"
+_LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ async def start(client: Client, request: RunRequest) -> WorkflowHandle[Run, Any]
 async def listed(client: Client, limit: int) -> list[Listed]:
     """The latest runs, newest first."""
     rows: list[Listed] = []
-    async for found in client.list_workflows('WorkflowType="Run"', limit=limit):
+    # The server lists open runs before closed ones, so the newest are found among more.
+    async for found in client.list_workflows('WorkflowType="Run"', limit=max(limit, _LOOKED_AT)):
         given = found.typed_search_attributes
         state = given.get(SearchAttributeKey.for_keyword("LockstepState"))
         running = found.status is WorkflowExecutionStatus.RUNNING
@@ -95,7 +97,7 @@ async def listed(client: Client, limit: int) -> list[Listed]:
                 closed_at=found.close_time,
             )
         )
-    return rows
+    return sorted(rows, key=lambda row: row.started_at, reverse=True)[:limit]
 
 
 async def resolve(client: Client, name: str) -> str:

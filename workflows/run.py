@@ -15,7 +15,7 @@ from temporalio.common import SearchAttributeKey
 from activities.contract import Validator, Verify
 from lockstep.amount import Amount
 from lockstep.budget import Ledger
-from lockstep.canonical import Digest, Exact
+from lockstep.canonical import Digest, ExactObject
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
 from lockstep.event import (
@@ -52,7 +52,7 @@ class RunRequest(Record):
     """The one argument of a run. `scheduled_at` is for runs about another time than now."""
 
     lock: Lock
-    inputs: dict[str, Exact] = {}
+    inputs: ExactObject = {}
     started_by: Person
     scheduled_at: AwareDatetime | None = None
 

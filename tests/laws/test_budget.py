@@ -28,7 +28,7 @@ operations = st.lists(st.tuples(steps, amounts, st.none() | st.integers(0, 100))
 
 
 @given(limit=amounts, operations=operations)
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_no_interleaving_of_steps_spends_more_than_the_limit(
     limit: Amount, operations: list[tuple[str, Amount, int | None]]
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lockstep.graph import Graph, cycle, dependents, order, path
 
 names = st.sampled_from([f"s{n}" for n in range(8)])
-few = settings(max_examples=80)
+few = settings(max_examples=30)
 
 
 @st.composite

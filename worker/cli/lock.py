@@ -19,6 +19,7 @@ from lockstep.loading import load, parse_json, read, shaped
 from lockstep.lock import Lock
 from lockstep.names import task_queue
 from lockstep.plan import Plan
+from policies.drift import drift
 from worker.cli.check import show_checked
 from worker.cli.options import (
     AgentOption,
@@ -32,6 +33,9 @@ from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, s
 from worker.home import Home
 from worker.session import session
 from workflows.lock_plan import LockPlan, LockResult
+
+
+_RESTART = "the worker read the agent before this change: start it again, then lock"
 
 
 def lock(
@@ -56,6 +60,10 @@ def lock(
     if result.lock is None:
         show_checked(result.checked, proposed)
         raise typer.Exit(Exit.REJECTED)
+    stale = drift(result.lock.body, package.world(env))
+    if stale:
+        # The worker answers for what it read when it started.
+        raise LockstepError(*(found.model_copy(update={"fix": _RESTART}) for found in stale))
     same = _is_there(result.lock, target)
     if not same:
         write_lock(result.lock, target)
