@@ -32,7 +32,12 @@ class Asking(Record):
     grant: Duration = timedelta(hours=1)
 
 
-_TYPES = {"string": {str}, "integer": {int}, "number": {int, float}, "boolean": {bool}}
+_TYPES: dict[str, set[type]] = {
+    "string": {str},
+    "integer": {int},
+    "number": {int, float},
+    "boolean": {bool},
+}
 
 
 class Input(Record):

@@ -4,7 +4,7 @@ A field nobody declared is a typing mistake or an attack; either way it is refus
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,6 +15,11 @@ class Record(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
     )
+
+    if TYPE_CHECKING:
+        # So that a type checker accepts `"RemoveMetric" not in plan.steps`.
+        def __eq__(self, other: object) -> bool: ...
+        def __hash__(self) -> int: ...
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; a digest that was cached of the old values is not carried along."""

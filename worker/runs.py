@@ -20,7 +20,7 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contract import Proposal
 from lockstep.errors import LockstepError
@@ -207,6 +207,18 @@ def _argument(history: WorkflowHistory) -> Any:
     payloads = started.input.payloads[:1]
     given = pydantic_data_converter.payload_converter.from_payloads(payloads, [Any])
     return given[0] if given else None
+
+
+async def raise_if_ended(client: Client, run: str) -> None:
+    """LS-RUN-005 for a run that is not there, LS-RUN-008 for one that has ended."""
+    try:
+        description = await client.get_workflow_handle(run).describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        raise _unknown(f"run `{run}` does not exist on this server") from None
+    if description.status is not WorkflowExecutionStatus.RUNNING:
+        raise LockstepError(_ended(run, f"has ended already: {_status(description.status)}"))
 
 
 async def stuck(client: Client) -> list[str]:

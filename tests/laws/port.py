@@ -1,7 +1,7 @@
-"""The port: what the laws about plans share. A small agent, a plan that passes, and what is said of it.
+"""The port: what the laws about plans share. A small agent, a plan that passes, what is said of it.
 
-The agent is `tests/agents/harbour`, loaded once; whatever a law wants to be otherwise it replaces in
-a copy of the world.
+The agent is `tests/agents/harbour`, loaded once; whatever a law wants to be otherwise it replaces
+in a copy of the world.
 """
 
 from collections.abc import Callable

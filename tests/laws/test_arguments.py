@@ -1,4 +1,4 @@
-"""Do a step's arguments fit its tool? Each misfit is named by its place, and put right by its fix."""
+"""Do a step's arguments fit its tool? Each misfit has its place, and a fix that puts it right."""
 
 import socket
 import time
@@ -107,14 +107,16 @@ def test_bounds_and_patterns_hold_at_plan_time() -> None:
 
 def test_a_union_speaks_through_the_branch_that_fits_best() -> None:
     """Of a span or a date, the one that was nearly right."""
-    assert 'wanted `integer`, found `"seven"`' == about(
-        with_(LIST, args={"when": {"days": "seven"}})
-    )[2]
+    assert (
+        'wanted `integer`, found `"seven"`'
+        == about(with_(LIST, args={"when": {"days": "seven"}}))[2]
+    )
     assert "step `list` /when" == about(with_(LIST, args={"when": 7}))[1]
     assert "wanted `object`, found `7`" == about(with_(LIST, args={"when": 7}))[2]
-    assert "wanted `object` or `null`, found `7`" == about(
-        with_(POST, args={"weight": 7}), LIST, WEIGH
-    )[2]
+    assert (
+        "wanted `object` or `null`, found `7`"
+        == about(with_(POST, args={"weight": 7}), LIST, WEIGH)[2]
+    )
 
 
 def test_a_reference_to_a_field_the_producer_lacks_proposes_one_it_has() -> None:
@@ -239,7 +241,8 @@ def test_schemas_that_name_only_themselves_end(loop: str) -> None:
         "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}},
         "properties": {"x": {"$ref": loop}},
     }
-    for args in ({"x": 1}, {"x": {"$from": "s"}}, {"x": [{"$from": "s"}, {"y": 1}]}):
+    values: list[Any] = [1, {"$from": "s"}, [{"$from": "s"}, {"y": 1}]]
+    for args in ({"x": value} for value in values):
         assert isinstance(found(schema, args, s=schema), list)
 
 
@@ -260,7 +263,12 @@ def test_a_schema_in_a_file_is_never_read(tmp_path: Any) -> None:
     secret = tmp_path / "schema.json"
     secret.write_text('{"const": "secret-7c1"}')
     for url in (f"file://{secret}", "schema.json", f"file:{secret}"):
-        for schema in ({"$ref": url}, {"properties": {"x": {"$ref": url}}}, {"$schema": url}):
+        schemas: list[Json] = [
+            {"$ref": url},
+            {"properties": {"x": {"$ref": url}}},
+            {"$schema": url},
+        ]
+        for schema in schemas:
             (finding,) = found(schema, {"x": "secret-7c1"})
             assert "LS-PLAN-008" == finding.code
             assert "secret-7c1" not in str(finding)
@@ -276,12 +284,15 @@ def test_a_hostile_pattern_takes_no_time(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [{"type": "nonsense"}, {"properties": 7}, {"pattern": "("}, {"$ref": "#/no"}], ids=repr
+    "schema",
+    [{"type": "nonsense"}, {"properties": 7}, {"pattern": "("}, {"$ref": "#/no"}],
+    ids=repr,
 )
 def test_a_schema_that_cannot_be_used_decides_nothing(schema: Json) -> None:
     """So the argument is refused, and it is the tool that has to be corrected."""
-    for args in ({"x": 1}, {"x": {"y": {"z": {"deep": {"er": {}}}}}}):
-        (finding,) = found(schema, args)
+    values: list[Any] = [1, {"y": {"z": {"deep": {"er": {}}}}}]
+    for value in values:
+        (finding,) = found(schema, {"x": value})
         assert ("LS-PLAN-008", "correct the tool") == (finding.code, finding.fix)
 
 
@@ -319,6 +330,8 @@ def test_a_long_value_is_shown_short() -> None:
 
 def test_control_characters_are_shown_and_not_obeyed() -> None:
     """A name from a plan cannot break the line, clear the screen or turn the text round."""
-    (finding,) = found({"properties": {}, "additionalProperties": False}, {"a\nLS-PLAN-001\x1b[2J\u202e": 1})
+    (finding,) = found(
+        {"properties": {}, "additionalProperties": False}, {"a\nLS-PLAN-001\x1b[2J\u202e": 1}
+    )
     assert 1 == len(str(finding).splitlines())
     assert "a\\nLS-PLAN-001\\x1b[2J\\u202e" in str(finding)

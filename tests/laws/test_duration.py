@@ -52,7 +52,8 @@ def test_the_unit_is_the_largest_that_divides_the_length() -> None:
     "text",
     [
         "", "5", "s", "5 s", " 5s", "5s\n", "5S", "+5s", "-5s", "5.5s", "5s5s", "1m30s", "5w",
-        "٣s", "٣", "0s", "007s", "1e3s", "P1D", "36501d", "9" * 13 + "d", "9" * 13 + "ms", "9" * 14 + "ms",
+        "٣s", "٣", "0s", "007s", "1e3s", "P1D", "36501d",
+        "9" * 13 + "d", "9" * 13 + "ms", "9" * 14 + "ms",
         5, 5.0, None, True, ["5s"], b"5s",
     ],
     ids=repr,
@@ -75,7 +76,7 @@ def test_a_length_from_code_must_be_one_that_can_be_written(length: timedelta) -
 
 def test_the_longest_length_still_ends_on_a_date() -> None:
     """A deadline of twenty attempts, counted from now, does not overflow the calendar."""
-    assert datetime(2026, 11, 21, tzinfo=UTC) + 20 * parse_duration("36500d")
+    assert 4025 == (datetime(2026, 11, 21, tzinfo=UTC) + 20 * parse_duration("36500d")).year
 
 
 def test_the_published_pattern_admits_what_is_written() -> None:

@@ -1,4 +1,4 @@
-"""Events are bound to one another: whatever is changed, dropped, added or moved shows, and where."""
+"""Events are bound to one another: what is changed, dropped, added or moved shows, and where."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -85,7 +85,7 @@ def test_a_dropped_event_is_found_at_its_number(seq: int) -> None:
 @given(numbers, st.data())
 @few
 def test_an_edited_event_is_found_at_its_number(seq: int, data: st.DataObject) -> None:
-    """Whatever is changed in it: what happened, when, its number, what it is bound to, its digest."""
+    """Whatever is changed: what happened, when, its number, what it is bound to, its digest."""
     event = WHOLE[seq - 1]
     other = WHOLE[seq % len(WHOLE)]
     change: dict[str, Any] = data.draw(

@@ -2,6 +2,7 @@
 
 import time
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -73,7 +74,7 @@ def test_a_cycle_is_found_exactly_where_there_is_one(needs: Graph) -> None:
         assert found is not None
         assert found[0] == found[-1]
         assert len(found) > 1
-        assert all(later in needs[step] for step, later in zip(found, found[1:], strict=False))
+        assert all(later in needs[step] for step, later in pairwise(found))
         with pytest.raises(ValueError, match="cycle"):
             order(needs)
     else:
@@ -96,7 +97,7 @@ def test_a_path_is_found_exactly_where_there_is_one(needs: Graph, start: str, go
         assert goal not in reached - {start}
     else:
         assert (start, goal) == (found[0], found[-1])
-        assert all(later in needs[step] for step, later in zip(found, found[1:], strict=False))
+        assert all(later in needs[step] for step, later in pairwise(found))
         assert len(set(found)) == len(found)
 
 
@@ -120,7 +121,7 @@ def test_dependents_are_all_steps_with_a_path_to_what_is_gone(needs: Graph, gone
 def test_a_thousand_steps_are_ordered_in_no_time() -> None:
     """A chain, a fan, and layers where each step needs the whole layer before it."""
     ids = [f"s{n:04}" for n in range(1000)]
-    chain = {step: [before] for before, step in zip(ids, ids[1:], strict=False)} | {ids[0]: []}
+    chain = {step: [before] for before, step in pairwise(ids)} | {ids[0]: []}
     fan = {step: [ids[0]] for step in ids[1:]} | {ids[0]: []}
     layers = {
         step: ids[n - n % 20 - 20 : n - n % 20] if n >= 20 else [] for n, step in enumerate(ids)

@@ -45,20 +45,26 @@ def changed(at: tuple[Any, ...], value: Any) -> Any:
     return written
 
 
+def outcome(written: Any) -> str:
+    """The code of what is said, or that it is the same lock."""
+    try:
+        found = shaped(Lock, written, "lock")
+    except LockstepError as error:
+        return error.code
+    return "same" if found == LOCK else "another"
+
+
 @given(st.sampled_from(PLACES), others)
 @settings(max_examples=80)
 def test_whatever_is_edited_by_hand_is_refused(at: tuple[Any, ...], value: Any) -> None:
-    """Any field of the body, set to anything else: another shape, or LS-LOCK-001."""
+    """Any field of the body, set to anything else: another shape, or LS-LOCK-001.
+
+    Another spelling of the same thing is not an edit.
+    """
     edited = changed(at, value)
-    same = canonical(edited) == canonical(WRITTEN)
-    try:
-        found = shaped(Lock, edited, "lock")
-    except LockstepError as error:
-        assert not same
-        assert error.code in {"LS-LOCK-001", "LS-LOAD-007"}
-    else:
-        # Another spelling of the same thing is not an edit.
-        assert found == LOCK
+    unchanged = canonical(edited) == canonical(WRITTEN)
+    expected = {"same"} if unchanged else {"same", "LS-LOCK-001", "LS-LOAD-007"}
+    assert outcome(edited) in expected
 
 
 def test_nothing_can_be_taken_out() -> None:
@@ -69,12 +75,7 @@ def test_nothing_can_be_taken_out() -> None:
         for key in at[:-1]:
             parent = parent[key]
         del parent[at[-1]]
-        try:
-            found = shaped(Lock, written, "lock")
-        except LockstepError as error:
-            assert error.code in {"LS-LOCK-001", "LS-LOAD-007"}
-        else:
-            assert found == LOCK, at
+        assert outcome(written) in {"same", "LS-LOCK-001", "LS-LOAD-007"}
 
 
 def test_the_refusal_says_what_to_do() -> None:

@@ -62,11 +62,11 @@ def test_a_value_that_looks_like_a_placeholder_is_a_value() -> None:
     """Nothing is filled twice, so no value can ask for another."""
     environ = {"A": "${B}", "B": "secret-of-b"}
     assert "${B}" == filled("${A}", environ).endpoint
-    assert "${B}" == filled("${C:-${B}", environ).endpoint.removesuffix("}") + "}"
+    assert "secret-of-b" not in str(filled("${C:-${B}}", environ))
 
 
 def test_what_was_filled_in_is_scrubbed_from_messages() -> None:
-    """Back to its placeholder, wherever it stands; defaults and very short values are no secrets."""
+    """Back to its placeholder, wherever it stands; defaults and short values are no secrets."""
     found = filled("https://${HOST}", token="${TOKEN}", pin="${PIN}", port="${PORT:-8080808}")
     assert "GET https://${HOST}:8080808 with ${TOKEN}, pin 1234" == found.scrub(
         "GET https://db.internal:8080808 with s3cr3t-t0ken, pin 1234"

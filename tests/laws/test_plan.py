@@ -147,7 +147,8 @@ def test_a_step_of_another_shape_is_refused(fields: Json) -> None:
 
 def test_a_plan_is_closed_and_says_its_version() -> None:
     """An unknown field is a mistake, and an unknown version is another language."""
-    for fields in ({"lockstep": "plan/2"}, {"lockstep": None}, {"stages": []}):
+    others: list[Json] = [{"lockstep": "plan/2"}, {"lockstep": None}, {"stages": []}]
+    for fields in others:
         with pytest.raises(ValidationError):
             Plan.model_validate({"lockstep": "plan/1", "steps": [], **fields})
     with pytest.raises(ValidationError):

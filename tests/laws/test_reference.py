@@ -91,7 +91,9 @@ def test_every_place_in_a_value_can_be_pointed_at(value: Any, data: st.DataObjec
     at: tuple[int | str, ...] = ()
     part = value
     while isinstance(part, dict | list) and part and data.draw(st.booleans()):
-        step = data.draw(st.sampled_from(list(part) if isinstance(part, dict) else range(len(part))))
+        step = data.draw(
+            st.sampled_from(list(part) if isinstance(part, dict) else range(len(part)))
+        )
         at, part = (*at, step), part[step]
     assert part == resolved({"$from": "s", "path": pointer(at)}, {"s": value})
 
@@ -140,7 +142,7 @@ def test_what_looks_like_a_reference_and_is_none_is_malformed(value: Any, says: 
     ],
 )  # fmt: skip
 def test_a_path_that_leads_nowhere_is_unresolved(path: str) -> None:
-    """Never a guess, and never another exception: indexes are plain digits, strings have no parts."""
+    """Never a guess, never another exception: indexes are plain digits, strings have no parts."""
     with pytest.raises(Unresolved, match="is not there"):
         resolved({"$from": "list", "path": path})
 

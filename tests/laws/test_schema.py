@@ -17,6 +17,7 @@ from lockstep.schema import can_feed, followed, options, same_value, step_into, 
 LOOP: dict[str, Any] = {"$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}}
 STRING: dict[str, Any] = {"type": "string"}
 INTEGER: dict[str, Any] = {"type": "integer"}
+Json = dict[str, Any]
 
 words = st.sampled_from(
     ["$ref", "$defs", "anyOf", "oneOf", "type", "items", "properties", "required", "enum", "x"]
@@ -46,16 +47,22 @@ def feeds(source: Any, target: Any, root: Any = None) -> str | None:
 
 def test_a_reference_within_the_schema_is_followed() -> None:
     """With escapes, through several, and what stands beside it still holds."""
-    root = {"$defs": {"a/b": STRING, "C": {"$ref": "#/$defs/a~1b"}}}
+    root: dict[str, Any] = {"$defs": {"a/b": STRING, "C": {"$ref": "#/$defs/a~1b"}}}
     assert STRING == followed(root, {"$ref": "#/$defs/C"})
-    assert {"type": "string", "title": "t"} == followed(
-        root, {"$ref": "#/$defs/C", "title": "t"}
-    )
+    assert {"type": "string", "title": "t"} == followed(root, {"$ref": "#/$defs/C", "title": "t"})
 
 
 @pytest.mark.parametrize(
     "target",
-    ["http://example.invalid/s", "file:///etc/passwd", "s.json", "#/no", "#/$defs/A/type", "", "#a"],
+    [
+        "http://example.invalid/s",
+        "file:///etc/passwd",
+        "s.json",
+        "#/no",
+        "#/$defs/A/type",
+        "",
+        "#a",
+    ],
 )
 def test_a_foreign_or_dead_reference_says_nothing(target: str) -> None:
     """It is the empty schema, and nothing is fetched."""
@@ -71,7 +78,7 @@ def test_a_reference_that_goes_in_circles_ends() -> None:
 
 
 @given(objects, schemas, st.lists(st.sampled_from(["x", "0", "properties"]), max_size=3))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_no_schema_is_too_odd_to_be_read(root: Any, schema: Any, path: list[str]) -> None:
     """Every function of this file ends, and answers in its own terms."""
     assert isinstance(followed(root, schema), dict)
@@ -200,7 +207,7 @@ SHIP = {"type": "string", KEYWORD: "ship"}
 
 def test_marked_arguments_are_found_wherever_they_stand() -> None:
     """In fields, lists, maps, names of maps, unions, and behind references; in order."""
-    schema = {
+    schema: Json = {
         "$defs": {"Ship": SHIP, "Crew": {"type": "array", "items": {"$ref": "#/$defs/Ship"}}},
         "properties": {
             "one": {"$ref": "#/$defs/Ship", "description": "d"},
@@ -211,7 +218,7 @@ def test_marked_arguments_are_found_wherever_they_stand() -> None:
             "plain": STRING,
         },
     }
-    args = {
+    args: Json = {
         "one": "a", "crew": ["b", "c"], "map": {"d": "e"}, "maybe": "f", "pair": ["g", "h"],
         "plain": "i", "unknown": "j",
     }  # fmt: skip
@@ -227,11 +234,13 @@ def test_a_resource_is_found_once_and_in_no_time() -> None:
     def branch() -> dict[str, Any]:
         return obj(left={"$ref": "#/$defs/T"}, ship=SHIP)
 
-    schema = {"$defs": {"T": {"anyOf": [branch(), branch()]}}, "$ref": "#/$defs/T"}
+    schema: Json = {"$defs": {"T": {"anyOf": [branch(), branch()]}}, "$ref": "#/$defs/T"}
     args: Any = {"ship": "deep"}
     for _ in range(60):
         args = {"left": args}
     start = time.process_time()
     found = touched(schema, args)
     assert time.process_time() - start < 0.2
-    assert [Touched(kind="ship", name="deep", at="/left" * 60 + "/ship")] == list(dict.fromkeys(found))
+    assert [Touched(kind="ship", name="deep", at="/left" * 60 + "/ship")] == list(
+        dict.fromkeys(found)
+    )

@@ -1,4 +1,4 @@
-"""The published JSON Schemas are the nouns: they accept what the nouns write, and refuse the rest."""
+"""The published JSON Schemas are the nouns: they accept what nouns write, and refuse the rest."""
 
 import json
 from datetime import UTC, datetime
@@ -9,8 +9,9 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel
 
+from lockstep.agent import Silence
 from lockstep.canonical import digest
-from lockstep.escalation import Answer, Ground, Question
+from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import PlanLocked, StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.schemas import NOUNS, published
@@ -25,7 +26,7 @@ SINK = {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}, "timeout
 WRITTEN: dict[str, BaseModel] = {
     "agent": package().agent,
     "answer": Answer(
-        question="q", verdict="edit", by="Ana Núñez", args_digest=ARGS.digest, args={"x": [1]}
+        question="q", verdict=Verdict.EDIT, by="Ana Núñez", args_digest=ARGS.digest, args={"x": [1]}
     ),
     "environment": world().environment,
     "event": link(1, NOW, genesis("w"), StepSkipped(step="sink", because="a human said so")),
@@ -34,7 +35,7 @@ WRITTEN: dict[str, BaseModel] = {
     "question": Question(
         id="q", run="r", step="sink", tool="ScuttleShip", ground=Ground.APPROVAL, why="w",
         step_reason="", args=ARGS, rules=(), roles=("pilots",), approvers=("ana",),
-        asked_at=NOW, deadline=NOW, silence="skip",
+        asked_at=NOW, deadline=NOW, silence=Silence.SKIP,
     ),
 }  # fmt: skip
 

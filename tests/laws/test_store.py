@@ -1,6 +1,7 @@
 """Values are kept by their digest: written once, believed only if they still match it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_a_missing_value_is_found(store: FolderStore) -> None:
     "name",
     [
         "", "sha256:", "sha256:../../../../etc/passwd", f"sha256:{'../' * 21}x", "x" * 64,
-        "sha256:" + "A" * 64, "sha256:" + "٠" * 64, "sha256:" + "0" * 63, "sha256:" + "0" * 65,
+        "sha256:" + "A" * 64, "sha256:" + "\u0660" * 64, "sha256:" + "0" * 63, "sha256:" + "0" * 65,
         "sha256:" + "0" * 62 + "/x", "sha256:" + "0" * 63 + "\n", "sha256:" + "0" * 63 + "\0",
         "/etc/passwd", "sha256:/" + "0" * 63, "~root:" + "." * 64,
     ],
@@ -118,7 +119,7 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """A file in its place, or a name that no disk takes: one finding, and a fix."""
     (tmp_path / "file").write_text("")
     for root in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("a" * 300)):
-        found = refusal(lambda root=root: FolderStore(root).put(DATA))
+        found = refusal(partial(FolderStore(root).put, DATA))
         assert ("LS-SRV-007", str(root)) == (found.code, found.place)
 
 

@@ -87,7 +87,7 @@ async def finished(process: asyncio.subprocess.Process) -> Said:
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
-    said = Said(process.returncode, out.decode(), err.decode())
+    said = Said(process.returncode, (out or b"").decode(), err.decode())
     assert "\x1b" not in said.out + said.err
     assert "Traceback" not in said.out + said.err
     return said
@@ -187,6 +187,23 @@ async def together(*commands: tuple[str, ...]) -> list[Said]:
             return await lockstep(*command)
 
     return await asyncio.gather(*map(one, commands))
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+async def test_a_reader_that_has_seen_enough_is_no_error(
+    surroundings: Path, tmp_path: Path, form: str
+) -> None:
+    """`lockstep … | head` ends as if everything had been read, and complains of nothing."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    process = await asyncio.create_subprocess_exec(
+        *(*DEPLOYED, "check", str(written(tmp_path, say())), *HERE, "--format", form),
+        stdout=writes,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writes)
+    said = await finished(process)
+    assert (0, "") == (said.code, said.err)
 
 
 async def test_what_is_rejected_exits_with_3(yard: Yard, tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ from worker.home import Home
 from worker.session import session
 from workflows.lock_plan import LockPlan, LockResult
 
-
 _RESTART = "the worker read the agent before this change: start it again, then lock"
 
 

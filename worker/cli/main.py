@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -66,8 +67,9 @@ def main() -> NoReturn:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     code = _code()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
     # Temporal's core can abort while the interpreter shuts down, long after all work is done
     # (temporalio/sdk-python#300); so we leave without asking it.
     os._exit(code)
@@ -84,9 +86,8 @@ def _code() -> int:
         return end.exit_code
     except TyperException as error:
         return _misused(error)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the descriptor must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (SystemExit, BrokenPipeError):
+        # rich and typer exit like that when whoever read our output has seen enough of it.
         return Exit.DONE
     except RPCError as error:
         return _report(_unanswered(error))

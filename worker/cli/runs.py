@@ -31,7 +31,7 @@ from worker.cli.terminal import (
 from worker.history import events_of, fetch
 from worker.home import Home
 from worker.inbox import open_questions
-from worker.runs import Listed, listed, lock_of, resolve, result
+from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
 from workflows.run import Run
 
@@ -143,6 +143,24 @@ def events(
                 out.print(f"{event.seq:4d}  {event.at:%H:%M:%S}  {text}", markup=False)
 
     asyncio.run(work())
+
+
+@app.command("cancel")
+def cancel(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
+    """Stop a run: running steps are cancelled, nothing more is started."""
+
+    async def work() -> str:
+        async with session(Home.find(), say, lasting="the cancelling of a run") as open_:
+            id = await resolve(open_.client, run)
+            await raise_if_ended(open_.client, id)
+            await open_.client.get_workflow_handle(id).cancel()
+            return id
+
+    id = asyncio.run(work())
+    if is_json():
+        emit_json({"run": id, "cancelled": True})
+    else:
+        out.print(f"[green]cancelling[/green] {safe(id)}: see `lockstep runs show`")
 
 
 def _took(row: Listed) -> str:
