@@ -17,10 +17,10 @@ from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
 from lockstep.graph import cycle
 from lockstep.plan import Plan, Step
-from lockstep.resource import Touched, touched
+from lockstep.resource import Touched
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
-from policies.request import foreseen, planned
+from policies.request import named, planned
 from policies.rules import Shape
 from policies.world import World
 
@@ -167,8 +167,7 @@ def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
 
 
 def _existence(step: Step, world: World) -> Iterator[Finding]:
-    found = touched(world.tools[step.tool].input, foreseen(step, world.tools[step.tool])[0])
-    yield from missing_resources(f"step `{step.id}`", found, world)
+    yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
 def _denied(step: Step, decision: Decision) -> Finding:

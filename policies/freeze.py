@@ -13,8 +13,7 @@ from lockstep.graph import order
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
-from lockstep.resource import touched
-from policies.request import foreseen
+from policies.request import named
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
@@ -86,7 +85,7 @@ def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
     for step in plan.steps:
         spec = world.tools[step.tool]
-        for resource in touched(spec.input, foreseen(step, spec)[0]):
+        for resource in named(step, spec):
             attributes = world.environment.resources[resource.kind][resource.name]
             found.setdefault(resource.kind, {})[resource.name] = attributes
     return found

@@ -82,6 +82,26 @@ def foreseen(step: Step, spec: ToolSpec) -> tuple[dict[str, JsonValue], tuple[st
     return defaulted(spec.input, _known(step.args), unknown)
 
 
+def named(step: Step, spec: ToolSpec) -> tuple[Touched, ...]:
+    """The resources that a plan names in so many words, those beside a reference in one list
+    included.
+    """
+    certain, _ = foreseen(step, spec)
+    found = (*touched(spec.input, certain), *touched(spec.input, _blanked(dict(step.args))))
+    return tuple(dict.fromkeys(found))
+
+
+def _blanked(value: JsonValue) -> JsonValue:
+    """The value with null for each reference, so that the rest stays in its place."""
+    if isinstance(value, list):
+        return [_blanked(child) for child in value]
+    if isinstance(value, dict):
+        if any(mark.startswith("$") for mark in value):
+            return None
+        return {key: _blanked(child) for key, child in value.items()}
+    return value
+
+
 def _known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     # A list that holds a reference is left out as a whole, since its length would be wrong.
     literal: dict[str, JsonValue] = {}

@@ -57,11 +57,13 @@ async def session(
     *,
     serve: Served | None = None,
     lasting: str = "",
+    borrowed: bool = False,
 ) -> AsyncIterator[Session]:
     """A session with a worker for `serve`, if given.
 
     `lasting` says what must outlive the command, in the user's words; then nothing is started, and
-    LS-SRV-003 or LS-SRV-005 says what to start.
+    LS-SRV-003 or LS-SRV-005 says what to start. The server of another command that will end does
+    not do, unless `borrowed`.
     """
     found = await find_server(home)
     async with AsyncExitStack() as stack:
@@ -81,7 +83,7 @@ async def session(
             client = await connect(running.target)
             yield Session(client, home, running.target, lasting=False)
             return
-        if lasting and found.kind == "embedded":
+        if lasting and found.kind == "embedded" and not borrowed:
             raise _fleeting(lasting, "the server that runs belongs to a command that will end")
         if found.kind != "configured":
             stack.enter_context(borrow(home))

@@ -22,6 +22,7 @@ from tests.laws.port import (
     Json,
     checked,
     codes,
+    frozen,
     only,
     plan,
     with_,
@@ -226,6 +227,15 @@ def test_a_reference_is_not_the_name_of_a_resource() -> None:
         LIST, with_(SCUTTLE, args={"ship": {"$from": "list", "path": "/names/0"}})
     ).passed
     assert checked(LIST, with_(SCUTTLE, args={"crew": {"$from": "list", "path": "/names"}})).passed
+
+
+def test_a_name_beside_a_reference_is_still_a_name() -> None:
+    """One list may hold both: what is known of it is checked now, and seen by the reviewer."""
+    reference = {"$from": "list", "path": "/names/0"}
+    found = only(LIST, with_(SCUTTLE, args={"crew": [reference, "nobody"]}))
+    assert ("LS-ENV-003", "step `sink` /crew/1") == (found.code, found.place)
+    body = frozen(LIST, with_(SCUTTLE, args={"crew": [reference, "tender"]}))
+    assert ["skiff", "tender"] == sorted(body.resources["ship"])
 
 
 def test_a_resource_is_looked_up_in_this_environment() -> None:

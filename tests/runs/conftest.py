@@ -14,6 +14,7 @@ from tests.runs.yard import CANARY, CRANE, ROOT, Book, Yard
 from worker.connection import connect, found
 from worker.home import VARIABLE, Home
 from worker.logs import configure
+from worker.ports import choose
 from worker.server import serve
 
 
@@ -55,7 +56,8 @@ def log(surroundings: Path) -> Iterator[Path]:
 async def yard(surroundings: Path, log: Path) -> AsyncIterator[Yard]:
     """A server that lasts, as `lockstep dev` has one, and a worker of the crane."""
     home = Home(surroundings / "home")
-    async with serve(home, kind="dev") as server:
+    # Not on the usual port, which somebody else's tests may want at this very moment.
+    async with serve(home, kind="dev", port=choose()) as server:
         client = await connect(found(home, server))
         yard = Yard(home, client, load_package(CRANE), surroundings / "ledgers", log)
         async with yard.worker():

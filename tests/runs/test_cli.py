@@ -38,6 +38,7 @@ from tests.runs.yard import (
 from worker.claim import claimed, recorded
 from worker.cli.lock import write_lock
 from worker.home import VARIABLE, Home
+from worker.ports import choose
 from worker.server import serve
 from worker.session import session
 from workflows.run import Run
@@ -342,7 +343,9 @@ async def test_dev_leaves_no_process_behind(surroundings: Path, tmp_path: Path) 
     home = Home(tmp_path / "home")
     agent = copied(CRANE, tmp_path)
     renamed(agent)
-    async with running("dev", "--format", "json", home=home.root, folder=agent) as process:
+    ports = ["--port", str(choose()), "--ui-port", str(choose())]
+    dev = running("dev", *ports, "--format", "json", home=home.root, folder=agent)
+    async with dev as process:
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE):
             announced = json.loads(await process.stdout.readuntil(b"}\n"))

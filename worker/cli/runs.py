@@ -150,7 +150,8 @@ def cancel(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
     """Stop a run: running steps are cancelled, nothing more is started."""
 
     async def work() -> str:
-        async with session(Home.find(), say, lasting="the cancelling of a run") as open_:
+        lasting = "the cancelling of a run"
+        async with session(Home.find(), say, lasting=lasting, borrowed=True) as open_:
             id = await resolve(open_.client, run)
             await raise_if_ended(open_.client, id)
             await open_.client.get_workflow_handle(id).cancel()
