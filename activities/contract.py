@@ -9,6 +9,7 @@ returns one `Report` (see `activities/perform.py`).
 """
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -54,6 +55,8 @@ class Change(Record):
     body: Body
     gone: tuple[str, ...]
     question: Question
+    started_by: Person
+    trigger: Literal["person", "schedule"]
     edited: dict[str, JsonValue] | None
 
 

@@ -41,6 +41,7 @@ from lockstep.outcome import (
 )
 from lockstep.reference import Unresolved
 from lockstep.resource import touched
+from lockstep.shown import shown
 from lockstep.tool import Tool
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from policies.arguments import check_value
@@ -101,6 +102,9 @@ class _Attempt:
         finding, args = await asyncio.to_thread(self._resolved)
         if finding is not None or args is None:
             return self._withhold(None, (finding,) if finding else (), None)
+        # The key is of the arguments as they were written: a default that a model makes up anew for
+        # each attempt must not make a new effect of each.
+        written = digest(args)
         findings = self._misfits(args)
         if findings:
             return self._withhold(None, findings, args)
@@ -121,7 +125,7 @@ class _Attempt:
         if decision.outcome is not Outcome.ALLOW:
             return self._withhold(decision, (), args)
         self.attempts.decided(decision.digest)
-        return await self._call(request, digest(args), decision)
+        return await self._call(request, written, decision)
 
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call
@@ -148,13 +152,22 @@ class _Attempt:
         return tuple(missing_resources(place, named, self.house.world))
 
     def _decide(self, args: dict[str, JsonValue]) -> Decision:
-        return self.house.world.decider.decide(attempted(self.call, self.tool.spec, args))
+        # By the server's clock at which this attempt was due, for a dispatch may wait for long.
+        now = activity.info().current_attempt_scheduled_time
+        run = self.call.run.id
+        grants = [one for one in self.call.grants if one.run == run and one.expires_at > now]
+        return self.house.world.decider.decide(
+            attempted(self.call, self.tool.spec, args, tuple(grants))
+        )
 
     def _changed_policy(self, decision: Decision) -> Finding | None:
         """Where policy changed in mid-run, the stricter of the two verdicts holds."""
         expected = self.call.step.expected
         same = self.call.run.policy == self.house.world.pins.policy
         if same or decision.outcome.stricter(expected) is decision.outcome:
+            return None
+        if decision.outcome is Outcome.ALLOW and decision.grants:
+            # What was to be approved has been, under the present policy.
             return None
         if expected is Outcome.UNDECIDED:
             return None
@@ -247,12 +260,16 @@ class _Attempt:
         args: dict[str, JsonValue] | None,
     ) -> Withheld:
         self.attempts.end(AttemptEnd.WITHHELD)
-        shown: Value | None = None
+        value: Value | None = None
         if args is not None:
-            shown, data = Value.of(args, ARGS_PREVIEW_BYTES)
+            value, data = Value.of(args, ARGS_PREVIEW_BYTES)
             self.house.store.put(data)
         return Withheld(
-            decision=decision, findings=findings, args=shown, attempts=self.attempts.all
+            decision=decision,
+            findings=findings,
+            args=value,
+            shown=shown(args) if args is not None else "",
+            attempts=self.attempts.all,
         )
 
     def _signalled(self, signal: Signal, filled: Filled) -> Signalled:

@@ -5,6 +5,7 @@ A worker serves one agent in one environment, and answers for no other.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -22,7 +23,8 @@ from lockstep.plan import Plan, sources
 from lockstep.reference import references
 from lockstep.resource import touched
 from policies.arguments import Sources, check_arguments, check_value
-from policies.check import check, missing_resources
+from policies.check import MAX_FINDINGS, check, missing_resources
+from policies.claims import claims
 from policies.drift import drift
 from policies.freeze import freeze
 from policies.request import targets
@@ -73,9 +75,11 @@ class WorldValidator(Validator):
     async def verify(self, request: Verify) -> Verified:
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
+        drifted = drift(body, self._world)
         findings = (
             *_unsound(body),
-            *drift(body, self._world),
+            # What has drifted is told as drift, and not a second time as a claim.
+            *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
         )
@@ -129,7 +133,7 @@ class WorldValidator(Validator):
             return
         request = Request(
             phase=Phase.RUN,
-            principal=self._world.principal_of(change.question.run, "person"),
+            principal=self._world.principal_of(change.started_by, change.trigger),
             environment=body.environment,
             stage=body.stage,
             step=id,

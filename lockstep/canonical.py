@@ -26,8 +26,27 @@ def canonical(value: Any) -> bytes:
         raise ValueError("the value is nested too deeply") from None
 
 
+MAX_DEPTH = 128
+"""Levels that a value written by us may have; what enters from outside may have half of that."""
+
+
+def depth(value: Any) -> int:
+    """How many lists and objects lie one within another."""
+    levels, level = 0, [value]
+    while holders := [one for one in level if isinstance(one, dict | list)]:
+        levels += 1
+        level = [
+            inner
+            for holder in holders
+            for inner in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+    return levels
+
+
 def _exactly(value: Any) -> Any:
     canonical(value)
+    if depth(value) > MAX_DEPTH // 2:
+        raise ValueError(f"nested more than {MAX_DEPTH // 2} levels deep")
     return value
 
 

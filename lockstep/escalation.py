@@ -56,6 +56,7 @@ class Question(Record):
     why: str
     step_reason: Sentence
     args: Value
+    shown: str = ""
     rules: tuple[Rule, ...]
     roles: tuple[Role, ...]
     approvers: tuple[Person, ...]

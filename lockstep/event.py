@@ -113,6 +113,7 @@ class StepBlocked(Record):
     step: str
     tool: str
     args: Value | None
+    shown: str = ""
     reason: str
     why: str
     findings: tuple[Finding, ...] = ()

@@ -61,13 +61,14 @@ class Dispatch(Record):
     """The one argument of a step's activity.
 
     `values` are the outputs its references name; `edited` replaces its arguments after a human
-    changed them; `grants` are the live approvals.
+    changed them, `approved` by the very ones that a human said yes to; `grants` are the approvals.
     """
 
     run: RunFacts
     step: LockedToolStep
     values: dict[str, Value] = {}
     edited: dict[str, JsonValue] | None = None
+    approved: Value | None = None
     grants: tuple[Grant, ...] = ()
 
 
@@ -93,6 +94,7 @@ class Withheld(Record):
     decision: Decision | None
     findings: tuple[Finding, ...] = ()
     args: Value | None
+    shown: str = ""
     attempts: tuple[Attempt, ...]
 
 

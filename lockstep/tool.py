@@ -7,7 +7,7 @@ specification, plain data, so that a plan can be checked where the code is not i
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -90,10 +90,19 @@ class Tool:
 
     def accept(self, args: dict[str, JsonValue]) -> tuple[BaseModel, dict[str, JsonValue]]:
         """What the function will be given, and the same as JSON: defaults filled in, values as the
-        model made them. That is what policy must judge. ValueError if the model refuses.
+        model made them. That is what policy must judge. ValueError if the model refuses, or if
+        what it made cannot be written down so that reading it gives the same again: then policy
+        would judge one thing and the function be given another.
         """
         request = self.input.model_validate_json(canonical(args))
-        return request, request.model_dump(mode="json", by_alias=True, warnings=False)
+        seen = request.model_dump(mode="json", by_alias=True, warnings=False)
+        try:
+            again = self.input.model_validate_json(canonical(seen))
+        except ValueError:
+            again = None
+        if again != request:
+            raise ValueError("the tool's model hides or changes what it is given")
+        return request, seen
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The plain function, for tests of the tool alone."""
@@ -130,6 +139,7 @@ def tool(
 
     def declare(function: Callable[..., Any]) -> Tool:
         input_model, output_model, takes_call = _signature(name, function)
+        _judgeable(name, input_model)
         spec = ToolSpec(
             name=name,
             description=inspect.getdoc(function) or "",
@@ -167,6 +177,37 @@ def _signature(
             f"found `{inspect.signature(function)}`"
         )
     return typing.cast(type[BaseModel], models[0]), hints["return"], takes_call
+
+
+def _judgeable(name: str, model: type[BaseModel]) -> None:
+    """TypeError for a model of arguments that policy could not be shown as it is."""
+    reads = model.model_json_schema(mode="validation")
+    if _spelled(reads) != _spelled(model.model_json_schema(mode="serialization")):
+        raise TypeError(
+            f"tool `{name}`: its model `{model.__name__}` reads other names than it writes; "
+            "leave out computed fields, and aliases that are not the same both ways"
+        )
+    if any(part.get("uniqueItems") for part in _parts(reads)):
+        raise TypeError(
+            f"tool `{name}`: its model `{model.__name__}` holds a set, which has no order and so "
+            "no digest; use a list"
+        )
+
+
+def _spelled(schema: dict[str, Any]) -> dict[str, list[str]]:
+    """The names of the properties of a schema and of each of its definitions."""
+    shapes = {"": schema, **schema.get("$defs", {})}
+    return {name: sorted(shape.get("properties", ())) for name, shape in shapes.items()}
+
+
+def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        yield schema
+        for inner in schema.values():
+            yield from _parts(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _parts(inner)
 
 
 def _is_model(hint: Any) -> bool:

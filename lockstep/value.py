@@ -6,8 +6,7 @@ a 10 MB output ends no run, and two runs with equal outputs can be told equal wi
 
 from pydantic import JsonValue
 
-from lockstep.canonical import Digest, canonical, digest_bytes
-from lockstep.loading import MAX_CANONICAL_DEPTH
+from lockstep.canonical import MAX_DEPTH, Digest, canonical, depth, digest_bytes
 from lockstep.record import Record
 
 PREVIEW_BYTES = 1024
@@ -30,8 +29,8 @@ class Value(Record):
         could not be read again.
         """
         data = canonical(value)
-        if _depth(value) > MAX_CANONICAL_DEPTH:
-            raise ValueError(f"the value is nested more than {MAX_CANONICAL_DEPTH} levels deep")
+        if depth(value) > MAX_DEPTH:
+            raise ValueError(f"the value is nested more than {MAX_DEPTH} levels deep")
         small = len(data) <= preview
         return cls(
             digest=digest_bytes(data), size=len(data), preview=value if small else None
@@ -41,15 +40,3 @@ class Value(Record):
     def bare(self) -> "Value":
         """The reference alone, for where many of them travel together."""
         return self.model_copy(update={"preview": None})
-
-
-def _depth(value: JsonValue) -> int:
-    depth, level = 0, [value]
-    while holders := [one for one in level if isinstance(one, dict | list)]:
-        depth += 1
-        level = [
-            inner
-            for holder in holders
-            for inner in (holder.values() if isinstance(holder, dict) else holder)
-        ]
-    return depth

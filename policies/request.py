@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import JsonValue
 
-from lockstep.decision import Phase, Principal, Request, Target
+from lockstep.decision import Grant, Phase, Principal, Request, Target
 from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
@@ -36,8 +36,10 @@ def planned(step: Step, world: World, started_by: str) -> Request:
     )
 
 
-def attempted(call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue]) -> Request:
-    """About an attempt, with the very arguments of the call."""
+def attempted(
+    call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue], grants: tuple[Grant, ...]
+) -> Request:
+    """About an attempt, with the very arguments of the call and the grants that still hold."""
     run, step = call.run, call.step
     return Request(
         phase=Phase.RUN,
@@ -48,15 +50,18 @@ def attempted(call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue]) -> Req
         stage=run.stage,
         step=step.id,
         tool=step.tool,
-        effect=step.effect,
+        effect=spec.effect,
         args=args,
         targets=targets(touched(spec.input, args)),
-        grants=tuple(grant for grant in call.grants if grant.run == run.id),
+        grants=grants,
     )
 
 
 def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
     """A dispatch's arguments with every reference resolved; Unresolved where one leads nowhere."""
+    if call.approved is not None:
+        approved = load(call.approved)
+        return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
     run: dict[str, JsonValue] = {

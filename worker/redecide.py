@@ -34,8 +34,13 @@ def redecided(
         try:
             args = arguments(call, partial(load, store))
             if call.step.tool in world.code:
-                _, args = world.code[call.step.tool].accept(args)
-            now = world.decider.decide(attempted(call, world.tools[call.step.tool], args))
+                tool, written = world.code[call.step.tool], args
+                _, args = tool.accept(written)
+                if tool.accept(written)[1] != args:
+                    raise ValueError("the tool's model makes up its defaults anew each time")
+            spec = world.tools[call.step.tool]
+            # Which grants still held then is in the record; that they hold is decided again.
+            now = world.decider.decide(attempted(call, spec, args, then.grants))
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.step.id}`: not decided again: {error}")
             continue

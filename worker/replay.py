@@ -29,7 +29,7 @@ from lockstep.loading import pointer
 from lockstep.outcome import Completed, Dispatch, Report, Withheld
 from lockstep.record import Record as Noun
 from policies.world import World
-from worker.history import first_line, replay
+from worker.history import Replayed, first_line, replay
 from worker.recheck import rechecked
 from worker.recorder import Record
 from worker.redecide import redecided
@@ -55,7 +55,13 @@ async def compare(history: WorkflowHistory, store: Store, world: World | None) -
     """Replay a history and compare all that can be; `world` is the agent as it is now, if at
     hand.
     """
-    replayed = await replay(history)
+    return compared(history, await replay(history), store, world)
+
+
+def compared(
+    history: WorkflowHistory, replayed: Replayed, store: Store, world: World | None
+) -> ReplayReport:
+    """What a replay gave, held against the history it was made from."""
     record, run = replayed.record, history.workflow_id
     findings: list[Finding] = []
     if replayed.failure is not None:

@@ -4,6 +4,7 @@ Everything about time is Temporal's; what is ours is that a schedule carries a l
 so that a run at three in the morning asks no model what to do.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +32,8 @@ CATCH_UP = timedelta(hours=1)
 """How late a missed run may still start; Temporal's default, a year, would start them all at
 once.
 """
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ async def create(
     """Run the lock at these times; LS-SCHED-002 if the name is taken, LS-SCHED-003 for bad
     times.
     """
+    if not _NAME.fullmatch(name):
+        raise LockstepError.of(
+            "LS-SCHED-003",
+            f"schedule `{name[:40]}`",
+            "a name is up to 100 letters, digits, `.`, `_` and `-`",
+            "choose such a name",
+        )
     request = RunRequest(lock=lock, inputs=inputs, started_by=started_by)
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from activities.contract import Change, Validator
 from lockstep.budget import Ledger
@@ -78,15 +79,30 @@ class RunContext:
 
     async def may_skip(self, question: Question) -> Finding | None:
         """Whether the plan is still one we would run without the step."""
-        change = Change(
-            body=self.body, gone=self.without(question.step), question=question, edited=None
-        )
-        found = await verdict(self._recheck_id(question), Validator.recheck, change)
-        return found[0] if found else None
+        return await self._rechecked(question, self.without(question.step), None)
 
     async def may_edit(self, question: Question, args: dict[str, JsonValue]) -> Finding | None:
+        return await self._rechecked(question, tuple(sorted(self.gone)), args)
+
+    async def _rechecked(
+        self, question: Question, gone: tuple[str, ...], edited: dict[str, JsonValue] | None
+    ) -> Finding | None:
         change = Change(
-            body=self.body, gone=tuple(sorted(self.gone)), question=question, edited=args
+            body=self.body,
+            gone=gone,
+            question=question,
+            started_by=self.facts.started_by,
+            trigger=self.facts.trigger,
+            edited=edited,
         )
-        found = await verdict(self._recheck_id(question), Validator.recheck, change)
+        try:
+            found = await verdict(self._recheck_id(question), Validator.recheck, change)
+        except ActivityError as error:
+            # What could not be looked at is not taken; the question stays.
+            return Finding(
+                code="LS-ASK-005",
+                place=f"question `{question.id}`",
+                problem=f"the change could not be checked: {str(error.cause)[:200]}",
+                fix="see the worker's log, and answer again",
+            )
         return found[0] if found else None

@@ -84,7 +84,8 @@ class Desk:
             self._waited = self.waited
             self._waiting_since = None
             workflow.upsert_search_attributes([STATE.value_set("running")])
-        if silent:
+        # An answer that came in the same moment as the end of time has been taken, and counts.
+        if silent and question.id not in self._answers:
             self._journal.write(
                 QuestionExpired(question=question.id, step=question.step, silence=question.silence)
             )
@@ -101,6 +102,13 @@ class Desk:
                 place=f"question `{answer.question}`",
                 problem="does not wait for an answer",
                 fix=f"see `lockstep inbox list`; this run waits for {waiting}",
+            )
+        if workflow.now() >= question.deadline:
+            return Finding(
+                code="LS-ASK-001",
+                place=f"question `{answer.question}`",
+                problem="its deadline has passed",
+                fix="see what silence meant with `lockstep runs show`",
             )
         return judge(question, answer)
 
@@ -139,4 +147,5 @@ class Desk:
         """A signal cannot be rejected, so its refusal is written down, up to a point."""
         self._refused += 1
         if self._refused <= MAX_REFUSED:
-            self._journal.write(AnswerRefused(finding=finding))
+            short = {"place": finding.place[:200], "problem": finding.problem[:300]}
+            self._journal.write(AnswerRefused(finding=finding.model_copy(update=short)))

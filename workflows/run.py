@@ -110,7 +110,12 @@ class Run:
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
-        await self._steps(self.context)
+        try:
+            await self._steps(self.context)
+        except (Exception, asyncio.CancelledError):
+            # The account is closed before the run is: who reads it should see how it ended.
+            self.journal.write(RunFailed(finding=_cancelled(), spent=self.context.ledger.committed))
+            raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._ended(self.context)
 
@@ -163,7 +168,7 @@ class Run:
         return RunFacts(
             id=info.workflow_id,
             scheduled_at=at,
-            started_by=f"schedule {schedule}" if schedule else request.started_by,
+            started_by=_scheduler(schedule) if schedule else request.started_by,
             trigger="schedule" if schedule else "person",
             inputs=request.inputs,
             lock=request.lock.digest,
@@ -311,6 +316,21 @@ class Run:
 
 def _answer(raw: Any, more: tuple[Any, ...]) -> Answer:
     return shaped(Answer, [raw, *more] if more else raw, "answer")
+
+
+def _scheduler(name: str) -> str:
+    """A schedule as a person's name may look; one made elsewhere may be called anything."""
+    plain = "".join(one if one.isprintable() else "?" for one in name)
+    return f"schedule {plain}"[:120]
+
+
+def _cancelled() -> Finding:
+    return Finding(
+        code="LS-RUN-008",
+        place="run",
+        problem="was cancelled",
+        fix="see the events for what was under way",
+    )
 
 
 def _start_code(found: Finding) -> str:

@@ -4,6 +4,7 @@ A loop with a bounded number of turns. Each turn ends in a value that is matched
 tool, a policy or a person can say leads out of it any other way.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -26,6 +27,7 @@ from lockstep.event import (
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.shown import shown
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn
@@ -69,6 +71,7 @@ class StepLife:
     values: dict[str, Value]
     number: int = 0
     edited: dict[str, JsonValue] | None = None
+    approved: Value | None = None
     grants: list[Grant] = field(default_factory=list)
 
     async def live(self) -> End:
@@ -117,15 +120,16 @@ class StepLife:
             step=step,
             values=self.values,
             edited=self.edited,
+            approved=self.approved.bare if self.approved else None,
             grants=self._live_grants(),
         )
         try:
             outcome = await dispatch(
                 call, self.number, self.run.body.task_queue, min(step.deadline, left)
             )
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             # Cancelled: what it used is not known, so the reservation counts as spent.
-            self.run.ledger.settle(key, None)
+            self._fail(_cancelled(step.id), self.run.ledger.settle(key, None))
             raise
         used = self.run.ledger.settle(key, spent(outcome.attempts, step.cost))
         for attempt in outcome.attempts:
@@ -150,6 +154,7 @@ class StepLife:
                         Ground.UNKNOWN,
                         f"it is not known whether the call took effect ({outcome.finding.problem})",
                         self.run.known_args(call),
+                        shown(call.edited or step.args),
                         (),
                     )
                 return self._fail(outcome.finding, used)
@@ -180,6 +185,7 @@ class StepLife:
                 step=step.id,
                 tool=step.tool,
                 args=outcome.args,
+                shown=outcome.shown,
                 reason=step.reason,
                 why=why,
                 findings=outcome.findings,
@@ -192,7 +198,7 @@ class StepLife:
         needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
         ground = Ground.APPROVAL if needs_approval and not outcome.findings else Ground.DENIED
         rules = missing if ground is Ground.APPROVAL else decision.rules if decision else ()
-        return _Ask(ground, why, outcome.args, rules)
+        return _Ask(ground, why, outcome.args, outcome.shown, rules)
 
     async def _ask(self, ask: "_Ask") -> End | None:
         """None to dispatch again."""
@@ -229,12 +235,14 @@ class StepLife:
         match answer.verdict:
             case Verdict.APPROVE:
                 self.grants += self._granted(question, answer)
+                # What was approved is what is called, and not what resolving might give next time.
+                self.approved = question.args
                 return None
             case Verdict.RETRY:
                 return None
             case Verdict.EDIT:
                 assert answer.args is not None
-                self.edited = answer.args
+                self.edited, self.approved = answer.args, None
                 self.run.journal.write(
                     StepEdited(step=self.step.id, by=answer.by, args=answer.args)
                 )
@@ -264,6 +272,7 @@ class StepLife:
             why=ask.why,
             step_reason=self.step.reason,
             args=ask.args,
+            shown=ask.shown,
             rules=ask.rules,
             roles=roles,
             approvers=tuple(people),
@@ -305,6 +314,15 @@ class StepLife:
         return Stopped(finding)
 
 
+def _cancelled(step: str) -> Finding:
+    return Finding(
+        code="LS-RUN-008",
+        place=f"step `{step}`",
+        problem="was cancelled while it ran, and may have taken effect",
+        fix="see what the tool did before running it again",
+    )
+
+
 @dataclass(frozen=True)
 class _Ask:
     """What a turn wants a human to be asked."""
@@ -312,4 +330,5 @@ class _Ask:
     ground: Ground
     why: str
     args: Value
+    shown: str
     rules: tuple[Rule, ...]

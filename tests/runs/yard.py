@@ -34,9 +34,9 @@ from policies.check import check
 from policies.freeze import freeze
 from policies.world import World
 from worker import inbox
-from worker.history import events_of
+from worker.history import replay
 from worker.home import Home
-from worker.replay import compare
+from worker.replay import compared
 from worker.runs import result, start
 from worker.serve import serving
 from workflows.run import Run, RunRequest, RunResult
@@ -193,10 +193,11 @@ class Yard:
             found = await result(handle)
         assert isinstance(found, RunResult), found
         history = await handle.fetch_history()
-        events = await events_of(history)
+        replayed = await replay(history)
+        events = replayed.record.events
         assert broken_at(handle.id, events) is None, events
         assert (found.events, found.head) == (len(events), events[-1].digest), found
-        report = await compare(history, FolderStore(self.home.values), self.world)
+        report = compared(history, replayed, FolderStore(self.home.values), self.world)
         assert not report.findings, report.findings
         ended = Ended(found, events, history)
         assert CANARY not in ended.text, "a secret is in the history"

@@ -31,7 +31,6 @@ from worker.cli.options import (
     served,
 )
 from worker.cli.progress import Progress
-from worker.cli.story import shown
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -170,7 +169,7 @@ def show_question(question: Question) -> None:
     out.print(
         f"[yellow]?[/yellow] step `{safe(question.step)}` waits for a human: {safe(question.why)}"
     )
-    out.print(f"  proposed   {safe(question.tool)}({safe(shown(question.args))})")
+    out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
     out.print(f"  reason     {safe(question.step_reason) or '-'}")
     out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or {silence}")
     out.print(f"  may answer {safe(who)}")

@@ -1,9 +1,5 @@
 """One event as a person reads it: the line of an account, not a record."""
 
-import json
-
-from pydantic import JsonValue
-
 from lockstep.event import (
     AnswerRefused,
     Event,
@@ -28,7 +24,6 @@ from lockstep.event import (
     StepSkipped,
     StepStarted,
 )
-from lockstep.value import Value
 
 
 def tell(event: Event) -> str:
@@ -56,9 +51,9 @@ def tell(event: Event) -> str:
             return f"Step {step}: attempt {attempt.number} {attempt.end}{why}"
         case StepDecided(step=step, decision=decision):
             return f"Step {step}: policy says {decision.outcome} ({decision.why})"
-        case StepBlocked(step=step, tool=tool, args=args, reason=reason, why=why):
+        case StepBlocked(step=step, tool=tool, shown=shown, reason=reason, why=why):
             return (
-                f"Step {step}: Proposed Action -> {tool}({shown(args)})\n"
+                f"Step {step}: Proposed Action -> {tool}({shown})\n"
                 f'  Reason -> "{reason}"\n'
                 f"  Policy -> BLOCKED ({why})"
             )
@@ -84,26 +79,3 @@ def tell(event: Event) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
-
-
-def shown(args: Value | None) -> str:
-    """Arguments as the words of a call: what is small in full, the rest by its size."""
-    if args is None:
-        return "…"
-    preview: JsonValue = args.preview
-    if not isinstance(preview, dict):
-        return f"{args.size:,} bytes"
-    return ", ".join(f"{key}={_brief(value)}" for key, value in preview.items())
-
-
-def _brief(value: JsonValue) -> str:
-    text = json.dumps(value)
-    if len(text) <= 60:
-        return text
-    match value:
-        case dict():
-            return f"{{…{len(text):,} bytes}}"
-        case list():
-            return f"[…{len(value):,} items]"
-        case _:
-            return text[:59] + "…"

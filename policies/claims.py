@@ -1,0 +1,81 @@
+"""Does a lock say of itself only what this world says of it?
+
+A digest shows that a lock is whole, not who made it. So what a lock claims (who may approve, in
+which role it acts, what its tools do) is held against the agent, the manifest and the tools as they
+are. It may be tighter than they are, never looser.
+"""
+
+from collections.abc import Iterator
+
+from lockstep.agent import Asking, Silence
+from lockstep.environment import Limits
+from lockstep.finding import Finding
+from lockstep.lock import Body, LockedToolStep
+from lockstep.names import task_queue
+from policies.rules import Shape
+from policies.world import World
+
+
+def claims(body: Body, world: World) -> Iterator[Finding]:
+    """Everything in a lock's body that this world does not bear out."""
+    agent, environment = world.agent, world.environment
+    for part, said, true in (
+        ("role", body.role, agent.role),
+        ("stage", body.stage, environment.stage),
+        ("task_queue", body.task_queue, task_queue(agent.name, environment.name)),
+        ("inputs", body.inputs, agent.input_schema),
+        ("approvers", body.approvers, agent.approvers),
+    ):
+        if said != true:
+            yield _claim(part)
+    yield from (_claim(f"limits.{name}") for name in _looser(body.limits, environment.limits))
+    yield from (_claim(f"asking.{name}") for name in _more_patient(body.asking, agent.asking))
+    for kind, members in body.resources.items():
+        for name, attributes in members.items():
+            if environment.resources.get(kind, {}).get(name) != attributes:
+                yield _claim(f"resources.{kind}.{name}")
+    for step in body.steps:
+        yield from _step(step, world)
+    yield from world.rules.violations(
+        Shape(
+            tools={step.id: step.tool for step in body.steps},
+            needs={step.id: step.needs for step in body.steps},
+        )
+    )
+
+
+def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:
+    spec = world.tools.get(step.tool)
+    if spec is None:
+        # A tool that is gone is drift, and is told as that.
+        return
+    for part, fits in (
+        ("effect", step.effect == spec.effect),
+        ("idempotency", step.idempotency == spec.idempotency),
+        ("heartbeat", step.heartbeat == spec.heartbeat),
+        ("cost", step.cost == spec.cost),
+        ("timeout", step.timeout <= spec.timeout),
+        ("attempts", step.attempts <= spec.attempts),
+    ):
+        if not fits:
+            yield _claim(f"steps.{step.id}.{part}")
+
+
+def _looser(said: Limits, true: Limits) -> list[str]:
+    return [name for name in Limits.model_fields if getattr(said, name) > getattr(true, name)]
+
+
+def _more_patient(said: Asking, true: Asking) -> list[str]:
+    parts = [name for name in ("deadline", "grant") if getattr(said, name) > getattr(true, name)]
+    if said.silence is not true.silence and said.silence is not Silence.ABORT:
+        parts.append("silence")
+    return parts
+
+
+def _claim(part: str) -> Finding:
+    return Finding(
+        code="LS-LOCK-002",
+        place="lock",
+        problem=f"claims something else of `{part}` than the agent and its manifest say",
+        fix="make the lock with `lockstep lock`; a lock is not written by hand",
+    )
