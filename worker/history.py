@@ -13,6 +13,7 @@ from temporalio.worker import Replayer
 
 from lockstep.errors import LockstepError
 from lockstep.event import Event
+from worker.connection import runtime
 from worker.recorder import Record, Recorder
 from worker.sandbox import runner
 from workflows.lock_plan import LockPlan
@@ -50,6 +51,7 @@ async def replay(history: WorkflowHistory) -> Replayed:
         workflow_runner=runner(),
         data_converter=pydantic_data_converter,
         interceptors=[recorder],
+        runtime=runtime(),
     )
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     return Replayed(recorder.record, result.replay_failure)
