@@ -79,8 +79,9 @@ class Home:
             raise self.refused(error) from None
 
     def check_space(self, least: int = LEAST_FREE) -> None:
-        """LS-SRV-007 unless `least` bytes are free where the folder is; needs `ensure` first."""
-        free = shutil.disk_usage(self.root).free
+        """LS-SRV-007 unless `least` bytes are free where the folder is or would be."""
+        there = next(one for one in (self.root, *self.root.absolute().parents) if one.exists())
+        free = shutil.disk_usage(there).free
         if free < least:
             mebibytes = 1024 * 1024
             raise LockstepError.of(

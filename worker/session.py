@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -18,6 +19,7 @@ from temporalio.client import Client
 
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
+from worker.attributes import ensure_attributes
 from worker.connection import Found, connect, find_server
 from worker.home import VARIABLE, Home
 from worker.stack import embedded_stack, worker_environment
@@ -88,6 +90,9 @@ async def session(
         if found.kind != "configured":
             stack.enter_context(borrow(home))
         client = await connect(found)
+        if found.kind == "configured":
+            # Every run carries them and every list asks for them.
+            await ensure_attributes(client)
         polled = serve is None or await has_worker(client, serve.queue)
         if serve is not None and not polled:
             await _own_worker(stack, home, found, serve, lasting)
@@ -104,8 +109,13 @@ def _fleeting(lasting: str, problem: str) -> LockstepError:
     )
 
 
+POLL = timedelta(seconds=75)
+
+
 async def has_worker(client: Client, queue: str) -> bool:
-    """Whether any worker has asked this queue for workflow tasks in the last minutes."""
+    """Whether any worker asks this queue for workflow tasks: a poll lasts a minute, so one that has
+    not been renewed for longer is of a worker that is gone.
+    """
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -113,7 +123,8 @@ async def has_worker(client: Client, queue: str) -> bool:
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         )
     )
-    return bool(answer.pollers)
+    since = datetime.now(UTC) - POLL
+    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in answer.pollers)
 
 
 def worker_command(served: Sequence[Served]) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from lockstep import Call, Record, Resource, Signal, tool
 
-from .catalogue import MetricNotFound
+from .catalogue import MetricNotFound, measurable
 from .detect import Findings, detect
 from .digest import Digest
 from .measure import Sample, sample
@@ -28,9 +28,14 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 
 class FetchMetricsInput(Record):
-    """What to measure, how many times, and how often; the samples travel in heartbeats."""
+    """What to measure, how many times, and how often; the samples travel in heartbeats.
+
+    `metrics` must be measurable on the host; `optional` are measured where it has them, and the
+    digest says where it has not.
+    """
 
     metrics: list[MetricName] = Field(min_length=1, max_length=100)
+    optional: list[MetricName] = Field(default=[], max_length=100)
     points: int = Field(ge=1, le=1000)
     interval_seconds: float = Field(ge=0.05, le=60)
 
@@ -46,6 +51,7 @@ class FetchMetricsInput(Record):
 async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
     """Measure this host for a while; a retried attempt goes on from the samples it already has."""
     taken = _SAMPLES.validate_python(call.progress or [])
+    here = set(measurable())
     interval = timedelta(seconds=request.interval_seconds)
 
     def beat(done: int, total: int) -> None:
@@ -53,7 +59,7 @@ async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
 
     try:
         return await sample(
-            request.metrics,
+            [*request.metrics, *(name for name in request.optional if name in here)],
             interval * request.points,
             interval,
             beat,

@@ -12,7 +12,8 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TextIO
 
 import typer
 from temporalio.service import RPCError
@@ -61,6 +62,9 @@ app.command("schema")(schema.schema)
 
 def main() -> NoReturn:
     """The console script."""
+    # A stream that was closed before we began is None.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     configure(level=logging.WARNING)
     # Whoever ends us politely, or closes the terminal, gets what Ctrl-C gets: children stopped,
     # nothing half-done left.
@@ -68,11 +72,15 @@ def main() -> NoReturn:
         signal.signal(ending, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     code = _code()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             stream.flush()
     # Temporal's core can abort while the interpreter shuts down, long after all work is done
     # (temporalio/sdk-python#300); so we leave without asking it.
     os._exit(code)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w")
 
 
 def _code() -> int:
@@ -91,17 +99,34 @@ def _code() -> int:
         return Exit.DONE
     except RPCError as error:
         return _report(_unanswered(error))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return _report(
+            LockstepError.of(
+                "LS-SRV-007",
+                str(error.filename or "output"),
+                f"cannot be read or written: {reason}",
+                "free some space, or mend the file",
+            )
+        )
     except Exception as error:  # the last door: nothing may leave as a stack trace
         return _report(_unforeseen(error))
     return code if isinstance(code, int) else Exit.DONE
 
 
 def _report(error: LockstepError) -> int:
+    try:
+        _tell(error)
+    except OSError:
+        sys.stderr.write(f"{error}\n")
+    return error.exit
+
+
+def _tell(error: LockstepError) -> None:
     if is_json():
         emit_json({"error": error.code, "findings": [f.model_dump() for f in error.findings]})
     else:
         show_findings(error.findings)
-    return error.exit
 
 
 def _misused(error: TyperException) -> int:

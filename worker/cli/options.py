@@ -1,6 +1,7 @@
 """Options that several commands share, said the same way everywhere."""
 
 import getpass
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,9 +29,20 @@ PersonOption = Annotated[
 ]
 
 
+_PERSON = re.compile(r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,126}")
+
+
 def person(given: str | None) -> str:
     """Who acts. A claim, not a proof: whoever reaches the server can make another."""
-    return given or getpass.getuser()
+    name = given or getpass.getuser()
+    if not _PERSON.fullmatch(name):
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "--as",
+            f"`{name[:40]}` is not a person's name: up to 127 characters, all of them visible",
+            "write a name",
+        )
+    return name
 
 
 def package_for(file: Path, agent: Path | None) -> AgentPackage:

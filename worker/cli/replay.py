@@ -24,6 +24,7 @@ from worker.cli.terminal import (
     safe,
     say,
     show_findings,
+    write_file,
 )
 from worker.discovery import packages
 from worker.history import fetch, first_line
@@ -57,7 +58,7 @@ def replay(
     else:
         history = asyncio.run(_fetched(run, home))
     if save is not None:
-        save.write_text(history.to_json())
+        write_file(save, history.to_json())
     world, notes = _world(subject_of(history), agent)
     report = asyncio.run(compare(history, FolderStore(home.values), world))
     report = report.model_copy(update={"notes": (*report.notes, *notes)})

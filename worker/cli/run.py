@@ -72,7 +72,7 @@ def run(
     """Run a lock: exactly these steps, with no model asked."""
     locked = read_lock(lock)
     package = package_for(lock, agent)
-    _refuse_early(locked, package, inputs(input))
+    refuse_early(locked, package, inputs(input))
     request = RunRequest(
         lock=locked,
         inputs=inputs(input),
@@ -84,7 +84,7 @@ def run(
         raise typer.Exit(code)
 
 
-def _refuse_early(lock: Lock, package: AgentPackage, given: dict[str, object]) -> None:
+def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, object]) -> None:
     """What the run would refuse anyway is refused before a server is started for it."""
     world = package.world(lock.body.environment)
     found = drift(lock.body, world)

@@ -27,6 +27,7 @@ from worker.cli.terminal import (
     safe,
     say,
     show_findings,
+    write_file,
 )
 from worker.history import events_of, fetch
 from worker.home import Home
@@ -133,7 +134,7 @@ def events(
             found = await events_of(await fetch(open_.client, id))
         lines = "".join(json.dumps(event.line) + "\n" for event in found)
         if export is not None:
-            export.write_text(lines)
+            write_file(export, lines)
             say(f"{len(found)} events written to {export}")
         elif is_json():
             sys.stdout.write(lines)

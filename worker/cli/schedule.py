@@ -10,7 +10,6 @@ from rich.table import Table
 
 from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
-from policies.drift import drift
 from worker import schedules
 from worker.cli.options import (
     AgentOption,
@@ -21,6 +20,7 @@ from worker.cli.options import (
     person,
     read_lock,
 )
+from worker.cli.run import refuse_early
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.home import Home
 from worker.session import session
@@ -48,9 +48,7 @@ def create(
 ) -> None:
     """Run a lock on a schedule that Temporal keeps."""
     locked = read_lock(lock)
-    found = drift(locked.body, package_for(lock, agent).world(locked.body.environment))
-    if found:
-        raise LockstepError(*found)
+    refuse_early(locked, package_for(lock, agent), inputs(input))
     if (cron is None) == (every is None):
         raise LockstepError.of(
             "LS-SCHED-003",

@@ -10,12 +10,14 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from lockstep.errors import LockstepError
 from lockstep.finding import Finding, Severity
 
 
@@ -40,8 +42,14 @@ FormatOption = Annotated[
     typer.Option("--format", help="`human` or `json`.", callback=_choose, show_default=True),
 ]
 
+
+def _shows(stream: TextIO | None) -> bool:
+    """Whether a person looks at the stream; it may also be closed."""
+    return stream is not None and stream.isatty()
+
+
 # What is piped is read by programs and pagers: no table may be cut to a width nobody has.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+out = Console(highlight=False, soft_wrap=True, width=None if _shows(sys.stdout) else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -71,6 +79,19 @@ def say(text: str) -> None:
 def emit_json(value: Any) -> None:
     """The result as one JSON document, ASCII only, so that nothing in it can play tricks."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def write_file(path: Path, text: str) -> None:
+    """A file that a command was asked to write; LS-SRV-007 where it cannot be."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise LockstepError.of(
+            "LS-SRV-007",
+            str(path),
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            "name a file in a folder that exists and can be written",
+        ) from None
 
 
 def is_json() -> bool:
