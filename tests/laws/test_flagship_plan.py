@@ -127,10 +127,11 @@ def test_the_committed_plan_passes() -> None:
 
 
 def test_the_recorded_frame_is_what_the_plan_asks_for() -> None:
-    """The same metrics, in the shape that the lock's next step takes."""
+    """The metrics that the plan insists on, in the shape that the lock's next step takes."""
     (fetch, *_) = committed().steps
     frame = json.loads(RECORDED.read_text())
-    assert fetch.args["metrics"] == [series["metric"] for series in frame["series"]]
+    recorded = {series["metric"] for series in frame["series"]}
+    assert recorded >= set(fetch.args["metrics"])  # type: ignore[arg-type]
 
 
 def test_removing_a_critical_metric_is_blocked() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, computed_field
 
 from lockstep import Call, Effect, Idempotency, Record, Signal, Tool, tool
 from lockstep.amount import Amount
@@ -203,7 +203,53 @@ class Tags(BaseModel):
 def test_a_set_as_a_default_is_written_in_one_order() -> None:
     """A set has none of its own, and Python's differs from process to process."""
 
-    def tagged(request: Tags) -> Tags:
+    def tagged(request: Bare) -> Tags:
+        return Tags()
+
+    assert list("abcde") == declared(tagged).spec.output["properties"]["tags"]["default"]  # type: ignore[index, call-overload]
+
+
+class Bare(BaseModel):
+    pass
+
+
+class Aliased(BaseModel):
+    valve: str = Field("main", validation_alias="valveName")
+
+
+class Computed(BaseModel):
+    valve: str
+
+    @computed_field
+    def loud(self) -> str:
+        return self.valve.upper()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"), [(Tags, "a set"), (Aliased, "names"), (Computed, "names")]
+)
+def test_arguments_that_policy_cannot_be_shown_are_refused(
+    model: type[BaseModel], said: str
+) -> None:
+    """What the function gets must be what can be written down: no hidden names, no order-less sets."""
+
+    def take(request: Any) -> Any:
         return request
 
-    assert list("abcde") == declared(tagged).spec.input["properties"]["tags"]["default"]  # type: ignore[index, call-overload]
+    take.__annotations__ = {"request": model, "return": Bare}
+    with pytest.raises(TypeError, match=said):
+        declared(take)
+
+
+class Excluding(BaseModel):
+    valve: str = Field("main", exclude=True)
+
+
+def test_a_value_that_the_model_hides_is_not_accepted() -> None:
+    """Policy would be asked about the default, and the function be given another valve."""
+
+    def take(request: Excluding) -> Bare:
+        return Bare()
+
+    with pytest.raises(ValueError, match="hides or changes"):
+        declared(take).accept({"valve": "engine"})

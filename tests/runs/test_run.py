@@ -16,6 +16,7 @@ from lockstep.finding import Finding
 from lockstep.lock import Body
 from lockstep.outcome import AttemptEnd
 from lockstep.plan import Steps
+from lockstep.tool import Effect
 from lockstep.value import PREVIEW_BYTES
 from tests.runs.yard import (
     CANARY,
@@ -408,6 +409,32 @@ async def test_a_cancelled_run_ends_cancelled_and_soon(yard: Yard, book: Book, t
     found = await result(handle)
     assert isinstance(found, Finding)
     assert "LS-RUN-008" == found.code
+
+
+def stepwise(**changes: Any) -> Callable[[Body], Body]:
+    return lambda body: body.model_copy(
+        update={"steps": Steps(one.model_copy(update=changes) for one in body.steps)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("approvers", lambda body: body.model_copy(update={"approvers": {"foreman": ("eve",)}})),
+        ("limits.tokens", limited(tokens=1001)),
+        ("steps.hello.cost", stepwise(cost=Amount())),
+        ("steps.hello.attempts", stepwise(attempts=4)),
+        ("steps.hello.effect", stepwise(effect=Effect.WRITE)),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+async def test_a_lock_that_claims_too_much_is_refused(
+    yard: Yard, part: str, change: Callable[[Body], Body]
+) -> None:
+    """Whoever writes a lock by hand gives himself no more than the agent and its manifest give."""
+    ended = await yard.ended(await yard.start(yard.lock(say(), change=change)))
+    assert ("refused", "LS-LOCK-002") == (ended.result.status, ended.finding.code)
+    assert f"`{part}`" in ended.finding.problem
 
 
 def backwards(body: Body) -> Body:
