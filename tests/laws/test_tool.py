@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError, computed_field
+from pydantic import BaseModel, Field, ValidationError, computed_field, field_serializer
 
 from lockstep import Call, Effect, Idempotency, Record, Signal, Tool, tool
 from lockstep.amount import Amount
@@ -217,6 +217,10 @@ class Aliased(BaseModel):
     valve: str = Field("main", validation_alias="valveName")
 
 
+class Excluding(BaseModel):
+    valve: str = Field("main", exclude=True)
+
+
 class Computed(BaseModel):
     valve: str
 
@@ -225,31 +229,35 @@ class Computed(BaseModel):
         return self.valve.upper()
 
 
+class Disguising(BaseModel):
+    valve: str
+
+    @field_serializer("valve")
+    def harmless(self, valve: str) -> str:
+        return "spare"
+
+
+def taking(model: type[BaseModel]) -> Any:
+    def take(request: Any) -> Any:
+        return Bare()
+
+    take.__annotations__ = {"request": model, "return": Bare}
+    return take
+
+
 @pytest.mark.parametrize(
-    ("model", "said"), [(Tags, "a set"), (Aliased, "names"), (Computed, "names")]
+    ("model", "said"),
+    [(Tags, "a set"), (Aliased, "names"), (Computed, "names"), (Excluding, "names")],
 )
 def test_arguments_that_policy_cannot_be_shown_are_refused(
     model: type[BaseModel], said: str
 ) -> None:
-    """What the function gets must be what can be written down: no hidden names, no order-less sets."""
-
-    def take(request: Any) -> Any:
-        return request
-
-    take.__annotations__ = {"request": model, "return": Bare}
+    """What a function gets must be what can be written down: no hidden names, no sets."""
     with pytest.raises(TypeError, match=said):
-        declared(take)
+        declared(taking(model))
 
 
-class Excluding(BaseModel):
-    valve: str = Field("main", exclude=True)
-
-
-def test_a_value_that_the_model_hides_is_not_accepted() -> None:
-    """Policy would be asked about the default, and the function be given another valve."""
-
-    def take(request: Excluding) -> Bare:
-        return Bare()
-
+def test_a_value_that_the_model_disguises_is_not_accepted() -> None:
+    """Policy would be asked about one valve, and the function be given another."""
     with pytest.raises(ValueError, match="hides or changes"):
-        declared(take).accept({"valve": "engine"})
+        declared(taking(Disguising)).accept({"valve": "engine"})
