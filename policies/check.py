@@ -227,7 +227,8 @@ def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
 
 def _dispatched(step: Step) -> int:
     """About how many bytes it takes to send the step out: its arguments, and its references."""
-    return 2048 + 160 * len(step.needs) + len(step.model_dump_json())
+    # Ten kilobytes are for the run's inputs and facts, which go out with every step.
+    return 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
 
 
 def _plan_finding(code: str, problem: str, fix: str) -> Finding:
