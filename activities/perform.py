@@ -235,7 +235,7 @@ class _Attempt:
             dumped = output.model_dump(mode="json", by_alias=True, warnings=False)
             self.tool.output.model_validate(dumped)
             value, data = Value.of(dumped)
-        except (AttributeError, ValueError, ValidationError) as error:
+        except Exception as error:  # a model's serializers are the agent's code
             reason = _writable(filled.scrub(_first(error)))
             return self._unfit("LS-STEP-001", f"the output does not fit: {reason}")
         limit = self.call.run.output_bytes

@@ -47,7 +47,8 @@ async def serving(
     world = package.world(environment)
     build = build_id(package.root)
     validator = WorldValidator(world, build)
-    with ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool") as threads:
+    threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
+    try:
         performer = Performer(
             world=world,
             tools=package.tools,
@@ -82,6 +83,9 @@ async def serving(
         async with worker:
             log.info("worker.started", queue=worker.task_queue, build=build)
             yield worker
+    finally:
+        # A tool that hangs in its thread is not waited for: its attempt was given back.
+        threads.shutdown(wait=False, cancel_futures=True)
     log.info("worker.stopped", queue=task_queue(package.agent.name, environment))
 
 

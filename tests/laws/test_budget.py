@@ -28,7 +28,7 @@ operations = st.lists(st.tuples(steps, amounts, st.none() | st.integers(0, 100))
 
 
 @given(limit=amounts, operations=operations)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_interleaving_of_steps_spends_more_than_the_limit(
     limit: Amount, operations: list[tuple[str, Amount, int | None]]
 ) -> None:
@@ -107,7 +107,7 @@ def test_no_sum_is_too_large_to_be_counted(one: Amount, other: Amount, count: in
 
 
 @given(amounts, amounts)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_an_amount_is_over_a_limit_in_the_parts_that_exceed_it(one: Amount, limit: Amount) -> None:
     """Each part is compared for itself; equal is not over."""
     expected = tuple(part for part in parts if getattr(one, part) > getattr(limit, part))

@@ -17,7 +17,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
     max_leaves=10,
 )
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 
 
 def reordered(value: Any) -> Any:

@@ -300,7 +300,7 @@ def test_a_policy_that_cannot_be_evaluated_denies() -> None:
     assert "correct the policy" == found[0].fix
 
 
-def test_a_thousand_steps_are_checked_quickly() -> None:
+def test_five_hundred_steps_are_checked_quickly() -> None:
     """Every step needing the twenty before it, with rules about all of them."""
     rules = Rules(
         before=(
@@ -317,12 +317,12 @@ def test_a_thousand_steps_are_checked_quickly() -> None:
             "id": f"s{n:03}",
             "after": [f"s{m:03}" for m in range(max(0, n - 20), n)],
         }
-        for n in range(1000)
+        for n in range(500)
     ]  # fmt: skip
     proposed = plan(*steps)
     start = time.process_time()
     found = check(proposed, here, BY)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 1
     assert ["LS-RULE-001", "LS-RULE-002"] == [one.code for one in found.findings]
 
 
@@ -337,8 +337,8 @@ def test_a_plan_too_long_for_anybody_is_not_looked_at() -> None:
 
 def test_of_many_findings_the_first_hundred_are_told() -> None:
     """And that there are more; hostile names do not make the search for a nearer one expensive."""
-    names = [f"coal{n}" for n in range(2000)]
-    steps = [with_(LIST, id=f"s{n}", args={"cargo": names}) for n in range(9)]
+    names = [f"coal{n}" for n in range(1000)]
+    steps = [with_(LIST, id=f"s{n}", args={"cargo": names}) for n in range(5)]
     start = time.process_time()
     found = checked(*steps, here=NO_RULES).findings
     assert time.process_time() - start < 1

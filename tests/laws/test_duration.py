@@ -30,7 +30,7 @@ def test_a_length_comes_back_as_it_was_written(count: int) -> None:
 
 
 @given(st.integers(1, 36_500), units)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_each_length_has_one_spelling(number: int, unit: str) -> None:
     """However a person writes it, what is dumped depends on the length alone; none is shorter."""
     given_ = f"{number}{unit}"

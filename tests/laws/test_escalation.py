@@ -126,7 +126,7 @@ def test_an_edit_without_a_digest_is_malformed(args: Any) -> None:
     st.sampled_from([ARGS, {"ship": "aurora"}]),
     st.none() | st.just({"ship": "tender"}),
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_an_answer_is_taken_only_if_everything_about_it_is_right(
     ground: Ground, verdict: Verdict, by: str, seen: Any, args: Any
 ) -> None:

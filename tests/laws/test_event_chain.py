@@ -57,7 +57,7 @@ def chain(what: list[Happening], workflow: str = RUN) -> list[Event]:
 
 WHOLE = chain(happenings(6))
 numbers = st.integers(1, len(WHOLE))
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 6])

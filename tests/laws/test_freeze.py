@@ -125,7 +125,7 @@ def test_a_plan_that_did_not_pass_is_not_frozen() -> None:
 
 
 @given(st.integers(1, 20), st.integers(1, 100_000))
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_a_deadline_leaves_room_for_every_attempt(attempts: int, seconds: int) -> None:
     """All attempts at their longest, a pause between each two, and the wait for a worker."""
     timeout = timedelta(seconds=seconds)

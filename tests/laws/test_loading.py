@@ -29,7 +29,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(characters, inner, max_size=4),
     max_leaves=12,
 )
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 
 
 def json_refusal(text: str | bytes, limit: int = 4096) -> Finding:

@@ -55,7 +55,7 @@ def outcome(written: Any) -> str:
 
 
 @given(st.sampled_from(PLACES), others)
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_whatever_is_edited_by_hand_is_refused(at: tuple[Any, ...], value: Any) -> None:
     """Any field of the body, set to anything else: another shape, or LS-LOCK-001.
 

@@ -28,7 +28,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=8,
 )
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 
 OUTPUTS: dict[str, Any] = {
     "list": {"ships": [{"name": "aurora"}, {"name": "skiff", "tons/~": 3}], "": {"": 7}, "01": 8}

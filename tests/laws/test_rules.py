@@ -32,7 +32,7 @@ def broken_at(shape: Shape) -> list[str]:
 
 
 @given(shapes())
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_a_step_keeps_the_rule_exactly_if_a_path_of_edges_says_so(shape: Shape) -> None:
     """Directly or through others; what merely stands earlier in the file counts for nothing."""
     fetches = shape.steps_of("Fetch")
@@ -45,7 +45,7 @@ def test_a_step_keeps_the_rule_exactly_if_a_path_of_edges_says_so(shape: Shape) 
 
 
 @given(shapes())
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_the_proposed_edge_is_possible_and_mends_the_step(shape: Shape) -> None:
     """With it the step keeps the rule, and the graph is still without a cycle."""
     for found in RULES.violations(shape):

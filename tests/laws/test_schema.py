@@ -78,7 +78,7 @@ def test_a_reference_that_goes_in_circles_ends() -> None:
 
 
 @given(objects, schemas, st.lists(st.sampled_from(["x", "0", "properties"]), max_size=3))
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_no_schema_is_too_odd_to_be_read(root: Any, schema: Any, path: list[str]) -> None:
     """Every function of this file ends, and answers in its own terms."""
     assert isinstance(followed(root, schema), dict)

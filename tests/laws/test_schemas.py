@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,13 @@ WRITTEN: dict[str, BaseModel] = {
 }  # fmt: skip
 
 
+@cache
+def validator(noun: str) -> Any:
+    return jsonschema_rs.validator_for(published(noun), validate_formats=True)
+
+
 def misfits(noun: str, value: Any) -> list[str]:
-    validator = jsonschema_rs.validator_for(published(noun), validate_formats=True)
-    return [error.message for error in validator.iter_errors(value)]
+    return [error.message for error in validator(noun).iter_errors(value)]
 
 
 @pytest.mark.parametrize("noun", NOUNS)

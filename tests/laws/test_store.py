@@ -96,7 +96,7 @@ def test_an_odd_name_cannot_leave_the_folder(store: FolderStore, name: str) -> N
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_no_name_is_an_exception_of_pythons(name: str) -> None:
     """Whatever the characters are, what is not there is not there."""
     assert "LS-STEP-007" == refusal(lambda: FolderStore(Path("/nowhere")).get(Digest(name))).code

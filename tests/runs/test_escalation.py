@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -498,37 +499,45 @@ async def test_what_may_have_struck_can_be_left_at_that(
     assert (["hit"], ("s", "after")) == (book.lines, ended.result.skipped)
 
 
-async def test_a_worker_told_to_stop_in_mid_call_leaves_a_question(
-    yard: Yard, book: Book, tmp_path: Path
+async def called(handle: Handle, step: str) -> None:
+    """Waits until a worker has begun with the step and has said so."""
+    while True:
+        pending = (await handle.describe()).raw_description.pending_activities
+        if any(one.activity_id == step and one.heartbeat_details.payloads for one in pending):
+            return
+        await asyncio.sleep(0.02)
+
+
+async def test_a_worker_that_is_told_to_stop_gives_its_steps_back(
+    yard: Yard, tmp_path: Path
 ) -> None:
-    """A stop is an unknown outcome too, and the account of the attempt is not lost with it."""
+    """With their account: what can be tried again goes on elsewhere from where it was, what cannot
+    is asked about, and nobody waits for a thread, since none can be stopped."""
+    hit, slow, once = yard.book(), yard.book(), yard.book()
+    steps = {
+        "s": strike(hit, "hang"),
+        "slow": step("slow", "Slow", ledger=slow.name, parts=40, pause=0.02),
+        "once": step("once", "Write", ledger=once.name, text="once", linger=1),
+    }
     async with yard.other(tmp_path, renamed) as own:
+        async with own.worker(), asyncio.timeout(PATIENCE):
+            handles = {id: await own.start(own.lock(one)) for id, one in steps.items()}
+            await asyncio.gather(*(called(handle, id) for id, handle in handles.items()))
+            await until(lambda: slow.lines and hit.lines)
+            told = monotonic()
+        assert monotonic() - told < 1.5
         async with own.worker():
-            handle = await own.start(own.lock(strike(book, "hang")))
-            await until(lambda: book.lines)
-        async with own.worker():
-            question = await own.question(handle)
+            question = await own.question(handles["s"])
             assert Ground.UNKNOWN == question.ground
-            await own.answer(handle, question, Verdict.RETRY)
-            ended = await own.ended(handle)
-    first, _ = ended.of("step.attempted", "s")
-    assert (AttemptEnd.FAILED, "its worker was stopped before it was done") == (
-        first.attempt.end,
-        first.attempt.failure,
-    )
-    assert ["hit", "hit"] == book.lines
-
-
-async def test_a_stopped_worker_s_steps_go_on_elsewhere(
-    yard: Yard, book: Book, tmp_path: Path
-) -> None:
-    """What can be tried again is, from where it was."""
-    slow = step("slow", "Slow", ledger=book.name, parts=40, pause=0.02)
-    async with yard.other(tmp_path, renamed) as own:
-        async with own.worker():
-            handle = await own.start(own.lock(slow))
-            await until(lambda: book.lines)
-        async with own.worker():
-            ended = await own.ended(handle)
-    assert 0 < ended.output("slow")["began"] < 40
-    assert ["begin slow", "begin slow", "end slow"] == book.lines
+            await own.answer(handles["s"], question, Verdict.RETRY)
+            ended = {id: await own.ended(handle) for id, handle in handles.items()}
+    assert ["hit", "hit"] == hit.lines
+    assert ["begin slow", "begin slow", "end slow"] == slow.lines
+    assert 0 < ended["slow"].output("slow")["began"] < 40
+    assert ["once"] == once.lines
+    for id in steps:
+        first, *_ = ended[id].of("step.attempted", id)
+        assert (AttemptEnd.FAILED, "its worker was stopped before it was done") == (
+            first.attempt.end,
+            first.attempt.failure,
+        )

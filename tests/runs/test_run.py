@@ -132,6 +132,7 @@ THREAD_AND_LOOP = pytest.mark.parametrize("tool", ["Misbehave", "Wander"])
         ("none", "LS-STEP-001"),
         ("nan", "LS-STEP-001"),
         ("leak-misfit", "LS-STEP-001"),
+        ("leak-output", "LS-STEP-001"),
         ("large", "LS-STEP-002"),
     ],
 )
@@ -192,7 +193,7 @@ async def test_progress_that_cannot_travel_is_told_to_the_tool(
 
 
 @THREAD_AND_LOOP
-@pytest.mark.parametrize("how", ["leak", "leak-exit", "leak-misfit", "leak-signal"])
+@pytest.mark.parametrize("how", ["leak", "leak-exit", "leak-misfit", "leak-output", "leak-signal"])
 async def test_a_secret_is_seen_nowhere(yard: Yard, tool: str, how: str) -> None:
     """Not in the history, the events, the failure, nor the worker's log; its placeholder is."""
     lock = yard.lock(with_(step("m", tool, how=how), attempts=1))

@@ -122,7 +122,7 @@ def _show(report: ReplayReport) -> None:
     if report.findings:
         out.print(f"[red]differs[/red] {safe(report.run)}: {compared} compared")
         return
-    end = "" if report.result else "; it has not ended, so there is no result to compare"
+    end = "" if report.result else "; there is no result to compare"
     out.print(f"[green]the same again[/green] {safe(report.run)}: {compared}{end}")
     if report.head:
         out.print(f"[dim]head {report.head}[/dim]")

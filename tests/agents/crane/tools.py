@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_serializer
 
 from lockstep import Call, Record, Resource, Signal, tool
 
@@ -143,6 +143,14 @@ class Loose(BaseModel):
     text: str = ""
 
 
+class Blurting(Loose):
+    """An output that says too much where it is written down."""
+
+    @field_serializer("text")
+    def _blurt(self, text: str) -> str:
+        raise RuntimeError(text)
+
+
 How = Literal[
     "fit",
     "misfit",
@@ -152,6 +160,7 @@ How = Literal[
     "leak",
     "leak-exit",
     "leak-misfit",
+    "leak-output",
     "leak-signal",
     "signal",
     "undeclared",
@@ -197,6 +206,8 @@ def misbehave(how: How, call: Call) -> Loose:
             sys.exit(f"cannot log in with {password}")
         case "leak-misfit":
             return Loose.model_construct(number=f"no number but {password}")  # type: ignore[arg-type]  # that is the point
+        case "leak-output":
+            return Blurting(number=1, text=f"written down with {password}")
         case "leak-signal":
             raise Signal("Stuck", f"with {password}", used=[password], nested={"in": password})
         case "signal":
