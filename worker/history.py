@@ -46,8 +46,11 @@ async def fetch(client: Client, run: str) -> WorkflowHistory:
 async def replay(history: WorkflowHistory) -> Replayed:
     """Send a history through the workflow code of this version."""
     recorder = Recorder()
+    started = history.events[0].workflow_execution_started_event_attributes
+    # Only the one that is needed: making a workflow ready for the sandbox takes longest of all.
+    kind = LockPlan if started.workflow_type.name == "LockPlan" else Run
     replayer = Replayer(
-        workflows=[Run, LockPlan],
+        workflows=[kind],
         workflow_runner=runner(),
         data_converter=pydantic_data_converter,
         interceptors=[recorder],
