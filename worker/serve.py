@@ -78,6 +78,8 @@ async def serving(
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             default_heartbeat_throttle_interval=timedelta(seconds=1),
             graceful_shutdown_timeout=grace,
+            # After a worker's death its runs are offered to it for this long before to another.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
             build_id=build,
         )
         async with worker:
