@@ -1,7 +1,8 @@
 """What policy sees is what the tool gets: defaults and conversions of its own model count."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, tool
-from lockstep.decision import Outcome
+from lockstep.canonical import digest
+from lockstep.decision import Grant, Outcome
 from lockstep.lock import Body, Lock
 from lockstep.outcome import Completed, Dispatch, Report, RunFacts, Withheld
 from policies.cedar.decider import CedarDecider
@@ -54,6 +56,11 @@ AUTHORIZE = """
 @id("main") @reason("the main valve stays shut")
 forbid (principal, action == Action::"Open", resource is Valve) when { resource.main };
 """
+APPROVALS = """
+@id("old") @reason("the old valve leaks") @approvers("fitter")
+forbid (principal, action == Action::"Open", resource is Valve) when { resource.old };
+"""
+DUE = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -66,12 +73,17 @@ def world() -> World:
             "stage": "sandbox",
             "tools": {"Open": {}},
             "resources": {
-                "valve": {"main": {"main": True}, "side": {"main": False}, "spare": {"main": False}}
+                "valve": {
+                    "main": {"main": True, "old": False},
+                    "side": {"main": False, "old": False},
+                    "spare": {"main": False, "old": False},
+                    "rusty": {"main": False, "old": True},
+                }
             },
         }
     )
     specs = {"Open": open_valve.spec}
-    texts = PolicyTexts(authorize=AUTHORIZE)
+    texts = PolicyTexts(authorize=AUTHORIZE, approvals=APPROVALS)
     decider = CedarDecider.load(texts, specs, environment)
     return World(agent, environment, specs, texts, Rules(), decider, {"Open": open_valve})
 
@@ -81,8 +93,10 @@ def planned(args: dict[str, JsonValue]) -> Plan:
     return Plan.model_validate({"lockstep": "plan/1", "steps": [step]})
 
 
-async def performed(world: World, args: dict[str, JsonValue], folder: Path) -> Any:
-    """One attempt at opening, with arguments that only the run knows."""
+async def performed(
+    world: World, args: dict[str, JsonValue], folder: Path, *grants: Grant, at: datetime = DUE
+) -> Any:
+    """One attempt at opening, due at a time, with arguments that only the run knows."""
     side = planned({"valve": "side", "spare": "spare"})
     body: Body = Lock.freeze(freeze(side, check(side, world, "ana"), world)).body
     facts = RunFacts(
@@ -102,8 +116,10 @@ async def performed(world: World, args: dict[str, JsonValue], folder: Path) -> A
     )
     with ThreadPoolExecutor(1) as threads:
         house = Performer(world, {"Open": open_valve}, FolderStore(folder), folder, threads, {})
-        call = Dispatch(run=facts, step=body.steps[0], edited=args)
-        report: Report = await ActivityEnvironment().run(house.activity_for(open_valve), call)
+        call = Dispatch(run=facts, step=body.steps[0], edited=args, grants=grants)
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, current_attempt_scheduled_time=at)
+        report: Report = await environment.run(house.activity_for(open_valve), call)
     return report.outcome
 
 
@@ -144,3 +160,27 @@ def test_a_default_that_no_schema_states_is_not_foreseen(world: World) -> None:
 
     assert () == checked.findings
     assert [Outcome.UNDECIDED] == [decision.outcome for decision in checked.decisions]
+
+
+async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path) -> None:
+    """An attempt may be due long after the approval was given; what counts is when it is due."""
+    CALLED.clear()
+    rusty: dict[str, JsonValue] = {"valve": "rusty", "spare": "spare"}
+    grant = Grant(
+        run="run",
+        step="open",
+        rule="old",
+        args_digest=digest(rusty),
+        policy=world.decider.policy,
+        by="ana",
+        expires_at=DUE + timedelta(hours=1),
+    )
+
+    in_time = await performed(world, rusty, tmp_path, grant)
+    late = await performed(world, rusty, tmp_path, grant, at=DUE + timedelta(hours=1))
+
+    assert isinstance(in_time, Completed)
+    assert isinstance(late, Withheld)
+    assert late.decision is not None
+    assert Outcome.REQUIRE_APPROVAL is late.decision.outcome
+    assert ["rusty"] == CALLED
