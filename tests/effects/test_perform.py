@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ from policies.rules import Rules
 from policies.world import World
 
 CALLED: list[str] = []
+SPARES = cycle(["spare", "side"])
+"""What a model makes up for itself, another each time."""
 
 Valve = Annotated[str, Resource("valve")]
 
@@ -35,7 +38,7 @@ class Opening(Record):
     model_config = ConfigDict(str_strip_whitespace=True)
 
     valve: Valve = "main"
-    spare: Valve = Field(default_factory=lambda: "spare")
+    spare: Valve = Field(default_factory=lambda: next(SPARES))
 
 
 class Opened(Record):
@@ -184,3 +187,12 @@ async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path
     assert late.decision is not None
     assert Outcome.REQUIRE_APPROVAL is late.decision.outcome
     assert ["rusty"] == CALLED
+
+
+async def test_a_default_made_up_anew_is_no_new_effect(world: World, tmp_path: Path) -> None:
+    """Attempts with the same written arguments have one key, whatever the model adds to them."""
+    first = await performed(world, {"valve": "side"}, tmp_path)
+    second = await performed(world, {"valve": "side"}, tmp_path)
+
+    assert first.decision.args_digest != second.decision.args_digest
+    assert first.idempotency_key == second.idempotency_key
