@@ -1,0 +1,304 @@
+"""A script for the stand-in model: which request gets which answer, and what goes wrong.
+
+What a test or a demonstration plays instead of a model. A request takes the first scene whose
+`when` fits, and a scene gives its answers in order. An answer has at most one content, what is
+said, and at most one fault, how it is kept from arriving; a fault without a content breaks filler.
+
+Decided against: templates and expressions. Whoever needs an answer computed writes a scene for each
+case, and then the script can be read as what will happen.
+"""
+
+import json
+from itertools import combinations, product
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from lockstep.amount import Count
+from lockstep.canonical import Exact, ExactObject
+from lockstep.draft import Draft, DraftStep
+from lockstep.record import Record
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""How the API writes types, codes, categories and reasons; new ones may come, so none is listed."""
+Text = Annotated[str, StringConstraints(min_length=1)]
+FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=127)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+Position = Annotated[int, Field(ge=0, le=1_000_000)]
+"""Tokens of the text that are sent before something happens."""
+Yes = Literal[True]
+
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}},
+            ]
+        }
+    ),
+]
+"""One text, or several that must all be there."""
+
+_OURS = {"connection", "content-length", "request-id", "transfer-encoding"}
+
+
+def _headers(given: dict[str, str]) -> dict[str, str]:
+    taken = sorted(_OURS & {name.lower() for name in given})
+    if taken:
+        raise ValueError(f"header `{taken[0]}` is the stand-in's own")
+    return given
+
+
+Headers = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")],
+        Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,1000}$")],
+    ],
+    AfterValidator(_headers),
+]
+
+
+def _some(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not given:
+        raise ValueError("there is none; there is at least one")
+    return given
+
+
+# As a validator, because a minimum length is also missed where the only item is wrong.
+_SOME = (AfterValidator(_some), Field(json_schema_extra={"minItems": 1}))
+CONTENTS = ("text", "json", "file", "proposal", "proposal_file", "truncated", "nothing")
+FAULTS = ("error", "sse_error", "cut", "hang", "garbage", "half_body", "drop")
+_ENDS = ("refusal", "after_tokens", "stop_reason")
+_AT_ODDS = (
+    *combinations(_ENDS, 2),
+    *product(FAULTS, _ENDS),
+    # No answer is begun in these.
+    *product(("error", "garbage", "drop"), CONTENTS),
+    *product(("truncated",), (*_ENDS, *FAULTS)),
+    *product(("nothing",), ("after_tokens", *FAULTS)),
+)
+"""Pairs of fields that contradict each other in one answer."""
+
+
+def compact(value: JsonValue) -> str:
+    """JSON as a model writes it that was held to a schema: no white space."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class When(Record):
+    """What a request must have. `contains` looks at the first message of the user, so that all
+    turns of a conversation stay in one scene; `last_contains` at the latest one.
+    """
+
+    contains: Texts = ()
+    last_contains: Texts = ()
+    system_contains: Texts = ()
+    model: ModelName | None = None
+
+
+class ProposedStep(Record):
+    """A step as a plan has it. Nothing more is checked of it: a model may propose anything."""
+
+    kind: Literal["tool"] = "tool"
+    id: str
+    tool: str
+    args: ExactObject = {}
+    after: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Proposal(Record):
+    """A plan document that a model is to propose, with what it found no tool for."""
+
+    lockstep: Literal["plan/1"] = "plan/1"
+    goal: str = ""
+    steps: tuple[ProposedStep, ...]
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def draft(self) -> Draft:
+        """The same in a model's own form."""
+        return Draft(
+            steps=tuple(
+                DraftStep(
+                    id=step.id,
+                    tool=step.tool,
+                    args_json=compact(step.args),
+                    after=step.after,
+                    reason=step.reason,
+                )
+                for step in self.steps
+            ),
+            gaps=self.gaps,
+        )
+
+
+class Failure(Record):
+    """An answer with a status that is not 200, shaped as the API's errors are.
+
+    `type` follows from the status unless it is given; `code` is what the API calls `error_code`;
+    `body` replaces the whole body, as a proxy's page does.
+    """
+
+    status: Annotated[int, Field(ge=400, le=599)]
+    type: Word | None = None
+    code: Word | None = None
+    message: str = "the script says so"
+    headers: Headers = {}
+    body: str | None = None
+
+
+class StreamError(Record):
+    """An `error` event in a stream that began with status 200. Who asked for no stream gets it as a
+    `Failure`.
+    """
+
+    type: Word = "overloaded_error"
+    code: Word | None = None
+    message: str = "the script says so"
+    after_tokens: Position | None = None
+
+
+class Cut(Record):
+    """The stream ends where it should not. `chunked` says whether HTTP can tell: if not, the end
+    looks like any other. Without `after_tokens` it ends after the headers.
+    """
+
+    after_tokens: Position | None = None
+    chunked: bool = True
+
+
+class Hang(Record):
+    """Nothing more comes for so long, and then the connection is closed. Without `after_tokens` not
+    even a status comes.
+    """
+
+    seconds: Seconds
+    after_tokens: Position | None = None
+
+
+class UsageOverride(Record):
+    """What is billed instead of what was counted, in the API's words."""
+
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+
+
+class Answer(Record):
+    """One answer; `after_tokens` ends its text early, as reaching `max_tokens` does.
+
+    `tokens_per_second` paces a stream, and delays an answer without one as a whole.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    text: Text | None = None
+    # Called otherwise here, because pydantic has a method of that name.
+    value: Exact | None = Field(default=None, alias="json")
+    file: FileName | None = None
+    proposal: Proposal | None = None
+    proposal_file: FileName | None = None
+    truncated: str | None = None
+    nothing: Yes | None = None
+
+    refusal: Word | None = None
+    after_tokens: Position | None = None
+    stop_reason: Word | None = None
+
+    error: Failure | None = None
+    sse_error: StreamError | None = None
+    cut: Cut | None = None
+    hang: Hang | None = None
+    garbage: str | None = None
+    half_body: Yes | None = None
+    drop: Yes | None = None
+
+    times: Annotated[int, Field(ge=1, le=10_000)] = 1
+    model: ModelName | None = None
+    usage: UsageOverride | None = None
+    delay_seconds: Seconds = 0
+    tokens_per_second: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+
+    @property
+    def content(self) -> str | None:
+        """The name of the field that says what is said."""
+        return next(iter(self._given(CONTENTS)), None)
+
+    @property
+    def fault(self) -> str | None:
+        """The name of the field that says what goes wrong."""
+        return next(iter(self._given(FAULTS)), None)
+
+    @property
+    def kind(self) -> str:
+        """What this answer is remembered for."""
+        return self.fault or ("refusal" if self.refusal else None) or self.content or ""
+
+    def _given(self, names: tuple[str, ...]) -> list[str]:
+        return [
+            name for name in names if getattr(self, "value" if name == "json" else name) is not None
+        ]
+
+    @model_validator(mode="after")
+    def _is_one_answer(self) -> Self:
+        contents, faults = self._given(CONTENTS), self._given(FAULTS)
+        if not contents and not faults and not self.refusal:
+            raise ValueError(f"an answer says one of {_or(CONTENTS)}, `refusal`, or has a fault")
+        for several, one in ((contents, "content"), (faults, "fault")):
+            if len(several) > 1:
+                raise ValueError(f"`{several[0]}` and `{several[1]}` are two {one}s; keep one")
+        given = {*contents, *faults, *self._given(_ENDS)}
+        for first, second in _AT_ODDS:
+            if {first, second} <= given:
+                raise ValueError(f"`{first}` and `{second}` cannot both be meant; keep one")
+        if self.after_tokens is not None and not contents:
+            raise ValueError("`after_tokens` ends a content early, and there is none")
+        return self
+
+
+class Scene(Record):
+    """Answers for the requests that fit, in order. After the last, the last is repeated or all
+    begin again.
+    """
+
+    when: When = When()
+    answers: Annotated[tuple[Answer, ...], *_SOME]
+    then: Literal["repeat", "cycle"] = "repeat"
+
+
+class Script(Record):
+    """Everything a stand-in plays. `model` is the name that answers carry; by default the one that
+    was asked for.
+    """
+
+    lockstep: Literal["standin/1"]
+    model: ModelName | None = None
+    scenes: Annotated[tuple[Scene, ...], *_SOME]
+
+    @model_validator(mode="after")
+    def _every_scene_can_be_reached(self) -> Self:
+        for number, scene in enumerate(self.scenes[:-1]):
+            if scene.when == When():
+                raise ValueError(
+                    f"scene {number} has no `when`, so the scenes after it are never reached"
+                )
+        return self
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
