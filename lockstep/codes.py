@@ -53,6 +53,7 @@ CODES: dict[str, Code] = {
     "LS-PLAN-011": Code("a reference is malformed", Exit.REJECTED),
     "LS-PLAN-012": Code("the plan does not fit its limits", Exit.REJECTED),
     "LS-PLAN-013": Code("a run's inputs do not fit the agent's declaration", Exit.REJECTED),
+    "LS-PLAN-014": Code("planning has used up its re-plans", Exit.REJECTED),
     # rules over the graph
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
@@ -66,6 +67,9 @@ CODES: dict[str, Code] = {
     "LS-ENV-002": Code("a tool is not in the environment", Exit.REJECTED),
     "LS-ENV-003": Code("a resource is not in the environment", Exit.REJECTED),
     "LS-ENV-004": Code("a placeholder of the manifest has no value", Exit.ERROR),
+    "LS-ENV-005": Code("a mock stands where calls are real", Exit.REJECTED),
+    "LS-ENV-006": Code("a catalogue is not pinned", Exit.REJECTED),
+    "LS-ENV-007": Code("a catalogue cannot be fetched", Exit.ERROR),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
@@ -84,6 +88,17 @@ CODES: dict[str, Code] = {
     "LS-STEP-004": Code("a tool failed", Exit.ERROR),
     "LS-STEP-005": Code("a step ran out of time", Exit.ERROR),
     "LS-STEP-007": Code("a stored value is missing or damaged", Exit.ERROR),
+    "LS-STEP-008": Code("a mock has no answer to these arguments", Exit.ERROR),
+    # the model that plans
+    "LS-MODEL-001": Code("no key for the model is set", Exit.USAGE),
+    "LS-MODEL-002": Code("the model's provider does not accept the key", Exit.ERROR),
+    "LS-MODEL-003": Code("the model's provider wants to be paid first", Exit.ERROR),
+    "LS-MODEL-004": Code("the model's provider does not accept the request", Exit.ERROR),
+    "LS-MODEL-005": Code("the model's provider is busy", Exit.ERROR),
+    "LS-MODEL-006": Code("the model's provider does not answer as it should", Exit.ERROR),
+    "LS-MODEL-007": Code("the model refused", Exit.REJECTED),
+    "LS-MODEL-008": Code("the model's answer is not a proposal", Exit.REJECTED),
+    "LS-MODEL-009": Code("the budget for planning is spent", Exit.REJECTED),
     # escalations
     "LS-ASK-001": Code("the question does not exist or is answered", Exit.REJECTED),
     "LS-ASK-002": Code("this answer is not offered", Exit.REJECTED),
@@ -110,6 +125,7 @@ CODES: dict[str, Code] = {
     "LS-SRV-006": Code("a child process does not stay up", Exit.ERROR),
     "LS-SRV-007": Code("the disk is full or cannot be written", Exit.ERROR),
     "LS-SRV-008": Code("another distribution claims one of our import names", Exit.ERROR),
+    "LS-SRV-009": Code("a port cannot be had", Exit.ERROR),
     # the command line
     "LS-CLI-001": Code("the command was not understood", Exit.USAGE),
     "LS-CLI-002": Code("something unforeseen happened", Exit.ERROR),

@@ -37,6 +37,9 @@ def configure(
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
+    # Loggers may be opened later: the model's SDK does so when it is imported with ANTHROPIC_LOG
+    # set, and its debug level holds whole prompts. The door stays shut.
+    handler.setLevel(level)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
