@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from activities.mocks import load_mocks
+from activities.pinned import read_pinned
 from lockstep.agent import Agent
+from lockstep.catalogue import stocked
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.loading import load, read
 from lockstep.tool import Tool
 from policies.cedar.decider import CedarDecider
 from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.recovery import contradictions
 from policies.rules import Rules
 from policies.world import World
 
@@ -41,10 +45,15 @@ class AgentPackage:
 
     @property
     def environments(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in (self.root / "environments").glob("*.toml")))
+        return tuple(sorted(path.stem for path in self.manifests.glob("*.toml")))
 
-    def world(self, environment: str) -> World:
-        """Everything a plan is held against in one environment, or what is wrong with it."""
+    @property
+    def manifests(self) -> Path:
+        """The folder of the manifests, and of what is pinned beside them."""
+        return self.root / "environments"
+
+    def manifest(self, environment: str) -> Environment:
+        """One manifest as it is written, without what its catalogues add; or what is wrong."""
         if environment not in self.environments:
             there = ", ".join(f"`{name}`" for name in self.environments) or "none"
             raise LockstepError.of(
@@ -53,12 +62,25 @@ class AgentPackage:
                 f"environment `{environment}` does not exist",
                 f"name one of {there}, or write environments/{environment}.toml",
             )
-        path = self.root / "environments" / f"{environment}.toml"
+        path = self.manifests / f"{environment}.toml"
         manifest = load(Environment, path)
         self._agree(manifest, environment, path)
+        return manifest
+
+    def world(self, environment: str) -> World:
+        """Everything a plan is held against in one environment, or what is wrong with it."""
+        written = self.manifest(environment)
+        manifest = stocked(written, read_pinned(written, self.manifests))
+        path = self.manifests / f"{environment}.toml"
         specs = {name: found.spec for name, found in self.tools.items()}
+        found = tuple(contradictions(manifest, specs, str(path)))
+        if found:
+            raise LockstepError(*found)
+        mocks = load_mocks(self.root, manifest, self.tools, str(path))
         decider = CedarDecider.load(self.texts, specs, manifest)
-        return World(self.agent, manifest, specs, self.texts, self.rules, decider, self.tools)
+        return World(
+            self.agent, manifest, specs, self.texts, self.rules, decider, self.tools, mocks
+        )
 
     def _agree(self, manifest: Environment, name: str, path: Path) -> None:
         if manifest.name != name:

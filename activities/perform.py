@@ -6,39 +6,23 @@ own exception is raised for Temporal to retry, with its message capped and scrub
 """
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Executor
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.answer import Answering, idempotency_key
 from activities.attempts import Attempts
-from activities.calling import ActivityCall
-from activities.placeholders import Filled, fill
-from activities.store import Store, load
-from lockstep.amount import Amount
-from lockstep.call import Signal
-from lockstep.canonical import Digest, canonical, digest
+from activities.failure import failure, first
+from activities.house import House
+from activities.store import load
+from lockstep.canonical import digest
 from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.outcome import (
-    AttemptEnd,
-    Completed,
-    Dispatch,
-    Report,
-    Signalled,
-    StepOutcome,
-    Unfit,
-    Withheld,
-)
+from lockstep.outcome import AttemptEnd, Dispatch, Report, StepOutcome, Withheld
 from lockstep.reference import Unresolved
 from lockstep.resource import touched
 from lockstep.shown import shown
@@ -47,28 +31,10 @@ from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from policies.arguments import check_value
 from policies.check import missing_resources
 from policies.request import arguments, attempted
-from policies.world import World
-
-MAX_MESSAGE = 1500
-"""A failure's message travels in the history, where a large one is taken for a time-out."""
-
-MAX_DATA = 16 * 1024
-"""Bytes of a signal's data, which travel in the history too."""
-
-MAX_REASON = 300
-"""What the account keeps of each attempt's failure; of a retry's the server shows 4 KB at most."""
 
 
-@dataclass(frozen=True)
-class Performer:
+class Performer(House):
     """Performs the steps of one agent in one environment."""
-
-    world: World
-    tools: Mapping[str, Tool]
-    store: Store
-    folder: Path
-    threads: Executor
-    environ: Mapping[str, str]
 
     def activity_for(self, tool: Tool) -> Callable[[Dispatch], Awaitable[Report]]:
         """The tool as a Temporal activity of its own name."""
@@ -96,7 +62,7 @@ class _Attempt:
             return await self._steps()
         except LockstepError as error:
             # A store that is full or away, a placeholder without a value: they may come right.
-            raise self._failure(error.findings[0]) from None
+            raise failure(self.attempts, error.findings[0]) from None
 
     async def _steps(self) -> StepOutcome:
         finding, args = await asyncio.to_thread(self._resolved)
@@ -112,7 +78,7 @@ class _Attempt:
             # From here on only what the tool will really see counts, for policy and for people.
             request, args = self.tool.accept(args)
         except Exception as error:  # a model's validators are the agent's code
-            problem = f"the tool does not take these arguments: {_first(error)}"
+            problem = f"the tool does not take these arguments: {first(error)}"
             refused = self._finding("LS-PLAN-008", problem, "correct the arguments")
             return self._withhold(None, (refused,), args)
         findings = (*self._misfits(args), *self._absent(args))
@@ -125,7 +91,9 @@ class _Attempt:
         if decision.outcome is not Outcome.ALLOW:
             return self._withhold(decision, (), args)
         self.attempts.decided(decision.digest)
-        return await self._call(request, written, decision)
+        key = idempotency_key(self.call.run.id, self.call.step.id, written)
+        answering = Answering(self.house, self.tool, self.call, self.attempts, decision, args, key)
+        return await answering.run(request)
 
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call
@@ -178,81 +146,6 @@ class _Attempt:
             "skip the step, or lock the plan again under the present policy",
         )
 
-    async def _call(self, request: BaseModel, args: Digest, decision: Decision) -> StepOutcome:
-        key = idempotency_key(self.call.run.id, self.call.step.id, args)
-        filled = fill(
-            self.tool.name,
-            self.house.world.environment.tools[self.tool.name],
-            self.house.environ,
-        )
-        self.attempts.spend(Amount(calls=1))
-        beating = asyncio.create_task(
-            self.attempts.beat_for(self.call.step.heartbeat.total_seconds() / 3)
-        )
-        try:
-            output = await self._answer(request, self._handed(key, filled))
-        except Signal as signal:
-            if signal.name in self.tool.spec.signals:
-                return self._signalled(signal, filled)
-            raise self._surprise(signal, filled) from None
-        except BaseException as error:
-            if _stops_us(error):
-                self._stopped()
-                raise
-            # A tool may well raise `SystemExit` or a cancellation of its own making.
-            raise self._surprise(error, filled) from None
-        finally:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
-        return await asyncio.to_thread(self._fitting, output, decision, key, filled)
-
-    def _handed(self, key: str, filled: Filled) -> ActivityCall:
-        return ActivityCall(
-            idempotency_key=key,
-            attempt=activity.info().attempt,
-            environment=self.call.run.environment,
-            endpoint=filled.endpoint,
-            settings=filled.settings,
-            folder=self.house.folder,
-            scheduled_at=self.call.run.scheduled_at,
-            progress=self.attempts.progress,
-            attempts=self.attempts,
-        )
-
-    async def _answer(self, request: BaseModel, handed: ActivityCall) -> Any:
-        given = (request, handed) if self.tool.takes_call else (request,)
-        if self.tool.is_async:
-            return await self.tool.function(*given)
-        loop = asyncio.get_running_loop()
-        call = partial(_to_its_end, self.tool.function, *given)
-        return await loop.run_in_executor(self.house.threads, call)
-
-    def _fitting(self, output: Any, decision: Decision, key: str, filled: Filled) -> StepOutcome:
-        """The output, held to the tool's declaration and put away."""
-        try:
-            # A warning would show the output, and what is wrong with it is found on the next line.
-            dumped = output.model_dump(mode="json", by_alias=True, warnings=False)
-            self.tool.output.model_validate(dumped)
-            value, data = Value.of(dumped)
-        except Exception as error:  # a model's serializers are the agent's code
-            reason = _writable(filled.scrub(_first(error)))
-            return self._unfit("LS-STEP-001", f"the output does not fit: {reason}")
-        limit = self.call.run.output_bytes
-        if len(data) > limit:
-            return self._unfit(
-                "LS-STEP-002", f"the output has {len(data):,} bytes, more than {limit:,}"
-            )
-        self.house.store.put(data)
-        self.attempts.end(AttemptEnd.COMPLETED)
-        return Completed(
-            value=value,
-            spent=self.attempts.total(self.call.step.cost),
-            attempts=self.attempts.all,
-            decision=decision,
-            idempotency_key=key,
-        )
-
     def _withhold(
         self,
         decision: Decision | None,
@@ -272,113 +165,5 @@ class _Attempt:
             attempts=self.attempts.all,
         )
 
-    def _signalled(self, signal: Signal, filled: Filled) -> Signalled:
-        try:
-            data = _scrubbed(signal.data, filled)
-            size = len(canonical(data))
-            if size > MAX_DATA:
-                raise ValueError(f"its data has {size:,} bytes, more than {MAX_DATA:,}")
-        except ValueError as error:
-            problem = RuntimeError(f"signal `{signal.name}` cannot be passed on: {error}")
-            raise self._surprise(problem, filled) from None
-        self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
-        return Signalled(
-            name=signal.name,
-            detail=_writable(filled.scrub(signal.detail)),
-            data=data,
-            spent=self.attempts.total(self.call.step.cost),
-            attempts=self.attempts.all,
-        )
-
-    def _unfit(self, code: str, problem: str) -> Unfit:
-        self.attempts.end(AttemptEnd.FAILED, problem[:MAX_MESSAGE])
-        return Unfit(
-            finding=self._finding(code, problem, "correct the tool"),
-            spent=self.attempts.total(self.call.step.cost),
-            attempts=self.attempts.all,
-        )
-
-    def _surprise(self, error: BaseException, filled: Filled) -> ApplicationError:
-        problem = _writable(filled.scrub(_said(error)))
-        return self._failure(
-            self._finding("LS-STEP-004", problem, "see the worker's log, mend it and run again")
-        )
-
-    def _stopped(self) -> None:
-        """A worker that stops gives its attempts back, each with its account."""
-        told = activity.cancellation_details()
-        if told is not None and told.worker_shutdown:
-            raise self._failure(
-                self._finding(
-                    "LS-STEP-004", "its worker was stopped before it was done", "run again"
-                )
-            ) from None
-
-    def _failure(self, finding: Finding) -> ApplicationError:
-        """What Temporal retries; it carries the account, since it may be the last attempt."""
-        self.attempts.end(AttemptEnd.FAILED, finding.problem[:MAX_REASON])
-        self.attempts.beat()
-        details = {
-            "attempts": self.attempts.details["attempts"],
-            "finding": finding.model_dump(mode="json"),
-        }
-        return ApplicationError(finding.problem, details, type=finding.code)
-
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.step.id}`", problem=problem, fix=fix)
-
-
-def idempotency_key(run: str, step: str, args: Digest) -> str:
-    """The same for every attempt at a step with the same arguments, in the same workflow id.
-
-    Not Temporal's run id: that changes when a run is reset, and the effect must not happen again.
-    """
-    return hashlib.sha256(canonical([run, step, args])).hexdigest()
-
-
-def _to_its_end(function: Callable[..., Any], *given: Any) -> Any:
-    """A call in a thread; no future takes a `StopIteration`, and whoever waits would wait on."""
-    try:
-        return function(*given)
-    except StopIteration:
-        raise RuntimeError("the tool raised StopIteration") from None
-
-
-def _stops_us(error: BaseException) -> bool:
-    """Whether this step is told to stop, and the error is not the tool's own."""
-    if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
-    return isinstance(error, (KeyboardInterrupt, GeneratorExit))
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return type(error).__name__
-
-
-def _writable(text: str) -> str:
-    """As the history can hold it: short, and in whole characters."""
-    return text[:MAX_MESSAGE].encode(errors="backslashreplace").decode()[:MAX_MESSAGE]
-
-
-def _scrubbed(value: Any, filled: Filled) -> Any:
-    match value:
-        case str():
-            return filled.scrub(value)
-        case list():
-            return [_scrubbed(child, filled) for child in value]
-        case dict():
-            return {key: _scrubbed(child, filled) for key, child in value.items()}
-        case _:
-            return value
-
-
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        detail = error.errors()[0]
-        where = "/".join(map(str, detail["loc"]))
-        return f"{where}: {detail['msg']}"[:MAX_MESSAGE]
-    return str(error)[:MAX_MESSAGE]

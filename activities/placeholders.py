@@ -1,4 +1,4 @@
-"""Fills `${NAME}` and `${NAME:-default}` in a binding, at the last moment and only in the worker.
+"""Fills `${NAME}` and `${NAME:-default}` in a binding, at the last moment and where it is used.
 
 That is what keeps endpoints and secrets out of locks and histories; `scrub` keeps them out of the
 messages that tools' exceptions carry.
@@ -34,7 +34,12 @@ class Filled:
 
 
 def fill(tool: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
-    """The binding with the worker's own values; LS-ENV-004 where one is missing.
+    """A tool's binding with the worker's own values; LS-ENV-004 where one is missing."""
+    return fill_at(f"tool `{tool}`", binding, environ)
+
+
+def fill_at(place: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
+    """The same for whatever else stands in a manifest; `place` is how an error names it.
 
     As in a shell, `:-` also stands in for a value that is set and empty.
     """
@@ -48,7 +53,7 @@ def fill(tool: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
         if value is None:
             raise LockstepError.of(
                 "LS-ENV-004",
-                f"tool `{tool}`",
+                place,
                 f"placeholder `${{{name}}}` has no value",
                 f"set {name} in the worker's environment",
             )

@@ -11,6 +11,7 @@ from pydantic import JsonValue, model_validator
 
 from lockstep.duration import Duration
 from lockstep.names import AgentName, Person, Role, Sentence
+from lockstep.planner import PlannerSettings
 from lockstep.record import Record
 
 ANYONE = "*"
@@ -72,6 +73,7 @@ class Agent(Record):
     inputs: dict[str, Input] = {}
     approvers: dict[Role, tuple[Person, ...]] = {}
     asking: Asking = Asking()
+    planner: PlannerSettings = PlannerSettings()
 
     @property
     def input_schema(self) -> dict[str, JsonValue]:

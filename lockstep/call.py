@@ -47,7 +47,7 @@ class Call(Protocol):
         """What the attempt before this one last said to `heartbeat`; None at first."""
 
     def heartbeat(self, progress: JsonValue = None) -> None:
-        """Say that work goes on, and where to resume; small JSON (64 KiB at most)."""
+        """Say that work goes on, and where to resume; small JSON (1 MiB at most)."""
 
     def spend(self, *, tokens: int = 0, microdollars: int = 0) -> None:
         """Count what this attempt used; it survives retries and crashes."""

@@ -124,6 +124,12 @@ class Decision(Record):
         return digest(self.model_dump(mode="json"))
 
     @property
+    def disallowed(self) -> bool:
+        """Whether it is the tool itself that may not be called, and not what it would touch."""
+        denied = self.outcome is Outcome.DENY and not self.errors
+        return denied and not (self.rules and self.targets)
+
+    @property
     def why(self) -> str:
         """One clause: the rule's own reason, or what stood in for one."""
         if self.errors:
@@ -131,10 +137,12 @@ class Decision(Record):
         if self.outcome is Outcome.ALLOW and self.grants:
             return f"{self.grants[0].rule} approved by {self.grants[0].by}"
         deciding = self.missing or self.rules
+        if self.disallowed and deciding:
+            return f"DisallowedToolError: {deciding[0].reason} ({deciding[0].id})"
         if deciding and self.outcome is not Outcome.ALLOW:
             return f"{deciding[0].id}: {deciding[0].reason}"
         if self.outcome is Outcome.DENY:
-            return f"no policy permits `{self.tool}` here"
+            return f"DisallowedToolError: no policy permits `{self.tool}` here"
         if self.outcome is Outcome.UNDECIDED:
             return "depends on values that only the run will know"
         return deciding[0].id if deciding else "permitted"

@@ -14,8 +14,17 @@ from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest, digest
 from lockstep.duration import Duration
-from lockstep.names import EnvironmentName, ResourceKind, ResourceName, Sentence, ToolName
+from lockstep.mock import MockFile
+from lockstep.names import (
+    EnvironmentName,
+    ErrorName,
+    ResourceKind,
+    ResourceName,
+    Sentence,
+    ToolName,
+)
 from lockstep.record import Record
+from lockstep.recovery import Recovery
 
 Attribute = StrictBool | StrictInt | StrictStr
 """What a resource may be described by: what Cedar can compare without rounding."""
@@ -34,11 +43,32 @@ class Binding(Record):
     """A tool's place in this environment.
 
     `endpoint` and the strings in `settings` may hold `${NAME}` or `${NAME:-default}`; the worker
-    fills them in from its own environment, so that neither locks nor histories hold them.
+    fills them in from its own environment, so that neither locks nor histories hold them. With a
+    `mock` the tool is not called here: the file answers in its place.
     """
 
     endpoint: str = ""
     settings: dict[str, JsonValue] = {}
+    mock: MockFile | None = None
+
+
+class Source(StrEnum):
+    """Whom the members of a catalogue can be fetched from."""
+
+    PROMETHEUS = "prometheus"
+
+
+class CatalogueSource(Record):
+    """Where the names of one kind of resource come from, and the file that they are pinned in.
+
+    `endpoint` may hold placeholders as a tool's does; `file` stands beside the manifest. Every
+    member has `attributes`, unless `resources` says otherwise of it.
+    """
+
+    source: Source
+    endpoint: str
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.json$")]
+    attributes: dict[str, Attribute] = {}
 
 
 MAX_STEPS = 1000
@@ -73,8 +103,15 @@ class Environment(Record):
     stage: Stage
     description: Sentence = ""
     tools: dict[ToolName, Binding]
+    catalogues: dict[ResourceKind, CatalogueSource] = {}
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}
+    errors: dict[ErrorName, Recovery] = {}
     limits: Limits = Limits()
+
+    @property
+    def written(self) -> Catalogue:
+        """The resources that the manifest itself names."""
+        return self.resources
 
     def sections(self) -> dict[str, Digest]:
         """A digest for each part a person would name, so that drift can be told by its place."""
@@ -87,7 +124,11 @@ class Environment(Record):
         }
         parts |= {
             f"resources.{kind}.{name}": dict(attributes)
-            for kind, members in self.resources.items()
+            for kind, members in self.written.items()
             for name, attributes in members.items()
+        }
+        parts |= {
+            f"errors.{name}": recovery.model_dump(mode="json")
+            for name, recovery in self.errors.items()
         }
         return {name: digest(part) for name, part in sorted(parts.items())}

@@ -23,10 +23,14 @@ class Ground(StrEnum):
     APPROVAL = "approval"
     DENIED = "denied"
     UNKNOWN = "unknown"
+    PLANNING = "planning"
 
 
 class Verdict(StrEnum):
-    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows."""
+    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows.
+
+    Of planning, `edit` gives a plan in place of the model's and `retry` lets the model go on.
+    """
 
     APPROVE = "approve"
     DENY = "deny"
@@ -39,6 +43,7 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
     Ground.APPROVAL: (Verdict.APPROVE, Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.DENIED: (Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.UNKNOWN: (Verdict.RETRY, Verdict.DENY, Verdict.SKIP),
+    Ground.PLANNING: (Verdict.EDIT, Verdict.RETRY, Verdict.DENY),
 }
 
 

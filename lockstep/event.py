@@ -11,18 +11,67 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Rule, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.finding import Finding
 from lockstep.names import Person
 from lockstep.outcome import Attempt
 from lockstep.record import Record
+from lockstep.usage import Bill
 from lockstep.value import Value
 
 VERSION = "events/1"
 
 
+class GoalAsked(Record):
+    """A plan was asked for; `replans` and `limit` are what its making may take."""
+
+    type: Literal["goal.asked"] = "goal.asked"
+    agent: str
+    environment: str
+    by: str
+    goal: str
+    model: str
+    replans: int
+    limit: Amount
+
+
+class PlannerAnswered(Record):
+    """A model's answer; `bill` counts every attempt at it, `text` is the digest of what it said."""
+
+    type: Literal["planner.answered"] = "planner.answered"
+    answer: int
+    status: str
+    model: str
+    stop_reason: str
+    request: str
+    prompt: Digest
+    text: Digest
+    gaps: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    bill: Bill
+
+
+class PlannerFailed(Record):
+    """No answer came; what its attempts are known to have cost is counted all the same."""
+
+    type: Literal["planner.failed"] = "planner.failed"
+    answer: int
+    finding: Finding
+    bill: Bill
+
+
+class PlanningHalted(Record):
+    """The model is not asked again unless a human says so."""
+
+    type: Literal["planning.halted"] = "planning.halted"
+    finding: Finding
+    bill: Bill
+
+
 class PlanProposed(Record):
+    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
+
     type: Literal["plan.proposed"] = "plan.proposed"
     agent: str
     environment: str
@@ -90,12 +139,15 @@ class StepAttempted(Record):
 
 
 class StepCompleted(Record):
+    """`mocked` is true where a mock answered in the tool's place."""
+
     type: Literal["step.completed"] = "step.completed"
     step: str
     value: Value
     spent: Amount
     decision: Digest
     idempotency_key: str
+    mocked: bool = False
 
 
 class StepDecided(Record):
@@ -107,15 +159,20 @@ class StepDecided(Record):
 
 
 class StepBlocked(Record):
-    """The call was held back: what was proposed, why it was proposed, and what stood in the way."""
+    """The call was held back: what was proposed, why it was proposed, and what stood in the way.
+
+    `rules` are policy's, as in the question that follows; `targets` what the call would touch.
+    """
 
     type: Literal["step.blocked"] = "step.blocked"
     step: str
     tool: str
+    targets: tuple[Target, ...] = ()
     args: Value | None
     shown: str = ""
     reason: str
     why: str
+    rules: tuple[Rule, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -133,10 +190,13 @@ class StepSkipped(Record):
 
 
 class StepFailed(Record):
+    """`mocked` is true where it was a mock's answer that ended the step."""
+
     type: Literal["step.failed"] = "step.failed"
     step: str
     finding: Finding
     spent: Amount
+    mocked: bool = False
 
 
 class QuestionAsked(Record):
@@ -181,7 +241,11 @@ class RunFailed(Record):
 
 
 Happening = Annotated[
-    PlanProposed
+    GoalAsked
+    | PlannerAnswered
+    | PlannerFailed
+    | PlanningHalted
+    | PlanProposed
     | PlanChecked
     | PlanLocked
     | PlanRejected

@@ -19,6 +19,7 @@ from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, S
 from lockstep.plan import Steps
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
+from lockstep.usage import Bill
 
 MAX_LOCK_BYTES = 1024 * 1024
 """A lock travels as one Temporal payload, which may hold 2 MiB; half is room for the rest."""
@@ -83,12 +84,26 @@ class Body(Record):
     pins: Pins
 
 
+class Asked(Record):
+    """The model that wrote a plan: which one, how often it was asked, and what that cost.
+
+    `prompt` is the digest of all it was told but the goal; `request` its provider's name for the
+    answer that was locked.
+    """
+
+    model: str
+    request: str
+    prompt: Digest
+    bill: Bill
+
+
 class Proposed(Record):
-    """Who put the plan forward: a person who wrote it, or a model."""
+    """Who put the plan forward: the person who wrote it, or who had a model write it."""
 
     kind: Literal["proposed"] = "proposed"
     by: Person
     at: AwareDatetime
+    planner: Asked | None = None
 
 
 Statement = Annotated[Proposed, "every kind of statement; told apart by `kind`"]

@@ -73,7 +73,7 @@ class Dispatch(Record):
 
 
 class Completed(Record):
-    """The tool was called, and its output fits."""
+    """The tool was called, and its output fits; `mocked` where a mock answered instead."""
 
     kind: Literal["completed"] = "completed"
     value: Value
@@ -81,6 +81,7 @@ class Completed(Record):
     attempts: tuple[Attempt, ...]
     decision: Decision
     idempotency_key: str
+    mocked: bool = False
 
 
 class Withheld(Record):
@@ -99,14 +100,19 @@ class Withheld(Record):
 
 
 class Signalled(Record):
-    """The tool named its trouble: one of its declared error codes."""
+    """The tool named its trouble: one of its declared errors.
+
+    `recovery` is the way out that the environment names, if it names one.
+    """
 
     kind: Literal["signalled"] = "signalled"
     name: ErrorName
     detail: str
     data: dict[str, JsonValue] = {}
+    recovery: str = ""
     spent: Amount
     attempts: tuple[Attempt, ...]
+    mocked: bool = False
 
 
 class Unfit(Record):
@@ -116,6 +122,7 @@ class Unfit(Record):
     finding: Finding
     spent: Amount
     attempts: tuple[Attempt, ...]
+    mocked: bool = False
 
 
 StepOutcome = Completed | Withheld | Signalled | Unfit

@@ -8,20 +8,26 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from lockstep.agent import Agent
+from lockstep.catalogue import Pinned
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
 from lockstep.event import Event
 from lockstep.lock import Lock
+from lockstep.mock import Mock
 from lockstep.plan import Plan
+from lockstep.standin import Script
 
 NOUNS: dict[str, type[BaseModel]] = {
     "agent": Agent,
     "answer": Answer,
+    "catalogue": Pinned,
     "environment": Environment,
     "event": Event,
     "lock": Lock,
+    "mock": Mock,
     "plan": Plan,
     "question": Question,
+    "standin": Script,
 }
 
 

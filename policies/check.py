@@ -6,6 +6,7 @@ in other words by a later one.
 """
 
 import difflib
+import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -17,9 +18,12 @@ from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
 from lockstep.graph import cycle
 from lockstep.plan import Plan, Step
+from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
+from policies.misfit import did_you_mean
+from policies.recovery import about
 from policies.request import named, planned
 from policies.rules import Shape
 from policies.world import World
@@ -88,17 +92,21 @@ def missing_resources(place: str, found: Iterable[Touched], world: World) -> Ite
         members = world.environment.resources.get(resource.kind, {})
         if resource.name in members:
             continue
-        close = difflib.get_close_matches(resource.name, list(members), 1)
-        advice = (
-            f"did you mean `{close[0]}`?" if close else f"name a `{resource.kind}` of its manifest"
-        )
+        here = world.environment.name
+        guess = did_you_mean(resource.name, members)
+        known = about(world.environment, resource.kind)
+        if known is not None:
+            name, recovery = known
+            error = told(name, json.dumps(resource.name, ensure_ascii=False))
+            problem = f"{error}: not in environment `{here}`"
+            advice = "; ".join(filter(None, (way_out(recovery.recovery), guess)))
+        else:
+            problem = f"{resource.kind} `{resource.name}` is not in environment `{here}`"
+            advice = guess or f"name a `{resource.kind}` of its manifest"
         yield Finding(
             code="LS-ENV-003",
             place=f"{place} {resource.at}",
-            problem=(
-                f"{resource.kind} `{resource.name}` is not in environment "
-                f"`{world.environment.name}`"
-            ),
+            problem=problem,
             fix=advice,
         )
 
@@ -115,7 +123,7 @@ def _structure(plan: Plan, world: World) -> Iterator[Finding]:
     for step in plan.steps:
         for need in step.needs:
             if need not in seen:
-                close = difflib.get_close_matches(need, sorted(seen), 1)
+                close = difflib.get_close_matches(need, sorted(seen - {step.id}), 1)
                 yield Finding(
                     code="LS-PLAN-005",
                     place=f"step `{step.id}`",
@@ -171,14 +179,14 @@ def _existence(step: Step, world: World) -> Iterator[Finding]:
 
 
 def _denied(step: Step, decision: Decision) -> Finding:
-    broken = bool(decision.errors)
+    code, fix = "LS-POLICY-002", "change the arguments or leave the step out"
     subject = ", ".join(f"`{target.name}`" for target in decision.targets)
-    return Finding(
-        code="LS-POLICY-003" if broken else "LS-POLICY-002",
-        place=f"step `{step.id}`",
-        problem=f"{step.tool}({subject}) is BLOCKED by {decision.why}",
-        fix="correct the policy" if broken else "change the arguments or leave the step out",
-    )
+    problem = f"{step.tool}({subject}) is BLOCKED by {decision.why}"
+    if decision.errors:
+        code, fix = "LS-POLICY-003", "correct the policy"
+    elif decision.disallowed:
+        problem, fix = decision.why, "use another tool or leave the step out"
+    return Finding(code=code, place=f"step `{step.id}`", problem=problem, fix=fix)
 
 
 def _worst(steps: Iterable[Step], world: World) -> Amount:

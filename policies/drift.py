@@ -16,14 +16,20 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
     """What has changed since the lock was made; empty if a run may start."""
     pins = world.pins
     used = {step.tool for step in body.steps}
+    signals = {name for tool in used & world.tools.keys() for name in world.tools[tool].signals}
     return (
         *_identity(body, world),
         *_changed("policy file", body.pins.policy, pins.policy, "new counts"),
         *_changed(
             f"environment `{body.environment}`",
-            {part: pin for part, pin in body.pins.environment.items() if _counts(part, body, used)},
+            {
+                part: pin
+                for part, pin in body.pins.environment.items()
+                if _counts(part, body, used, signals)
+            },
             pins.environment,
         ),
+        *_members(body, world),
         *_changed(
             "tool",
             {name: pin for name, pin in body.pins.tools.items() if name in used},
@@ -32,10 +38,12 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
     )
 
 
-def _counts(part: str, body: Body, used: set[str]) -> bool:
+def _counts(part: str, body: Body, used: set[str], signals: set[str]) -> bool:
     """Whether a part of the manifest bears on this plan: other tools and metrics may change."""
-    if part.startswith("tools."):
-        return part.removeprefix("tools.") in used
+    if part.startswith(("tools.", "mocks.")):
+        return part.partition(".")[2] in used
+    if part.startswith("errors."):
+        return part.removeprefix("errors.") in signals
     if part.startswith("resources."):
         kind, name = part.removeprefix("resources.").split(".", 1)
         return name in body.resources.get(kind, {})
@@ -49,6 +57,22 @@ def _identity(body: Body, world: World) -> Iterator[Finding]:
     ):
         if locked != present:
             yield _finding(f"is for {what} `{locked}`, and this is `{present}`")
+
+
+def _members(body: Body, world: World) -> Iterator[Finding]:
+    """A member of a pinned catalogue has no digest of its own: the lock says in full what it was,
+    and the manifest may by now say otherwise of it.
+    """
+    for kind, members in body.resources.items():
+        if f"catalogues.{kind}" not in body.pins.environment:
+            continue
+        present = world.environment.resources.get(kind, {})
+        for name, attributes in sorted(members.items()):
+            part = f"resources.{kind}.{name}"
+            if part in body.pins.environment or present.get(name) == attributes:
+                continue
+            end = "has changed" if name in present else "is gone"
+            yield _finding(f"environment `{body.environment}`: `{part}` {end}")
 
 
 def _changed(

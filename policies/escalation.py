@@ -5,10 +5,12 @@ The same judgement stands behind both doors, the update that can reject and the 
 
 from lockstep.agent import ANYONE
 from lockstep.canonical import canonical
-from lockstep.escalation import Answer, Question, Verdict
+from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.finding import Finding
 
 MAX_EDIT_BYTES = 64 * 1024
+MAX_PLAN_BYTES = 512 * 1024
+"""Of a plan that a human gives in place of a model's."""
 
 
 def judge(question: Question, answer: Answer) -> Finding | None:
@@ -43,11 +45,12 @@ def judge(question: Question, answer: Answer) -> Finding | None:
             "LS-ASK-005", place, "arguments go with `edit`, and only with it", "correct the answer"
         )
     size = len(canonical(answer.args)) if answer.args is not None else 0
-    if size > MAX_EDIT_BYTES:
+    most = MAX_PLAN_BYTES if question.ground is Ground.PLANNING else MAX_EDIT_BYTES
+    if size > most:
         return _finding(
             "LS-ASK-005",
             place,
-            f"the new arguments have {size:,} bytes, more than {MAX_EDIT_BYTES:,}",
+            f"the new arguments have {size:,} bytes, more than {most:,}",
             "name the data instead of writing it out",
         )
     return None

@@ -12,6 +12,7 @@ from lockstep.canonical import Digest, digest
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.lock import Pins
+from lockstep.mock import Mock
 from lockstep.tool import Tool, ToolSpec
 from policies.decider import Decider, PolicyTexts
 from policies.rules import Rules
@@ -21,7 +22,7 @@ from policies.rules import Rules
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
     tool will really be given. `tools` are all that the agent's code offers; those usable here are
-    named by `environment`.
+    named by `environment`, and those that are not called here answered for by `mocks`.
     """
 
     agent: Agent
@@ -31,6 +32,7 @@ class World:
     rules: Rules
     decider: Decider
     code: Mapping[str, Tool] = field(default_factory=dict)
+    mocks: Mapping[str, Mock] = field(default_factory=dict)
 
     @cached_property
     def pins(self) -> Pins:
@@ -45,7 +47,11 @@ class World:
                 **self.texts.digests(),
                 "rules.toml": digest(self.rules.model_dump(mode="json")),
             },
-            environment={**agent, **self.environment.sections()},
+            environment={
+                **agent,
+                **self.environment.sections(),
+                **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
+            },
             tools={
                 name: spec.digest
                 for name, spec in sorted(self.tools.items())

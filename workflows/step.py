@@ -27,6 +27,7 @@ from lockstep.event import (
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.recovery import told, way_out
 from lockstep.shown import shown
 from lockstep.value import Value
 from workflows.context import RunContext
@@ -140,14 +141,9 @@ class StepLife:
             case Withheld():
                 return self._withheld(outcome)
             case Signalled():
-                return self._stop(
-                    "LS-STEP-003",
-                    f"{step.tool} signalled {outcome.name}({outcome.detail[:500]})",
-                    "mend what it names, or change the plan",
-                    used,
-                )
+                return self._fail(_signalled(step, outcome), used, outcome.mocked)
             case Unfit():
-                return self._fail(outcome.finding, used)
+                return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
                 if outcome.unknown:
                     return _Ask(
@@ -171,6 +167,7 @@ class StepLife:
                 spent=outcome.spent,
                 decision=outcome.decision.digest,
                 idempotency_key=outcome.idempotency_key,
+                mocked=outcome.mocked,
             )
         )
         return Done(outcome.value)
@@ -180,24 +177,26 @@ class StepLife:
         if decision is not None:
             self._decided(decision)
         why = str(outcome.findings[0]) if outcome.findings else decision.why if decision else ""
+        missing = decision.missing if decision else ()
+        needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
+        ground = Ground.APPROVAL if needs_approval and not outcome.findings else Ground.DENIED
+        rules = missing if ground is Ground.APPROVAL else decision.rules if decision else ()
         self.run.journal.write(
             StepBlocked(
                 step=step.id,
                 tool=step.tool,
+                targets=decision.targets if decision else (),
                 args=outcome.args,
                 shown=outcome.shown,
                 reason=step.reason,
                 why=why,
+                rules=rules,
                 findings=outcome.findings,
             )
         )
         if outcome.args is None:
             # Without arguments there is nothing to show a human, and nothing to edit.
             return self._fail(outcome.findings[0], Amount())
-        missing = decision.missing if decision else ()
-        needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
-        ground = Ground.APPROVAL if needs_approval and not outcome.findings else Ground.DENIED
-        rules = missing if ground is Ground.APPROVAL else decision.rules if decision else ()
         return _Ask(ground, why, outcome.args, outcome.shown, rules)
 
     async def _ask(self, ask: "_Ask") -> End | None:
@@ -309,9 +308,22 @@ class StepLife:
             Finding(code=code, place=place, problem=problem, fix=fix), used or Amount()
         )
 
-    def _fail(self, finding: Finding, used: Amount) -> Stopped:
-        self.run.journal.write(StepFailed(step=self.step.id, finding=finding, spent=used))
+    def _fail(self, finding: Finding, used: Amount, mocked: bool = False) -> Stopped:
+        self.run.journal.write(
+            StepFailed(step=self.step.id, finding=finding, spent=used, mocked=mocked)
+        )
         return Stopped(finding)
+
+
+def _signalled(step: LockedToolStep, outcome: Signalled) -> Finding:
+    detail = outcome.detail[:500]
+    place = f"step `{step.id}`"
+    if outcome.recovery:
+        problem, fix = told(outcome.name, detail), way_out(outcome.recovery)
+    else:
+        problem = f"{step.tool} signalled {outcome.name}({detail})"
+        fix = "mend what it names, or change the plan"
+    return Finding(code="LS-STEP-003", place=place, problem=problem, fix=fix)
 
 
 def _cancelled(step: str) -> Finding:

@@ -1,4 +1,7 @@
-"""What policy sees is what the tool gets: defaults and conversions of its own model count."""
+"""What policy sees is what the tool gets: defaults and conversions of its own model count.
+
+And what is true of a call is true of one that a mock answers, but that nobody is called.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,8 +19,20 @@ from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, tool
 from lockstep.canonical import digest
 from lockstep.decision import Grant, Outcome
+from lockstep.environment import Binding
 from lockstep.lock import Body, Lock
-from lockstep.outcome import Completed, Dispatch, Report, RunFacts, Withheld
+from lockstep.mock import Mock
+from lockstep.outcome import (
+    AttemptEnd,
+    Completed,
+    Dispatch,
+    Report,
+    RunFacts,
+    Signalled,
+    Unfit,
+    Withheld,
+)
+from lockstep.recovery import Recovery
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
@@ -47,7 +62,7 @@ class Opened(Record):
     valve: str
 
 
-@tool("Open", effect="write", idempotency="natural")
+@tool("Open", effect="write", idempotency="natural", signals=("ValveStuck",))
 def open_valve(request: Opening) -> Opened:
     """Open a valve."""
     CALLED.append(request.valve)
@@ -196,3 +211,82 @@ async def test_a_default_made_up_anew_is_no_new_effect(world: World, tmp_path: P
 
     assert first.decision.args_digest != second.decision.args_digest
     assert first.idempotency_key == second.idempotency_key
+
+
+def mocked(world: World, *answers: Any, **environment: Any) -> World:
+    """The world in which a mock answers for the valve, with no value for its endpoint."""
+    bound = Binding(mock="mocks/valve.json", endpoint="${NOBODY_SET_THIS}")
+    changed = {"tools": {"Open": bound}, **environment}
+    mock = Mock.model_validate({"lockstep": "mock/1", "answers": answers})
+    manifest = world.environment.model_copy(update=changed)
+    return replace(world, environment=manifest, mocks={"Open": mock})
+
+
+SIDE: dict[str, JsonValue] = {"valve": " side ", "spare": "spare"}
+STUCK = {"signal": {"name": "ValveStuck", "detail": "rust", "data": {"name": "x", "turns": 2}}}
+
+
+async def test_a_mock_answers_and_nobody_is_called(world: World, tmp_path: Path) -> None:
+    """With the output, the decision, the key and the cost of a real call; and it says so."""
+    CALLED.clear()
+    real = await performed(world, SIDE, tmp_path)
+    assert ["side"] == CALLED
+
+    answer = {"when": {"valve": "side"}, "output": {"valve": "side"}}
+    made_up = await performed(mocked(world, answer), SIDE, tmp_path)
+
+    assert isinstance(made_up, Completed)
+    assert ["side"] == CALLED
+    assert real.model_copy(update={"mocked": True}) == made_up
+
+
+async def test_a_mock_does_not_get_around_policy(world: World, tmp_path: Path) -> None:
+    """What would be denied is denied, whatever the mock would have said."""
+    here = mocked(world, {"output": {"valve": "main"}})
+
+    outcome = await performed(here, {"valve": "main", "spare": "spare"}, tmp_path)
+
+    assert isinstance(outcome, Withheld)
+    assert outcome.decision is not None
+    assert Outcome.DENY is outcome.decision.outcome
+
+
+async def test_a_mocked_signal_is_the_tools_own(world: World, tmp_path: Path) -> None:
+    """With its data, and with the way out that the environment names for it."""
+    recovery = {"ValveStuck": Recovery(recovery="open the spare")}
+
+    plain = await performed(mocked(world, STUCK), SIDE, tmp_path)
+    known = await performed(mocked(world, STUCK, errors=recovery), SIDE, tmp_path)
+
+    assert isinstance(plain, Signalled)
+    assert ("ValveStuck", "rust", "", True) == (
+        plain.name, plain.detail, plain.recovery, plain.mocked
+    )  # fmt: skip
+    assert {"name": "x", "turns": 2} == plain.data
+    assert plain.model_copy(update={"recovery": "open the spare"}) == known
+
+
+async def test_what_no_answer_fits_ends_the_step(world: World, tmp_path: Path) -> None:
+    """It is not tried again and nothing is made up: the finding names the file and the call."""
+    here = mocked(world, {"when": {"valve": "rusty"}, "output": {"valve": "rusty"}})
+
+    outcome = await performed(here, SIDE, tmp_path)
+
+    assert isinstance(outcome, Unfit)
+    assert (
+        "LS-STEP-008 step `open`: mock `mocks/valve.json` has no answer to "
+        'Open(valve="side", spare="spare"); '
+        "add an answer whose `when` fits, or a last one without `when`"
+    ) == str(outcome.finding)
+    assert (True, [AttemptEnd.FAILED]) == (outcome.mocked, [one.end for one in outcome.attempts])
+
+
+async def test_a_mocked_output_is_held_to_the_limit(world: World, tmp_path: Path) -> None:
+    """A sandbox has the same bounds as what it stands for."""
+    limits = world.environment.limits.model_copy(update={"output_bytes": 1024})
+    long = mocked(world, {"output": {"valve": "x" * 2000}}, limits=limits)
+
+    outcome = await performed(long, SIDE, tmp_path)
+
+    assert isinstance(outcome, Unfit)
+    assert "LS-STEP-002" == outcome.finding.code

@@ -71,6 +71,10 @@ CAUSES: list[Any] = [
         "did you mean `list`?", id="no such step",
     ),
     pytest.param(
+        (with_(LIST, after=["lists"]),), "LS-PLAN-005", "step `list`",
+        "name a step of this plan", id="no step but itself comes close",
+    ),
+    pytest.param(
         (LIST, with_(WEIGH, args={"ships": {"$from": "zzz"}})), "LS-PLAN-005", "step `weigh`",
         "name a step of this plan", id="output of no step",
     ),

@@ -140,8 +140,11 @@ def test_the_articles_cases() -> None:
     assert "metrics.critical-removal: Critical metric; removal prohibited" == removed.why
     assert DENY is removed.outcome
     development = ARTICLE.decide(asked("DevMetricsAPI", {}))
-    assert "tools.dev-only: DevMetricsAPI cannot be used in production" == development.why
+    assert (
+        "DisallowedToolError: DevMetricsAPI cannot be used in production (tools.dev-only)"
+    ) == development.why
     assert DENY is development.outcome
+    assert (False, True) == (removed.disallowed, development.disallowed)
     assert ALLOW is ARTICLE.decide(asked("FetchMetrics", {"cluster": "a"})).outcome
 
 
@@ -163,7 +166,8 @@ def test_silence_means_no() -> None:
     """If no permit is satisfied, the answer is no, and no rule is named for it."""
     made = ARTICLE.decide(asked("FetchMetrics", {"cluster": "a"}, role="stranger"))
     assert (DENY, (), ()) == (made.outcome, made.rules, made.errors)
-    assert "no policy permits `FetchMetrics` here" == made.why
+    assert "DisallowedToolError: no policy permits `FetchMetrics` here" == made.why
+    assert made.disallowed
     assert DENY is loaded("", "").decide(asked("FetchMetrics", {"cluster": "a"})).outcome
 
 

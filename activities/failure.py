@@ -1,0 +1,75 @@
+"""What is told of an error: short, in whole characters, and never with a secret in it.
+
+An error's words come from a tool, and travel in the history. Nothing here decides whether something
+failed; it only finds words for it.
+"""
+
+import asyncio
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
+
+from activities.attempts import Attempts
+from activities.placeholders import Filled
+from lockstep.finding import Finding
+from lockstep.outcome import AttemptEnd
+
+MAX_MESSAGE = 1500
+"""A failure's message travels in the history, where a large one is taken for a time-out."""
+
+MAX_REASON = 300
+"""What the account keeps of each attempt's failure; of a retry's the server shows 4 KB at most."""
+
+
+def failure(attempts: Attempts, finding: Finding) -> ApplicationError:
+    """What Temporal retries; it carries the account, since it may be the last attempt."""
+    attempts.end(AttemptEnd.FAILED, finding.problem[:MAX_REASON])
+    attempts.beat()
+    details = {
+        "attempts": attempts.details["attempts"],
+        "finding": finding.model_dump(mode="json"),
+    }
+    return ApplicationError(finding.problem, details, type=finding.code)
+
+
+def stops_us(error: BaseException) -> bool:
+    """Whether this step is told to stop, and the error is not the tool's own."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, (KeyboardInterrupt, GeneratorExit))
+
+
+def said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def first(error: Exception) -> str:
+    """Of a model's many complaints the first."""
+    if isinstance(error, ValidationError):
+        detail = error.errors()[0]
+        where = "/".join(map(str, detail["loc"]))
+        return f"{where}: {detail['msg']}"[:MAX_MESSAGE]
+    return str(error)[:MAX_MESSAGE]
+
+
+def writable(text: str) -> str:
+    """As the history can hold it: short, and in whole characters."""
+    return text[:MAX_MESSAGE].encode(errors="backslashreplace").decode()[:MAX_MESSAGE]
+
+
+def scrubbed(value: Any, filled: Filled) -> Any:
+    """A signal's data with every filled-in value put back to its placeholder."""
+    match value:
+        case str():
+            return filled.scrub(value)
+        case list():
+            return [scrubbed(child, filled) for child in value]
+        case dict():
+            return {key: scrubbed(child, filled) for key, child in value.items()}
+        case _:
+            return value

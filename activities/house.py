@@ -1,0 +1,22 @@
+"""What the steps of one agent in one environment are performed with, put together once."""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.store import Store
+from lockstep.tool import Tool
+from policies.world import World
+
+
+@dataclass(frozen=True)
+class House:
+    """`folder` is the agent package's, `environ` the worker's own environment variables."""
+
+    world: World
+    tools: Mapping[str, Tool]
+    store: Store
+    folder: Path
+    threads: Executor
+    environ: Mapping[str, str]

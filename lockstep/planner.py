@@ -1,0 +1,36 @@
+"""How an agent asks its model for plans: which model, and how much it may be asked.
+
+`[planner]` in `agent.toml`. Nothing of it is pinned by a lock: a lock never asks a model again.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from lockstep.amount import Amount, Count
+from lockstep.duration import Duration
+from lockstep.record import Record
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,126}$")]
+
+
+class PlannerSettings(Record):
+    """`endpoint` may hold placeholders, as in a manifest; `max_tokens` is the most that one answer
+    may have. `replans` are the further proposals a model may make after its first was rejected.
+
+    `tokens` and `microdollars` bound all calls for one plan together; `timeout` is for one call.
+    """
+
+    model: ModelName = "claude-sonnet-5-5"
+    effort: Literal["low", "medium", "high", "xhigh", "max"] = "medium"
+    endpoint: str = "${ANTHROPIC_BASE_URL:-https://api.anthropic.com}"
+    max_tokens: Annotated[int, Field(ge=256, le=64_000)] = 16_000
+    replans: Annotated[int, Field(ge=0, le=10)] = 2
+    tokens: Count = 500_000
+    microdollars: Count = 5_000_000
+    timeout: Duration = timedelta(minutes=10)
+
+    @property
+    def limit(self) -> Amount:
+        return Amount(tokens=self.tokens, microdollars=self.microdollars)
