@@ -9,26 +9,95 @@ returns one `Report` (see `activities/perform.py`).
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 from temporalio import activity
 
+from lockstep.agent import Asking
+from lockstep.amount import Amount
+from lockstep.canonical import Digest
 from lockstep.checked import Checked
+from lockstep.duration import Duration
 from lockstep.escalation import Question
 from lockstep.finding import Finding
-from lockstep.lock import Body, Lock
-from lockstep.names import AgentName, EnvironmentName, Person
+from lockstep.lock import Asked, Body, Lock
+from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
 from lockstep.record import Record
+from lockstep.usage import Bill
 
 
 class Proposal(Record):
-    """A plan as it came, not yet trusted to be one, and who put it forward for which world."""
+    """A plan as it came, not yet trusted to be one, and who put it forward for which world.
+
+    `planner` is there where a model wrote it.
+    """
 
     plan: JsonValue
     agent: AgentName
     environment: EnvironmentName
     by: Person
+    planner: Asked | None = None
+
+
+class Goal(Record):
+    """What somebody wants planned, and in which world."""
+
+    goal: Annotated[Sentence, Field(min_length=1)]
+    agent: AgentName
+    environment: EnvironmentName
+    by: Person
+
+
+class Brief(Record):
+    """What planning may take here, or why there is none.
+
+    `reserve` is set aside for each call: what it may cost at most. `timeout` is of one call.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    model: str = ""
+    replans: int = 0
+    limit: Amount = Amount()
+    reserve: Amount = Amount()
+    timeout: Duration = timedelta(minutes=1)
+    roles: tuple[Role, ...] = ()
+    approvers: tuple[Person, ...] = ()
+    asking: Asking = Asking()
+
+
+class Rejected(Record):
+    """A proposal that was not taken: the model's own words, and what was found wrong."""
+
+    text: str
+    findings: tuple[Finding, ...]
+
+
+class Ask(Record):
+    """One question to the model. `room` multiplies the answer's length that is allowed."""
+
+    goal: Goal
+    rejected: Rejected | None = None
+    room: int = 1
+
+
+class Reply(Record):
+    """What came of one question; everything that was billed for it is in `bill`.
+
+    `plan` is there where `status` is `ok`; `findings` say why it is not.
+    """
+
+    status: Literal["ok", "invalid", "truncated", "refused"]
+    plan: JsonValue = None
+    gaps: tuple[str, ...] = ()
+    text: str
+    findings: tuple[Finding, ...] = ()
+    model: str
+    stop_reason: str
+    request: str
+    prompt: Digest
+    bill: Bill
 
 
 class Verify(Record):
@@ -58,6 +127,19 @@ class Change(Record):
     started_by: Person
     trigger: Literal["person", "schedule"]
     edited: dict[str, JsonValue] | None
+
+
+class Planner(ABC):
+    """The model that plans: one question at a time, counted."""
+
+    @activity.defn(name="lockstep.brief")
+    @abstractmethod
+    async def brief(self, goal: Goal) -> Brief: ...
+
+    @activity.defn(name="lockstep.propose")
+    @abstractmethod
+    async def propose(self, ask: Ask) -> Reply:
+        """An answer, or a failure typed by its code whose details hold the `Bill` so far."""
 
 
 class Validator(ABC):

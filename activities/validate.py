@@ -62,7 +62,7 @@ class WorldValidator(Validator):
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
                 freeze(plan, checked, self._world),
-                Proposed(by=proposal.by, at=datetime.now(UTC)),
+                Proposed(by=proposal.by, at=datetime.now(UTC), planner=proposal.planner),
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
             if size > MAX_LOCK_BYTES:
@@ -147,7 +147,11 @@ class WorldValidator(Validator):
             yield Finding(
                 code="LS-POLICY-002",
                 place=place,
-                problem=f"the edited call is BLOCKED by {decision.why}",
+                problem=(
+                    decision.why
+                    if decision.disallowed
+                    else f"the edited call is BLOCKED by {decision.why}"
+                ),
                 fix="edit it otherwise, or skip the step",
             )
 

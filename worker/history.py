@@ -43,12 +43,17 @@ async def fetch(client: Client, run: str) -> WorkflowHistory:
         ) from None
 
 
+def kind_of(history: WorkflowHistory) -> str:
+    """The type of the workflow whose history this is."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    return started.workflow_type.name
+
+
 async def replay(history: WorkflowHistory) -> Replayed:
     """Send a history through the workflow code of this version."""
     recorder = Recorder()
-    started = history.events[0].workflow_execution_started_event_attributes
     # Only the one that is needed: making a workflow ready for the sandbox takes longest of all.
-    kind = LockPlan if started.workflow_type.name == "LockPlan" else Run
+    kind = LockPlan if kind_of(history) == "LockPlan" else Run
     replayer = Replayer(
         workflows=[kind],
         workflow_runner=runner(),

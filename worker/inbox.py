@@ -30,7 +30,10 @@ async def open_questions(client: Client, run: str | None = None) -> list[Questio
     if run is not None:
         found = await _questions(client, run)
     else:
-        query = 'WorkflowType="Run" AND ExecutionStatus="Running" AND LockstepState="waiting"'
+        query = (
+            'WorkflowType IN ("Run", "LockPlan") AND ExecutionStatus="Running" '
+            'AND LockstepState="waiting"'
+        )
         found = [
             question
             async for waiting in client.list_workflows(query, limit=500)

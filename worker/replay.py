@@ -13,10 +13,7 @@ from itertools import islice
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import Payload
-from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import StartActivityInput
 
@@ -26,11 +23,12 @@ from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked
 from lockstep.finding import Finding
 from lockstep.loading import pointer
-from lockstep.outcome import Completed, Dispatch, Report, Withheld
+from lockstep.outcome import Completed, Dispatch, Withheld
 from lockstep.record import Record as Noun
 from policies.world import World
 from worker.history import Replayed, first_line, replay
 from worker.recheck import rechecked
+from worker.recorded import Recorded, Scheduled, json_of, recorded, written
 from worker.recorder import Record
 from worker.redecide import redecided
 
@@ -73,7 +71,7 @@ def compared(
                 fix="replay with the version that ran it, or find what changed in the workflow",
             )
         )
-    steps = list(_steps(history.events))
+    steps = list(recorded(history.events))
     findings += (end for _, end in steps if isinstance(end, Finding))
     findings += _activities(steps, record)
     findings += _result(history.events, record)
@@ -100,61 +98,24 @@ def compared(
     )
 
 
-Scheduled = ActivityTaskScheduledEventAttributes
-Step = tuple[Scheduled, Any]
-
 _MOST_PLACES = 3
-VERDICTS = "lockstep."
-CHECK = "lockstep.check"
 
 
-def _steps(events: "list[HistoryEvent] | Any") -> Iterator[Step]:
-    """Each scheduled activity with what came of it: a step's outcome, or the verdict on a plan."""
-    ends: dict[int, Any] = {}
-    for event in events:
-        if event.HasField("activity_task_completed_event_attributes"):
-            done = event.activity_task_completed_event_attributes
-            ends[done.scheduled_event_id] = done.result.payloads
-    for event in events:
-        if event.HasField("activity_task_scheduled_event_attributes"):
-            scheduled = event.activity_task_scheduled_event_attributes
-            end = ends.get(event.event_id)
-            yield scheduled, None if end is None else _end(scheduled, end)
-
-
-def _end(scheduled: Scheduled, payloads: Any) -> Any:
-    """What an activity returned; a finding where it is nothing that this activity returns."""
-    kind = scheduled.activity_type.name
-    try:
-        if kind == CHECK:
-            return Checked.model_validate(_json(payloads)[0])
-        if kind.startswith(VERDICTS):
-            return None
-        return Report.model_validate(_json(payloads)[0]).outcome
-    except (ValueError, LookupError) as error:
-        return Finding(
-            code="LS-REPLAY-001",
-            place=f"step `{scheduled.activity_id}`",
-            problem=f"its outcome cannot be read: {first_line(error)}",
-            fix="replay with the version that ran it",
-        )
-
-
-def _calls(steps: list[Step]) -> Iterator[tuple[Dispatch, Completed | Withheld]]:
+def _calls(steps: list[Recorded]) -> Iterator[tuple[Dispatch, Completed | Withheld]]:
     for scheduled, end in steps:
         if isinstance(end, (Completed, Withheld)) and end.decision is not None:
             # Arguments that are none differ from those of the replay, which is found elsewhere.
             with suppress(ValueError, LookupError):
-                yield Dispatch.model_validate(_json(scheduled.input.payloads)[0]), end
+                yield Dispatch.model_validate(json_of(scheduled.input.payloads)[0]), end
 
 
-def _verdicts(steps: list[Step]) -> Iterator[tuple[Proposal, Checked]]:
+def _verdicts(steps: list[Recorded]) -> Iterator[tuple[Proposal, Checked]]:
     for scheduled, end in steps:
         if isinstance(end, Checked):
-            yield Proposal.model_validate(_json(scheduled.input.payloads)[0]), end
+            yield Proposal.model_validate(json_of(scheduled.input.payloads)[0]), end
 
 
-def _activities(steps: list[Step], record: Record) -> Iterator[Finding]:
+def _activities(steps: list[Recorded], record: Record) -> Iterator[Finding]:
     asked: dict[str, list[StartActivityInput]] = defaultdict(list)
     for made in record.activities:
         asked[made.activity_id or ""].append(made)
@@ -168,7 +129,7 @@ def _activities(steps: list[Step], record: Record) -> Iterator[Finding]:
 
 
 def _differences(then: Scheduled, now: StartActivityInput) -> Iterator[tuple[str, Any, Any]]:
-    for at, old, new in _apart(_json(then.input.payloads), _written(list(now.args))):
+    for at, old, new in _apart(json_of(then.input.payloads), written(list(now.args))):
         yield f"argument `{at.removeprefix('/0')}`", old, new
     for name, old, new in _options(then, now):
         if old != new:
@@ -227,16 +188,16 @@ def _result(events: Any, record: Record) -> Iterator[Finding]:
         return
     if last.HasField("workflow_execution_completed_event_attributes"):
         payloads = last.workflow_execution_completed_event_attributes.result.payloads
-        now = _written([record.result]) if record.failure is None else None
-        yield from _same_result(_json(payloads), now)
+        now = written([record.result]) if record.failure is None else None
+        yield from _same_result(json_of(payloads), now)
     elif last.HasField("workflow_execution_failed_event_attributes"):
         then = last.workflow_execution_failed_event_attributes.failure
-        details = _json(then.application_failure_info.details.payloads)
+        details = json_of(then.application_failure_info.details.payloads)
         old = _failure(then.message, then.application_failure_info.type, details)
         new = None
         if isinstance(record.failure, ApplicationError):
             failure = record.failure
-            new = _failure(failure.message, failure.type, _written(list(failure.details)))
+            new = _failure(failure.message, failure.type, written(list(failure.details)))
         yield from _same_result(old, new)
 
 
@@ -277,19 +238,6 @@ def _differs(step: str, name: str, then: Any, now: Any) -> Finding:
         problem=f"{name}: was {_brief(then)}, is {_brief(now)}" if then or now else name,
         fix="find what changed in the workflow since this run",
     )
-
-
-def _json(payloads: Any) -> list[Any]:
-    """Payloads as plain JSON values, without the types that wrote them."""
-    listed: list[Payload] = list(payloads)
-    return list(
-        pydantic_data_converter.payload_converter.from_payloads(listed, [Any] * len(listed))
-    )
-
-
-def _written(values: list[Any]) -> list[Any]:
-    """Values as the JSON they travel as."""
-    return _json(pydantic_data_converter.payload_converter.to_payloads(values))
 
 
 def _span(written: Duration) -> timedelta | None:

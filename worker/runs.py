@@ -22,11 +22,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contract import Proposal
 from lockstep.errors import LockstepError
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
+from workflows.doors import Doors
+from workflows.lock_plan import LockRequest
 from workflows.run import Run, RunRequest, RunResult
 
 AGENT = SearchAttributeKey.for_keyword("LockstepAgent")
@@ -55,14 +56,13 @@ def new_id(lock: Lock) -> str:
     return f"{lock.body.agent}.{lock.body.environment}.{at}-{secrets.token_hex(3)}"
 
 
-def attributes(lock: Lock) -> TypedSearchAttributes:
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(AGENT, lock.body.agent),
-            SearchAttributePair(ENVIRONMENT, lock.body.environment),
-            SearchAttributePair(LOCK, lock.digest),
-        ]
-    )
+def attributes(agent: str, environment: str, lock: str = "") -> TypedSearchAttributes:
+    """What a run or a planning is found by."""
+    pairs = [
+        SearchAttributePair(AGENT, agent),
+        SearchAttributePair(ENVIRONMENT, environment),
+    ]
+    return TypedSearchAttributes([*pairs, SearchAttributePair(LOCK, lock)] if lock else pairs)
 
 
 async def start(client: Client, request: RunRequest) -> WorkflowHandle[Run, Any]:
@@ -73,7 +73,7 @@ async def start(client: Client, request: RunRequest) -> WorkflowHandle[Run, Any]
         request.model_dump(mode="json"),
         id=new_id(lock),
         task_queue=lock.body.task_queue,
-        search_attributes=attributes(lock),
+        search_attributes=attributes(lock.body.agent, lock.body.environment, lock.digest),
         static_summary=lock.body.goal[:200] or None,
     )
 
@@ -126,8 +126,8 @@ class Heard:
     retrying: dict[str, tuple[int, str]]
 
 
-async def follow(handle: WorkflowHandle[Run, Any]) -> AsyncIterator[Heard]:
-    """The news of a run as they come, some of them empty; ends with the run."""
+async def follow(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[Heard]:
+    """The news of a run or a planning as they come, some of them empty; ends with it."""
     seen, pause = 0, 0.1
     while True:
         description = await handle.describe()
@@ -149,9 +149,9 @@ def _retrying(description: WorkflowExecutionDescription) -> dict[str, tuple[int,
     }
 
 
-async def _events(handle: WorkflowHandle[Run, Any], since: int) -> list[Event]:
+async def _events(handle: WorkflowHandle[Any, Any], since: int) -> list[Event]:
     try:
-        lines = await handle.query(Run.events, since, rpc_timeout=timedelta(seconds=5))
+        lines = await handle.query(Doors.events, since, rpc_timeout=timedelta(seconds=5))
     except (WorkflowQueryFailedError, RPCError):
         return []
     return [Event.model_validate(line) for line in lines]
@@ -187,10 +187,10 @@ def subject_of(history: WorkflowHistory) -> tuple[str, str] | None:
     if lock is not None:
         return lock.body.agent, lock.body.environment
     try:
-        proposal = Proposal.model_validate(_argument(history))
+        request = LockRequest.model_validate(_argument(history))
     except ValidationError:
         return None
-    return proposal.agent, proposal.environment
+    return request.agent, request.environment
 
 
 def lock_of(history: WorkflowHistory) -> Lock | None:

@@ -78,7 +78,7 @@ async def create(
             request.model_dump(mode="json"),
             id=f"{lock.body.agent}.{lock.body.environment}.{name}",
             task_queue=lock.body.task_queue,
-            typed_search_attributes=attributes(lock),
+            typed_search_attributes=attributes(lock.body.agent, lock.body.environment, lock.digest),
             static_summary=lock.body.goal[:200] or None,
         ),
         spec=ScheduleSpec(

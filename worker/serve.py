@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,6 +25,7 @@ from activities.validate import WorldValidator
 from lockstep.names import task_queue
 from worker.build import build_id
 from worker.listening import Listening, log_event
+from worker.planner import planning, without_key
 from worker.sandbox import runner
 from workflows.lock_plan import LockPlan
 from workflows.run import Run
@@ -41,9 +42,12 @@ async def serving(
     package: AgentPackage,
     environment: str,
     values: Path,
+    *,
     grace: timedelta = GRACE,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Worker]:
-    """A running worker, until the block ends."""
+    """A running worker, until the block ends; `environ` instead of this process's environment."""
+    environ = dict(os.environ) if environ is None else environ
     world = package.world(environment)
     build = build_id(package.root)
     validator = WorldValidator(world, build)
@@ -55,36 +59,39 @@ async def serving(
             store=FolderStore(values),
             folder=package.root,
             threads=threads,
-            environ=dict(os.environ),
+            environ=without_key(environ),
         )
-        worker = Worker(
-            client,
-            task_queue=task_queue(package.agent.name, environment),
-            workflows=[Run, LockPlan],
-            activities=[
-                validator.check,
-                validator.freeze,
-                validator.verify,
-                validator.recheck,
-                *(
-                    performer.activity_for(package.tools[name])
-                    for name in sorted(world.environment.tools)
-                ),
-            ],
-            workflow_runner=runner(),
-            interceptors=[Listening(log_event)],
-            max_concurrent_activities=PARALLEL_STEPS,
-            # Cancellations and stops reach a running step only as fast as its heartbeats go out.
-            max_heartbeat_throttle_interval=timedelta(seconds=1),
-            default_heartbeat_throttle_interval=timedelta(seconds=1),
-            graceful_shutdown_timeout=grace,
-            # After a worker's death its runs are offered to it for this long before to another.
-            sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
-            build_id=build,
-        )
-        async with worker:
-            log.info("worker.started", queue=worker.task_queue, build=build)
-            yield worker
+        async with planning(world, environ) as planner:
+            worker = Worker(
+                client,
+                task_queue=task_queue(package.agent.name, environment),
+                workflows=[Run, LockPlan],
+                activities=[
+                    planner.brief,
+                    planner.propose,
+                    validator.check,
+                    validator.freeze,
+                    validator.verify,
+                    validator.recheck,
+                    *(
+                        performer.activity_for(package.tools[name])
+                        for name in sorted(world.environment.tools)
+                    ),
+                ],
+                workflow_runner=runner(),
+                interceptors=[Listening(log_event)],
+                max_concurrent_activities=PARALLEL_STEPS,
+                # Cancellations and stops reach a running step only as fast as heartbeats go out.
+                max_heartbeat_throttle_interval=timedelta(seconds=1),
+                default_heartbeat_throttle_interval=timedelta(seconds=1),
+                graceful_shutdown_timeout=grace,
+                # After a worker's death its runs are offered to it for this long before to another.
+                sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
+                build_id=build,
+            )
+            async with worker:
+                log.info("worker.started", queue=worker.task_queue, build=build)
+                yield worker
     finally:
         # A tool that hangs in its thread is not waited for: its attempt was given back.
         threads.shutdown(wait=False, cancel_futures=True)

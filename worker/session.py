@@ -57,26 +57,27 @@ async def session(
     home: Home,
     say: Say,
     *,
-    serve: Served | None = None,
+    serve: Sequence[Served] | Served = (),
     lasting: str = "",
     borrowed: bool = False,
 ) -> AsyncIterator[Session]:
-    """A session with a worker for `serve`, if given.
+    """A session with a worker for each of `serve`.
 
     `lasting` says what must outlive the command, in the user's words; then nothing is started, and
     LS-SRV-003 or LS-SRV-005 says what to start. The server of another command that will end does
     not do, unless `borrowed`.
     """
+    wanted = (serve,) if isinstance(serve, Served) else tuple(serve)
     found = await find_server(home)
     async with AsyncExitStack() as stack:
         if found is None:
             if lasting:
-                raise _fleeting(lasting, "no Temporal server is running")
+                raise fleeting(lasting, "no Temporal server is running")
             say("no Temporal server is running: starting one for this command")
             running = await stack.enter_async_context(
                 embedded_stack(
                     home,
-                    worker_command=worker_command([serve] if serve else []),
+                    worker_command=worker_command(wanted),
                     kind="embedded",
                     ui=False,
                     say=say,
@@ -86,21 +87,22 @@ async def session(
             yield Session(client, home, running.target, lasting=False)
             return
         if lasting and found.kind == "embedded" and not borrowed:
-            raise _fleeting(lasting, "the server that runs belongs to a command that will end")
+            raise fleeting(lasting, "the server that runs belongs to a command that will end")
         if found.kind != "configured":
             stack.enter_context(borrow(home))
         client = await connect(found)
         if found.kind == "configured":
             # Every run carries them and every list asks for them.
             await ensure_attributes(client)
-        polled = serve is None or await has_worker(client, serve.queue)
-        if serve is not None and not polled:
-            await _own_worker(stack, home, found, serve, lasting)
-            say(f"no worker polls `{serve.queue}`: started one for this command")
-        yield Session(client, home, found, lasting=polled and found.kind != "embedded")
+        alone = [one for one in wanted if not await has_worker(client, one.queue)]
+        for one in alone:
+            await _own_worker(stack, home, found, one, lasting)
+            say(f"no worker polls `{one.queue}`: started one for this command")
+        yield Session(client, home, found, lasting=not alone and found.kind != "embedded")
 
 
-def _fleeting(lasting: str, problem: str) -> LockstepError:
+def fleeting(lasting: str, problem: str) -> LockstepError:
+    """LS-SRV-003 about what must outlive a command, in the user's words."""
     return LockstepError.of(
         "LS-SRV-003",
         lasting,

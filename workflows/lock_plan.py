@@ -1,86 +1,177 @@
 """The validator workflow: a proposal is checked, the check is recorded, and what passes is frozen.
 
-Nothing else makes a lock. A rejected plan is an expected end, so it is returned and not raised.
+The proposal is given, or a model is asked for it first. Nothing else makes a lock. A plan that is
+rejected, and a planning that a human stops, are expected ends, so they are returned and not raised.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from pydantic import JsonValue, model_validator
 from temporalio import workflow
 
-from activities.contract import Proposal, Validator
+from activities.contract import Goal, Planner, Proposal, Validator
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
-from lockstep.event import PlanChecked, PlanLocked, PlanProposed, PlanRejected
+from lockstep.escalation import Answer
+from lockstep.event import (
+    GoalAsked,
+    PlanChecked,
+    PlanLocked,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
+from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.record import Record
-from workflows.journal import Journal
+from lockstep.usage import Bill
+from workflows.doors import Door, Doors
+from workflows.planning import Candidate, NoAnswer, Planning
 from workflows.verdicts import failed, verdict
+
+Status = Literal["locked", "rejected", "stopped", "failed"]
+
+
+class LockRequest(Record):
+    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for."""
+
+    agent: AgentName
+    environment: EnvironmentName
+    by: Person
+    plan: JsonValue = None
+    goal: Sentence = ""
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if self.goal and self.plan is not None:
+            raise ValueError("there is a goal and a plan; keep one")
+        return self
 
 
 class LockResult(Record):
-    """`lock` where the plan passed; `checked` either way."""
+    """`lock` where the plan passed; `plan` and `checked` are of the last proposal there was.
+
+    `stopped` is a planning that a human, or silence, ended; `findings` say what for.
+    """
 
     lockstep: Literal["lock-result/1"] = "lock-result/1"
-    status: Literal["locked", "rejected"]
+    status: Status
     checked: Checked
     lock: Lock | None = None
+    plan: JsonValue = None
+    gaps: tuple[str, ...] = ()
+    bill: Bill = Bill()
+    findings: tuple[Finding, ...] = ()
     events: int
     head: Digest
 
 
 @workflow.defn(name="LockPlan")
-class LockPlan:
-    """From a proposal to a lock, or to findings."""
+class LockPlan(Doors):
+    """From a goal or a proposal to a lock, or to findings."""
 
     @workflow.init
     def __init__(self, raw: Any = None, *more: Any) -> None:
-        self.journal = Journal()
+        super().__init__()
+        self.planning: Planning | None = None
 
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            proposal = shaped(Proposal, [raw, *more] if more else raw, "request")
-            plan = digest(proposal.plan)
+            request = shaped(LockRequest, [raw, *more] if more else raw, "request")
+            plan = digest(request.plan)
         except (LockstepError, ValueError) as error:
             found = _as_finding(error)
             self.journal.write(PlanRejected(findings=(found,)))
             raise failed(found) from None
+        if request.goal:
+            return await self._plan(request)
         self.journal.write(
             PlanProposed(
-                agent=proposal.agent,
-                environment=proposal.environment,
-                by=proposal.by,
+                agent=request.agent,
+                environment=request.environment,
+                by=request.by,
                 plan=plan,
             )
         )
+        proposal = Proposal(
+            plan=request.plan, agent=request.agent, environment=request.environment, by=request.by
+        )
         checked = await verdict("check", Validator.check, proposal)
         self.journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))
-        if not checked.passed:
-            self.journal.write(PlanRejected(findings=checked.errors))
-            return self._result("rejected", checked, None)
-        lock = await verdict("freeze", Validator.freeze, proposal)
+        return await self._lock(Candidate(proposal, checked))
+
+    async def _plan(self, request: LockRequest) -> dict[str, Any]:
+        goal = Goal(
+            goal=request.goal,
+            agent=request.agent,
+            environment=request.environment,
+            by=request.by,
+        )
+        brief = await verdict("brief", Planner.brief, goal)
+        if brief.findings:
+            self.journal.write(PlanRejected(findings=brief.findings))
+            raise failed(brief.findings[0])
+        self.journal.write(
+            GoalAsked(
+                agent=goal.agent,
+                environment=goal.environment,
+                by=goal.by,
+                goal=goal.goal,
+                model=brief.model,
+                replans=brief.replans,
+                limit=brief.limit,
+            )
+        )
+        self.planning = Planning(goal, brief, self.journal, self.desk)
+        try:
+            found = await self.planning.find()
+        except NoAnswer as error:
+            raise failed(error.finding, self._result("failed", (error.finding,))) from None
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if isinstance(found, Finding):
+            self.journal.write(PlanRejected(findings=(found,)))
+            return self._result("stopped", (found,))
+        return await self._lock(found)
+
+    async def _lock(self, found: Candidate) -> dict[str, Any]:
+        if not found.checked.passed:
+            self.journal.write(PlanRejected(findings=found.checked.errors))
+            return self._result("rejected", last=found)
+        lock = await verdict("freeze", Validator.freeze, found.proposal)
         self.journal.write(PlanLocked(lock=lock.digest))
-        return self._result("locked", checked, lock)
+        return self._result("locked", last=found, lock=lock)
+
+    async def take(self, given: Answer, door: Door) -> Finding | None:
+        """Only a planning asks."""
+        if self.planning is None:
+            return await super().take(given, door)
+        return await self.planning.take(given, door)
 
     def _result(
-        self, status: Literal["locked", "rejected"], checked: Checked, lock: Lock | None
+        self,
+        status: Status,
+        findings: tuple[Finding, ...] = (),
+        last: Candidate | None = None,
+        lock: Lock | None = None,
     ) -> dict[str, Any]:
+        planning = self.planning
+        last = last or (planning.last if planning else None)
         result = LockResult(
             status=status,
-            checked=checked,
+            checked=last.checked if last else Checked(findings=findings),
             lock=lock,
+            # A lock holds its plan already, and a result has to fit one payload.
+            plan=last.proposal.plan if planning and last and lock is None else None,
+            gaps=planning.gaps if planning else (),
+            bill=planning.bill if planning else Bill(),
+            findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,
         )
         return result.model_dump(mode="json")
-
-    @workflow.query(name="events")
-    def events(self, since: int = 0) -> list[dict[str, Any]]:
-        """At most 200 events after number `since`, oldest first."""
-        return [event.line for event in self.journal.events[since : since + 200]]
 
 
 def _as_finding(error: LockstepError | ValueError) -> Finding:

@@ -35,8 +35,7 @@ from lockstep.plan import sources
 from lockstep.record import Record
 from lockstep.value import Value
 from workflows.context import RunContext
-from workflows.desk import Desk
-from workflows.journal import Journal
+from workflows.doors import Door, Doors
 from workflows.step import Done, End, NotStarted, Skipped, StepLife, Stopped
 from workflows.verdicts import failed, verdict
 
@@ -58,7 +57,9 @@ class RunRequest(Record):
 
 
 class RunResult(Record):
-    """How a run ended; `head` is the digest of its last event, number `events`."""
+    """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
+    how often a model was asked for a plan: a lock leaves nothing to ask.
+    """
 
     lockstep: Literal["result/1"] = "result/1"
     status: Literal["completed", "failed", "refused"]
@@ -67,19 +68,19 @@ class RunResult(Record):
     outputs: dict[str, Value] = {}
     skipped: tuple[str, ...] = ()
     spent: Amount = Amount()
+    planner_calls: int = 0
     findings: tuple[Finding, ...] = ()
     events: int = Field(ge=0)
     head: Digest
 
 
 @workflow.defn(name="Run")
-class Run:
+class Run(Doors):
     """One execution of a lock."""
 
     @workflow.init
     def __init__(self, raw: Any = None, *more: Any) -> None:
-        self.journal = Journal()
-        self.desk = Desk(self.journal)
+        super().__init__()
         self.context: RunContext | None = None
         self.values: dict[str, Value] = {}
         self.skipped: list[str] = []
@@ -113,8 +114,11 @@ class Run:
         try:
             await self._steps(self.context)
         except (Exception, asyncio.CancelledError):
-            # The account is closed before the run is: who reads it should see how it ended.
-            self.journal.write(RunFailed(finding=_cancelled(), spent=self.context.ledger.committed))
+            # The account is closed before the run is: who reads it should see how it ended. A run
+            # that is only dropped from memory is cancelled too, with no reason, and has not ended.
+            if workflow.cancellation_reason() is not None:
+                spent = self.context.ledger.committed
+                self.journal.write(RunFailed(finding=_cancelled(), spent=spent))
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._ended(self.context)
@@ -247,54 +251,11 @@ class Run:
             room -= value.size if keep else 0
         return outputs
 
-    @workflow.query(name="events")
-    def events(self, since: int = 0) -> list[dict[str, Any]]:
-        """At most 200 events after number `since`, oldest first."""
-        return [event.line for event in self.journal.events[since : since + 200]]
-
-    @workflow.query(name="questions")
-    def questions(self) -> list[dict[str, Any]]:
-        """The questions that wait for an answer."""
-        return [question.model_dump(mode="json") for question in self.desk.questions]
-
-    @workflow.update(name="answer")
-    async def answer(self, raw: Any = None, *more: Any) -> dict[str, Any]:
-        """The polite door: a refusal is an answer too."""
-        given = _answer(raw, more)
-        problem = await self._take(given, "update")
-        if problem is not None:
-            raise failed(problem)
-        return given.model_dump(mode="json")
-
-    @answer.validator
-    def _may_answer(self, raw: Any = None, *more: Any) -> None:
-        try:
-            problem = self.desk.problem(_answer(raw, more))
-        except LockstepError as error:
-            problem = error.findings[0].model_copy(update={"code": "LS-ASK-005"})
-        if problem is not None:
-            raise failed(problem)
-
-    @workflow.signal(name="answer")
-    async def answer_by_signal(self, raw: Any = None, *more: Any) -> None:
-        """The durable door: it waits while no worker is up, and cannot be told no."""
-        try:
-            given = _answer(raw, more)
-        except LockstepError as error:
-            self.desk.refuse(error.findings[0].model_copy(update={"code": "LS-ASK-005"}))
-            return
-        problem = self.desk.problem(given) or await self._take(given, "signal")
-        if problem is not None:
-            self.desk.refuse(problem)
-
-    async def _take(self, given: Answer, door: Literal["update", "signal"]) -> Finding | None:
+    async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take the answer, or say why not; a change is checked on what remains of the plan."""
         context = self.context
         if context is None or given.verdict not in (Verdict.SKIP, Verdict.EDIT):
-            problem = self.desk.problem(given)
-            if problem is None:
-                self.desk.take(given, door)
-            return problem
+            return await super().take(given, door)
         # One at a time: two changes that are fine alone need not be fine together.
         async with context.changing:
             problem = self.desk.problem(given) or self.desk.tried(given)
@@ -312,10 +273,6 @@ class Run:
         if given.verdict is Verdict.EDIT and given.args is not None:
             return await context.may_edit(question, given.args)
         return await context.may_skip(question)
-
-
-def _answer(raw: Any, more: tuple[Any, ...]) -> Answer:
-    return shaped(Answer, [raw, *more] if more else raw, "answer")
 
 
 def _scheduler(name: str) -> str:

@@ -9,15 +9,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lockstep.errors import LockstepError
+from tests.runs.command import Said, finished, lockstep, running
+from tests.runs.processes import alive, children
 from tests.runs.yard import (
     CRANE,
     DEPLOYED,
@@ -36,7 +34,7 @@ from tests.runs.yard import (
     with_,
 )
 from worker.claim import claimed, recorded
-from worker.cli.lock import write_lock
+from worker.cli.terminal import write_file
 from worker.home import VARIABLE, Home
 from worker.ports import choose
 from worker.server import serve
@@ -49,57 +47,6 @@ HERE = ["--env", TEST, "--agent", str(CRANE)]
 ONE_LINE = re.compile(r"^LS-[A-Z]+-\d{3} [^\n]+; [^\n]+\n$")
 
 
-@dataclass(frozen=True)
-class Said:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@asynccontextmanager
-async def running(
-    *arguments: str, home: Path | None = None, folder: Path | None = None
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command that is on its way; whatever happens, it does not outlive the block."""
-    process = await asyncio.create_subprocess_exec(
-        *DEPLOYED,
-        *arguments,
-        env={**os.environ, **({} if home is None else {VARIABLE: str(home)})},
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def finished(process: asyncio.subprocess.Process) -> Said:
-    async with asyncio.timeout(PATIENCE):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    said = Said(process.returncode, (out or b"").decode(), err.decode())
-    assert "\x1b" not in said.out + said.err
-    assert "Traceback" not in said.out + said.err
-    return said
-
-
-async def lockstep(*arguments: str, home: Path | None = None, folder: Path | None = None) -> Said:
-    """A command and its end; whatever it is, there are no escape codes and no stack traces."""
-    async with running(*arguments, home=home, folder=folder) as process:
-        return await finished(process)
-
-
 def written(folder: Path, *steps: Json) -> Path:
     path = folder / "moving.json"
     path.write_text(json.dumps(plan(*steps)))
@@ -108,7 +55,7 @@ def written(folder: Path, *steps: Json) -> Path:
 
 def locked(yard: Yard, folder: Path, *steps: Json) -> str:
     path = folder / "moving.test.lock.json"
-    write_lock(yard.lock(*steps), path)
+    write_file(path, yard.lock(*steps).model_dump_json())
     return str(path)
 
 
@@ -167,6 +114,9 @@ async def test_what_is_not_understood_exits_with_2(yard: Yard, tmp_path: Path) -
         ("check", good, "--env", "moon", "--agent", str(CRANE)): "LS-ENV-001",
         ("runs", "show", "no-such-run"): "LS-RUN-005",
         ("schedule", "describe", "nothing"): "LS-SCHED-001",
+        ("dev", "--agent", str(tmp_path)): "LS-AGENT-001",
+        ("inbox", "edit", "latest"): "LS-CLI-001",
+        ("inbox", "edit", "latest", "--args", "[]"): "LS-CLI-001",
     }
     said = dict(zip(wrong, await together(*wrong), strict=True))
     assert dict.fromkeys(wrong, (2, "")) == {
@@ -175,6 +125,7 @@ async def test_what_is_not_understood_exits_with_2(yard: Yard, tmp_path: Path) -
     for command, code in wrong.items():
         assert ONE_LINE.match(said[command].err), said[command].err
         assert said[command].err.startswith(f"{code} ")
+    assert str(tmp_path) in said["dev", "--agent", str(tmp_path)].err
     (machine,) = await together(("runs", "show", "no-such-run", "--format", "json"))
     assert (2, "LS-RUN-005", "") == (machine.code, machine.json["error"], machine.err)
 
@@ -227,6 +178,25 @@ async def test_what_is_rejected_exits_with_3(yard: Yard, tmp_path: Path) -> None
     assert ONE_LINE.match(hand.err)
     assert hand.err.startswith("LS-LOCK-001 ")
     assert "LS-LOCK-002 lock: policy file: `approvals.cedar` has changed" in drift.err
+
+
+async def test_a_plan_where_a_lock_is_wanted_is_told_how_to_become_one(tmp_path: Path) -> None:
+    """Whoever runs or schedules a plan reads that it is one, and the command that locks it."""
+    path = written(tmp_path, say())
+    said = await together(("run", str(path)), ("schedule", "create", "x", str(path)))
+    assert [3, 3] == [one.code for one in said]
+    for one in said:
+        assert ONE_LINE.match(one.err), one.err
+        assert "LS-LOAD-007" == one.err.split()[0]
+        assert f"this is a plan, and only a lock is run; lock it first: `lockstep lock {path} " in (
+            one.err
+        )
+
+
+async def test_check_counts_as_people_do(tmp_path: Path) -> None:
+    """One step is a step."""
+    checked = await lockstep("check", str(written(tmp_path, say())), *HERE)
+    assert "passed: 1 step, at most 3 calls, 0 tokens, $0.00 a run" in checked.out
 
 
 async def test_a_question_exits_with_4_and_is_answered(
@@ -360,24 +330,3 @@ async def test_dev_leaves_no_process_behind(surroundings: Path, tmp_path: Path) 
     assert 0 == said.code, said
     assert nothing_left(home)
     assert [] == [pid for pid in left if alive(pid)]
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process started; none where the system does not tell."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            _, _, rest = path.read_text().rpartition(")")
-        except OSError:
-            continue
-        if int(rest.split()[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -166,17 +166,18 @@ class Yard:
     package: AgentPackage
     ledgers: Path
     log: Path
+    environment: str = TEST
     world: World = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = self.package.world(TEST)
+        self.world = self.package.world(self.environment)
 
     def book(self) -> Book:
         return Book(self.ledgers / f"book-{next(_numbers)}")
 
     @property
     def queue(self) -> str:
-        return f"{self.package.agent.name}.{TEST}"
+        return f"{self.package.agent.name}.{self.environment}"
 
     def lock(self, *steps: Json, change: Callable[[Body], Body] = lambda b: b) -> Lock:
         return lock_in(self.world, plan(*steps), change)
@@ -234,7 +235,8 @@ class Yard:
     async def worker(self) -> AsyncIterator[None]:
         """A worker for this yard's agent, while the block runs; then it has little patience."""
         grace = timedelta(milliseconds=100)
-        async with serving(self.client, self.package, TEST, self.home.values, grace):
+        here, values = self.environment, self.home.values
+        async with serving(self.client, self.package, here, values, grace=grace):
             yield
 
 

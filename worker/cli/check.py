@@ -9,12 +9,21 @@ from rich.text import Text
 
 from lockstep.checked import Checked
 from lockstep.codes import Exit
-from lockstep.decision import Outcome
 from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
+from worker.cli.drawing import COLOURS
 from worker.cli.options import AgentOption, EnvironmentOption, PersonOption, package_for, person
-from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, show_findings
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    counted,
+    emit_json,
+    is_json,
+    out,
+    plain,
+    show_findings,
+)
 
 
 def check(
@@ -39,29 +48,28 @@ def show_checked(checked: Checked, plan: Plan) -> None:
     if is_json():
         emit_json({"passed": checked.passed, **checked.model_dump(mode="json")})
         return
-    colours = {
-        Outcome.ALLOW: "green",
-        Outcome.UNDECIDED: "cyan",
-        Outcome.REQUIRE_APPROVAL: "yellow",
-        Outcome.DENY: "red",
-    }
     verdicts = {decision.step: decision for decision in checked.decisions}
     table = Table.grid(padding=(0, 2))
     for step in plan.steps:
         decision = verdicts.get(step.id)
         verdict = Text("-", style="red")
         if decision is not None:
-            verdict = Text(decision.outcome, style=colours[decision.outcome])
+            verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
     out.print(table)
+    show_verdict(checked, len(plan.steps))
+
+
+def show_verdict(checked: Checked, steps: int) -> None:
+    """The findings, and whether the plan passed with what a run of it may cost at most."""
     show_findings(checked.findings, out)
     worst = checked.worst
     if checked.passed:
         out.print(
-            f"[green]passed[/green]: {len(plan.steps)} steps, at most {worst.calls:,} calls, "
-            f"{worst.tokens:,} tokens, ${worst.microdollars / 1e6:,.2f} a run"
+            f"[green]passed[/green]: {counted(steps, 'step')}, at most "
+            f"{counted(worst.calls, 'call')}, {counted(worst.tokens, 'token')}, "
+            f"${worst.microdollars / 1e6:,.2f} a run"
         )
     else:
-        count = len(checked.errors)
-        out.print(f"[red]rejected[/red]: {count} finding{'s' if count > 1 else ''}")
+        out.print(f"[red]rejected[/red]: {counted(len(checked.errors), 'finding')}")

@@ -12,7 +12,7 @@ from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question, Verdict
 from lockstep.loading import parse_json, read
 from worker.cli.options import PersonOption, person
-from worker.cli.run import show_question
+from worker.cli.question import show_question
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, safe, say
 from worker.home import Home
 from worker.inbox import answer, find, leave, open_questions
@@ -183,13 +183,24 @@ def edit(
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Change the step's arguments; they are checked again, and may need approval again."""
-    if args.startswith("@"):
-        path = Path(args[1:])
-        value = parse_json(read(path), str(path))
-    else:
-        value = parse_json(args, "--args")
+    _give(run, question, Verdict.EDIT, as_, note, later, _arguments(args))
+
+
+def _arguments(given: str) -> dict[str, object]:
+    """All the arguments that the step shall have, read strictly."""
+    path = Path(given[1:]) if given.startswith("@") else None
+    value = None
+    if given:
+        value = parse_json(given, "--args") if path is None else parse_json(read(path), str(path))
     if not isinstance(value, dict):
         raise LockstepError.of(
-            "LS-CLI-001", "--args", "wanted a JSON object", "write --args '{\"name\": …}'"
+            "LS-CLI-001",
+            "--args",
+            f"wanted all the step's arguments as a JSON object, found {_found(given)}",
+            "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
         )
-    _give(run, question, Verdict.EDIT, as_, note, later, value)
+    return value
+
+
+def _found(given: str) -> str:
+    return f"`{given[:40]}`" if given else "none"

@@ -1,23 +1,17 @@
 """`lockstep lock`: the validator workflow checks a plan and freezes it into a lock file."""
 
 import asyncio
-import os
-import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from temporalio.client import WorkflowFailureError
 
-from activities.contract import Proposal
 from activities.package import AgentPackage
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import load, parse_json, read, shaped
 from lockstep.lock import Lock
-from lockstep.names import task_queue
 from lockstep.plan import Plan
 from policies.drift import drift
 from worker.cli.check import show_checked
@@ -29,10 +23,20 @@ from worker.cli.options import (
     person,
     served,
 )
-from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    emit_json,
+    is_json,
+    out,
+    safe,
+    say,
+    write_file,
+)
 from worker.home import Home
+from worker.plans import begin, ended
 from worker.session import session
-from workflows.lock_plan import LockPlan, LockResult
+from workflows.lock_plan import LockRequest, LockResult
 
 _RESTART = "the worker read the agent before this change: start it again, then lock"
 
@@ -54,18 +58,12 @@ def lock(
     raw = parse_json(read(plan), str(plan))
     proposed = shaped(Plan, raw, str(plan))
     target = out_file or _beside(plan, env)
-    proposal = Proposal(plan=raw, agent=package.agent.name, environment=env, by=person(as_))
-    result = asyncio.run(_lock(proposal, package))
+    request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=person(as_))
+    result = asyncio.run(_lock(request, package))
     if result.lock is None:
         show_checked(result.checked, proposed)
         raise typer.Exit(Exit.REJECTED)
-    stale = drift(result.lock.body, package.world(env))
-    if stale:
-        # The worker answers for what it read when it started.
-        raise LockstepError(*(found.model_copy(update={"fix": _RESTART}) for found in stale))
-    same = _is_there(result.lock, target)
-    if not same:
-        write_lock(result.lock, target)
+    same = keep_lock(result.lock, package, target)
     if is_json():
         emit_json(
             {
@@ -81,7 +79,19 @@ def lock(
     out.print(f"[green]{state}[/green] {safe(target)}  {result.lock.digest}")
 
 
-def _is_there(lock: Lock, path: Path) -> bool:
+def keep_lock(lock: Lock, package: AgentPackage, target: Path) -> bool:
+    """Write a fresh lock where it belongs; whether it was there already."""
+    stale = drift(lock.body, package.world(lock.body.environment))
+    if stale:
+        # The worker answers for what it read when it started.
+        raise LockstepError(*(found.model_copy(update={"fix": _RESTART}) for found in stale))
+    same = is_there(lock, target)
+    if not same:
+        write_file(target, lock.model_dump_json(indent=2) + "\n")
+    return same
+
+
+def is_there(lock: Lock, path: Path) -> bool:
     """Whether the file is this very lock already; then who proposed it first stays on record."""
     try:
         return load(Lock, path).digest == lock.digest
@@ -89,56 +99,16 @@ def _is_there(lock: Lock, path: Path) -> bool:
         return False
 
 
-async def _lock(proposal: Proposal, package: AgentPackage) -> LockResult:
-    environment = proposal.environment
-    async with session(Home.find(), say, serve=served(package, environment)) as open_:
-        at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        try:
-            result = await open_.client.execute_workflow(
-                LockPlan.run,
-                proposal.model_dump(mode="json"),
-                id=f"lock.{package.agent.name}.{environment}.{at}",
-                task_queue=task_queue(package.agent.name, environment),
-                static_summary=f"lock a plan for {environment}",
-            )
-        except WorkflowFailureError as error:
-            raise LockstepError(_finding(error)) from None
-    return LockResult.model_validate(result)
-
-
-def _finding(error: WorkflowFailureError) -> Finding:
-    cause: BaseException | None = error.cause
-    while cause is not None and getattr(cause, "cause", None) is not None:
-        cause = getattr(cause, "cause", None)
-    kind = getattr(cause, "type", None) or ""
-    code = kind if kind.startswith("LS-") else "LS-CLI-002"
-    problem = str(getattr(cause, "message", cause)).removeprefix(f"{code} ")
-    return Finding(code=code, place="", problem=problem, fix="see the worker's log")
+async def _lock(request: LockRequest, package: AgentPackage) -> LockResult:
+    serve = served(package, request.environment)
+    async with session(Home.find(), say, serve=serve) as open_:
+        result = await ended(await begin(open_.client, request))
+    if isinstance(result, Finding):
+        raise LockstepError(result)
+    return result
 
 
 def _beside(plan: Path, env: str) -> Path:
     """`weekly.local.plan.json` and `weekly.json` both give `weekly.local.lock.json`."""
     stem = plan.name.removesuffix(".json").removesuffix(".plan").removesuffix(f".{env}")
     return plan.with_name(f"{stem}.{env}.lock.json")
-
-
-def write_lock(lock: Lock, path: Path) -> None:
-    """All of the file or none of it; the old one stays until the new one is whole."""
-    text = lock.model_dump_json(indent=2) + "\n"
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-            Path(part).chmod(0o644)
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise LockstepError.of(
-            "LS-SRV-007",
-            str(path),
-            f"the lock cannot be written: {(error.strerror or str(error)).lower()}",
-            "free some space or choose another --out",
-        ) from None

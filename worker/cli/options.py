@@ -2,6 +2,7 @@
 
 import getpass
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +10,9 @@ import typer
 
 from activities.package import AgentPackage, find_root, load_package
 from lockstep.errors import LockstepError
-from lockstep.loading import load, parse_json
+from lockstep.loading import parse_json, read, shaped
 from lockstep.lock import Lock
+from worker.discovery import roots
 from worker.session import Served
 
 AgentOption = Annotated[
@@ -50,9 +52,36 @@ def package_for(file: Path, agent: Path | None) -> AgentPackage:
     return load_package(find_root(agent if agent is not None else file))
 
 
+def agent_here(agent: Path | None) -> AgentPackage:
+    """The agent that was named, or the only one there is here; LS-AGENT-001 where that is not
+    clear.
+    """
+    start = agent or Path.cwd()
+    found = roots(start)
+    if len(found) == 1:
+        return load_package(found[0])
+    names = ", ".join(f"`{root}`" for root in found[:5])
+    raise LockstepError.of(
+        "LS-AGENT-001",
+        str(start),
+        f"there are {len(found)} agents here: {names}"
+        if found
+        else "no agent package here, above, or two folders below",
+        "name the agent's folder with --agent",
+    )
+
+
 def read_lock(path: Path) -> Lock:
-    """A lock that is what its digest says."""
-    return load(Lock, path)
+    """A lock that is what its digest says; a plan in its place is called one."""
+    value = parse_json(read(path), str(path))
+    if isinstance(value, dict) and "steps" in value and "body" not in value:
+        raise LockstepError.of(
+            "LS-LOAD-007",
+            str(path),
+            "this is a plan, and only a lock is run",
+            f"lock it first: `lockstep lock {shlex.quote(str(path))} --env ENV`",
+        )
+    return shaped(Lock, value, str(path))
 
 
 def served(package: AgentPackage, environment: str) -> Served:

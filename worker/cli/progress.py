@@ -44,6 +44,7 @@ class StepView:
     took: float = 0.0
     note: str = ""
     attempts: int = 0
+    mocked: bool = False
 
 
 @dataclass
@@ -101,18 +102,19 @@ class Progress:
                 row.attempts = attempt.number
                 self.spent += attempt.spent
                 return
-            case StepCompleted(step=id):
+            case StepCompleted(step=id, mocked=mocked):
                 row = self.steps[id]
-                row.state, row.note = "done", ""
+                row.state, row.note, row.mocked = "done", "", mocked
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why
             case StepSkipped(step=id, because=because):
                 row = self.steps[id]
                 row.state, row.note = "skipped", because
-            case StepFailed(step=id, finding=finding):
+            case StepFailed(step=id, finding=finding, mocked=mocked):
                 row = self.steps[id]
                 row.state, row.note = "failed", f"{finding.code} {finding.problem}"
+                row.mocked = mocked
             case QuestionAsked(question=question):
                 row = self.steps[question.step]
                 row.state = "asking"
@@ -139,7 +141,8 @@ class Progress:
     def _line(self, row: StepView, state: str, note: str) -> None:
         if self._live or self.quiet:
             return
-        took = f" ({row.took:.1f} s)" if state in ("done", "failed") else ""
+        mock = ", mock" if row.mocked else ""
+        took = f" ({row.took:.1f} s{mock})" if state in ("done", "failed") else ""
         tail = f": {plain(note)}" if note else ""
         self.console.print(
             f"{self.elapsed:7.1f} s  {row.id}  {row.tool}  {state}{took}{tail}", markup=False
@@ -183,9 +186,10 @@ class Progress:
         if row.state == "running" and row.since:
             took = (now - row.since).total_seconds()
         retries = f"  attempt {row.attempts}" if row.attempts > 1 else ""
+        mock = " (mock)" if row.mocked else ""
         return (
             marks[row.state],
             Text(f"{row.id}  {row.tool}", style="dim" if row.state == "waiting" else ""),
-            Text(f"{took:.1f} s{retries}" if row.since else ""),
+            Text(f"{took:.1f} s{mock}{retries}" if row.since else ""),
             Text(plain(row.note), style="dim"),
         )

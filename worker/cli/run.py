@@ -1,7 +1,8 @@
-"""`lockstep run`: run a lock and watch it."""
+"""`lockstep run`: run a lock and watch it; or plan for a goal first, and run what was locked."""
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +11,10 @@ import typer
 from temporalio.client import WorkflowHandle
 
 from activities.package import AgentPackage
-from activities.store import FolderStore, load
-from lockstep.agent import ANYONE, Silence
+from activities.store import FolderStore
 from lockstep.codes import CODES, Exit
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
-from lockstep.escalation import Question, Verdict
 from lockstep.finding import Finding
 from lockstep.lock import Lock
 from policies.arguments import check_value
@@ -24,13 +23,17 @@ from worker.cli.options import (
     AgentOption,
     InputOption,
     PersonOption,
+    agent_here,
     inputs,
     package_for,
     person,
     read_lock,
     served,
 )
+from worker.cli.outcome import show_result
+from worker.cli.plan import OutOption, Planned, as_json, made, ready, show_planned, wanted
 from worker.cli.progress import Progress
+from worker.cli.question import show_question, show_waiting
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -45,14 +48,43 @@ from worker.cli.terminal import (
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.runs import follow, result, start
-from worker.session import Session, session
-from workflows.run import Run, RunRequest, RunResult
+from worker.session import Session, fleeting, session
+from workflows.lock_plan import LockRequest
+from workflows.run import Run, RunRequest
 
 _CANCEL_PATIENCE = 10.0
 
 
+@dataclass(frozen=True)
+class Order:
+    """How somebody wants a lock run. `planned` is there where a model was asked for it first."""
+
+    inputs: dict[str, Any]
+    by: str
+    at: datetime | None
+    wait: bool
+    detach: bool
+    planned: Planned | None = None
+
+    def request(self, lock: Lock) -> RunRequest:
+        return RunRequest(
+            lock=lock,
+            inputs=self.inputs,
+            started_by=self.by,
+            scheduled_at=self.at.astimezone() if self.at is not None else None,
+        )
+
+
 def run(
-    lock: Annotated[Path, typer.Argument(help="A lock file.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOCK|GOAL", help="A lock file; or, with --env, a goal to plan for first."
+        ),
+    ],
+    env: Annotated[
+        str | None, typer.Option("--env", help="With a goal: the environment to run in.")
+    ] = None,
     input: InputOption = None,
     at: Annotated[
         datetime | None,
@@ -65,66 +97,122 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Start the run and leave; needs a lasting server.")
     ] = False,
+    out_file: OutOption = None,
     agent: AgentOption = None,
     as_: PersonOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Run a lock: exactly these steps, with no model asked."""
-    locked = read_lock(lock)
-    package = package_for(lock, agent)
-    refuse_early(locked, package, inputs(input))
-    request = RunRequest(
-        lock=locked,
-        inputs=inputs(input),
-        started_by=person(as_),
-        scheduled_at=at.astimezone() if at is not None else None,
-    )
-    code = asyncio.run(_run(request, package, wait, detach))
+    """Run a lock: exactly these steps, with no model asked. A goal is planned and locked first."""
+    order = Order(inputs(input), person(as_), at, wait, detach)
+    if _is_file(what):
+        code = _run_file(Path(what), env, agent, order)
+    else:
+        code = _run_goal(what, env, agent_here(agent), out_file, order)
     if code is not Exit.DONE:
         raise typer.Exit(code)
 
 
-def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, object]) -> None:
+def _is_file(what: str) -> bool:
+    """A sentence is a goal; what ends like a file, or is one, is a lock."""
+    with contextlib.suppress(OSError, ValueError):
+        if Path(what).exists():
+            return True
+    return what.endswith((".json", ".toml")) or not what.strip()
+
+
+def _run_file(path: Path, env: str | None, agent: Path | None, order: Order) -> Exit:
+    locked = read_lock(path)
+    package = package_for(path, agent)
+    if env not in (None, locked.body.environment):
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "--env",
+            f"the lock is for `{locked.body.environment}`, and `{env}` was asked for",
+            f"leave --env out, or lock the plan for `{env}`",
+        )
+    refuse_early(locked, package, order.inputs)
+
+    async def work() -> Exit:
+        lasting = _must_last(locked, order)
+        serve = served(package, locked.body.environment)
+        async with session(Home.find(), say, serve=serve, lasting=lasting) as open_:
+            return await _run(open_, locked, order)
+
+    return asyncio.run(work())
+
+
+def _run_goal(
+    goal: str, env: str | None, package: AgentPackage, out_file: Path | None, order: Order
+) -> Exit:
+    if env is None:
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "--env",
+            f"`{goal[:60]}` is no file, and a goal needs an environment to plan for",
+            "name a lock file, or add --env",
+        )
+    request: LockRequest = wanted(goal, package, env, order.by)
+    _refuse_inputs(package.agent.input_schema, order.inputs)
+
+    async def work() -> Exit:
+        home = await ready(env, package)
+        async with session(home, say, serve=served(package, env)) as open_:
+            planned = await made(open_, request, package, out_file)
+            lock = planned.result.lock if planned.result else None
+            if lock is None or not is_json():
+                show_planned(planned, lasting=open_.lasting)
+            if lock is None:
+                return planned.exit
+            lasting = _must_last(lock, order)
+            if lasting and not open_.lasting:
+                raise fleeting(lasting, "what runs here ends with the command")
+            return await _run(open_, lock, replace(order, planned=planned))
+
+    return asyncio.run(work())
+
+
+def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any]) -> None:
     """What the run would refuse anyway is refused before a server is started for it."""
     world = package.world(lock.body.environment)
     found = drift(lock.body, world)
     if found:
         raise LockstepError(*found)
-    schema = {**lock.body.inputs, "required": []}
-    misfits = tuple(check_value("inputs", schema, dict(given), "LS-PLAN-013"))  # type: ignore[arg-type]  # JSON values, as parsed
+    _refuse_inputs(lock.body.inputs, given)
+
+
+def _refuse_inputs(schema: dict[str, Any], given: dict[str, Any]) -> None:
+    misfits = tuple(check_value("inputs", {**schema, "required": []}, given, "LS-PLAN-013"))
     if misfits:
         raise LockstepError(*misfits)
 
 
-async def _run(request: RunRequest, package: AgentPackage, wait: bool, detach: bool) -> Exit:
-    home = Home.find()
-    lasting = "a detached run" if detach else _asks(request.lock)
-    serve = served(package, request.lock.body.environment)
-    async with session(home, say, serve=serve, lasting=lasting) as open_:
-        handle = await start(open_.client, request)
-        if detach:
-            _announce(handle.id, "started")
-            return Exit.DONE
-        say(f"run {handle.id}")
-        with Progress(request.lock, err, quiet=is_json()) as progress:
-            try:
-                async for heard in follow(handle):
-                    progress.take(heard.events)
-                    progress.note(heard.retrying)
-                    if progress.paused and not wait:
-                        break
-            except asyncio.CancelledError:
-                await _interrupted(handle, open_)
-                raise
-        if progress.paused:
-            return await _paused(open_, handle.id)
-        return await _report(handle, home, progress)
-
-
-def _asks(lock: Lock) -> str:
-    """A lock that is sure to wait for a human needs somewhere to wait."""
+def _must_last(lock: Lock, order: Order) -> str:
+    """A run that is left alone, or is sure to wait for a human, needs somewhere to go on."""
+    if order.detach:
+        return "a detached run"
     asking = [step.id for step in lock.steps if step.expected is Outcome.REQUIRE_APPROVAL]
     return f"a run that asks a human (step `{asking[0]}`)" if asking else ""
+
+
+async def _run(open_: Session, lock: Lock, order: Order) -> Exit:
+    handle = await start(open_.client, order.request(lock))
+    if order.detach:
+        _announce(handle.id, "started")
+        return Exit.DONE
+    say(f"run {handle.id}")
+    with Progress(lock, err, quiet=is_json()) as progress:
+        try:
+            async for heard in follow(handle):
+                progress.take(heard.events)
+                progress.note(heard.retrying)
+                if progress.paused and not order.wait:
+                    break
+        except asyncio.CancelledError:
+            await _interrupted(handle, open_)
+            raise
+    if progress.paused:
+        return await _paused(open_, handle.id)
+    return await _report(handle, open_.home, progress, order)
 
 
 async def _interrupted(handle: WorkflowHandle[Run, Any], open_: Session) -> None:
@@ -154,31 +242,13 @@ async def _paused(open_: Session, run: str) -> Exit:
         return Exit.PAUSED
     for question in questions:
         show_question(question)
-    if not open_.lasting:
-        out.print(
-            "the run is kept and waits; nothing is running that could take an answer: "
-            "start `lockstep dev` first"
-        )
+    show_waiting(open_.lasting)
     return Exit.PAUSED
 
 
-def show_question(question: Question) -> None:
-    """Who is asked what, why, until when, and the exact words to answer with."""
-    silence = "the run stops" if question.silence is Silence.ABORT else "the step is skipped"
-    who = ", ".join(question.approvers) if ANYONE not in question.approvers else "anyone"
-    out.print(
-        f"[yellow]?[/yellow] step `{safe(question.step)}` waits for a human: {safe(question.why)}"
-    )
-    out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
-    out.print(f"  reason     {safe(question.step_reason) or '-'}")
-    out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or {silence}")
-    out.print(f"  may answer {safe(who)}")
-    for offer in question.offers:
-        tail = " --args '{…}'" if offer is Verdict.EDIT else ""
-        out.print(f"    lockstep inbox {offer} {safe(question.run)} {safe(question.id)}{tail}")
-
-
-async def _report(handle: WorkflowHandle[Run, Any], home: Home, progress: Progress) -> Exit:
+async def _report(
+    handle: WorkflowHandle[Run, Any], home: Home, progress: Progress, order: Order
+) -> Exit:
     ended = await result(handle)
     if isinstance(ended, Finding):
         if is_json():
@@ -187,45 +257,13 @@ async def _report(handle: WorkflowHandle[Run, Any], home: Home, progress: Progre
             show_findings([ended])
         return CODES[ended.code].exit
     if is_json():
-        emit_json(ended.model_dump(mode="json"))
+        planning = {"planning": as_json(order.planned)} if order.planned else {}
+        emit_json({**ended.model_dump(mode="json"), **planning})
     else:
         show_result(ended, progress.lock, FolderStore(home.values))
     if ended.status == "completed":
         return Exit.DONE
     return CODES[ended.findings[0].code].exit
-
-
-def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None:
-    """The end of a run: its findings, or what its last steps gave."""
-    show_findings(ended.findings, out)
-    if ended.status != "completed":
-        out.print(f"[red]{ended.status}[/red] {safe(ended.run)}")
-        return
-    out.print(f"[green]completed[/green] {safe(ended.run)}")
-    for id in _last(lock) if lock else ended.outputs:
-        value = ended.outputs.get(id)
-        if value is None:
-            continue
-        preview = value.preview
-        if preview is None:
-            with contextlib.suppress(LockstepError):
-                preview = load(store, value) if value.size <= 4096 else None
-        if isinstance(preview, dict):
-            for key, text in preview.items():
-                out.print(f"  {safe(id)}.{safe(key)}  {safe(text)}")
-        else:
-            out.print(f"  {safe(id)}  {value.size:,} bytes  {value.digest}")
-    spent = ended.spent
-    out.print(
-        f"[dim]{spent.calls} calls, {spent.tokens} tokens, ${spent.microdollars / 1e6:.2f}; "
-        f"{ended.events} events, head {ended.head[:19]}…[/dim]"
-    )
-
-
-def _last(lock: Lock) -> list[str]:
-    """The steps that no other step needs: what the run was for."""
-    needed = {need for step in lock.steps for need in step.needs}
-    return [step.id for step in lock.steps if step.id not in needed]
 
 
 def _announce(run: str, status: str) -> None:

@@ -14,8 +14,10 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.store import FolderStore
 from lockstep.event import RunStarted
 from lockstep.finding import Finding
+from worker.cli.outcome import show_result
+from worker.cli.planning import show_planning
 from worker.cli.progress import Progress
-from worker.cli.run import show_question, show_result
+from worker.cli.question import show_question
 from worker.cli.story import tell
 from worker.cli.terminal import (
     Format,
@@ -29,12 +31,12 @@ from worker.cli.terminal import (
     show_findings,
     write_file,
 )
-from worker.history import events_of, fetch
+from worker.history import events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
-from workflows.run import Run
+from workflows.run import Run, RunResult
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
@@ -43,7 +45,7 @@ RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 20,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """The latest runs, newest first."""
@@ -74,7 +76,7 @@ def list_(
 
 @app.command("show")
 def show(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
-    """One run: its steps, its questions, its end."""
+    """One run or planning: its steps or proposals, its questions, its end."""
 
     async def work() -> None:
         home = Home.find()
@@ -85,19 +87,23 @@ def show(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
             handle = open_.client.get_workflow_handle_for(Run.run, id)
             description = await handle.describe()
             running = description.status is WorkflowExecutionStatus.RUNNING
-            ended = None if running else await result(handle)
+            planning = kind_of(history) == "LockPlan"
+            ended = None if running or planning else await result(handle)
             questions = await open_questions(open_.client, id) if running else []
         lock = lock_of(history)
         if is_json():
             emit_json(
                 {
                     "run": id,
-                    "status": "running" if ended is None else getattr(ended, "status", "ended"),
+                    "status": _status(running, ended),
                     "result": None if ended is None else ended.model_dump(mode="json"),
                     "questions": [question.model_dump(mode="json") for question in questions],
                     "events": len(events),
                 }
             )
+            return
+        if planning:
+            show_planning(history, events, questions)
             return
         for event in events:
             if isinstance(event.what, RunStarted):
@@ -163,6 +169,12 @@ def cancel(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
         emit_json({"run": id, "cancelled": True})
     else:
         out.print(f"[green]cancelling[/green] {safe(id)}: see `lockstep runs show`")
+
+
+def _status(running: bool, ended: RunResult | Finding | None) -> str:
+    if running:
+        return "running"
+    return ended.status if isinstance(ended, RunResult) else "ended"
 
 
 def _took(row: Listed) -> str:

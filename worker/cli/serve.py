@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from activities.package import find_root, load_package
+from activities.propose import KEY
 from lockstep.errors import LockstepError
 from worker.attributes import ensure_attributes
 from worker.connection import connect, find_server
@@ -51,8 +53,13 @@ async def _work(chosen: list[tuple[Path, str]], lifeline: bool) -> None:
     client = await connect(found)
     await ensure_attributes(client)
     home.ensure()
+    environ = dict(os.environ)
+    # Whatever a tool starts inherits this process's environment.
+    os.environ.pop(KEY, None)
     async with AsyncExitStack() as stack:
         for root, environment in chosen:
             package = load_package(root)
-            await stack.enter_async_context(serving(client, package, environment, home.values))
+            await stack.enter_async_context(
+                serving(client, package, environment, home.values, environ=environ)
+            )
         await until_told(lifeline)

@@ -3,8 +3,13 @@
 from lockstep.event import (
     AnswerRefused,
     Event,
+    GoalAsked,
+    Happening,
     PlanChecked,
     PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
     PlanProposed,
     PlanRejected,
     QuestionAnswered,
@@ -24,15 +29,44 @@ from lockstep.event import (
     StepSkipped,
     StepStarted,
 )
+from lockstep.usage import Bill
+from worker.cli.terminal import counted
+
+_SHOWN = 5
+"""Findings of a rejected plan; more are in the event."""
+
+
+def cost(bill: Bill) -> str:
+    """`2 calls, 3,412 tokens, $0.0123`; money only where a price is known."""
+    money = f", ${bill.microdollars / 1e6:.4f}" if bill.prices else ""
+    lost = f", {bill.unknown} of unknown cost" if bill.unknown else ""
+    return f"{counted(bill.calls, 'call')}, {counted(bill.usage.tokens, 'token')}{money}{lost}"
 
 
 def tell(event: Event) -> str:
     """What happened, in one line or, for a blocked step, three."""
-    match event.what:
-        case PlanProposed(agent=agent, environment=environment, by=by):
-            return f"plan proposed for {agent} in {environment} by {by}"
+    return told(event.what)
+
+
+def told(what: Happening) -> str:
+    """The same of a happening that has no number yet."""
+    match what:
+        case GoalAsked(agent=agent, environment=environment, by=by, goal=goal, model=model):
+            return f'goal asked of {model} for {agent} in {environment} by {by}: "{goal}"'
+        case PlannerAnswered(answer=number, status=status, bill=bill, findings=findings):
+            why = f": {findings[0]}" if findings else ""
+            return f"model answered ({number}): {status}, {cost(bill)}{why}"
+        case PlannerFailed(answer=number, finding=finding, bill=bill):
+            return f"model gave no answer ({number}), {cost(bill)}: {finding}"
+        case PlanningHalted(finding=finding, bill=bill):
+            return f"planning halted after {cost(bill)}: {finding}"
+        case PlanProposed(agent=agent, environment=environment, by=by, planner_calls=calls):
+            asked = f", {counted(calls, 'planner call')}" if calls else ""
+            return f"plan proposed for {agent} in {environment} by {by}{asked}"
         case PlanChecked(findings=findings, decisions=decisions):
-            return f"plan checked: {len(decisions)} decisions, {len(findings)} findings"
+            found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
+            made = counted(len(decisions), "decision")
+            return f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
         case PlanLocked(lock=lock):
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
@@ -51,20 +85,22 @@ def tell(event: Event) -> str:
             return f"Step {step}: attempt {attempt.number} {attempt.end}{why}"
         case StepDecided(step=step, decision=decision):
             return f"Step {step}: policy says {decision.outcome} ({decision.why})"
-        case StepBlocked(step=step, tool=tool, shown=shown, reason=reason, why=why):
+        case StepBlocked(step=step, tool=tool, reason=reason) as blocked:
             return (
-                f"Step {step}: Proposed Action -> {tool}({shown})\n"
+                f"Step {step}: Proposed Action -> {tool}({_subject(blocked)})\n"
                 f'  Reason -> "{reason}"\n'
-                f"  Policy -> BLOCKED ({why})"
+                f"  {_obstacle(blocked)}"
             )
-        case StepCompleted(step=step, value=value):
-            return f"Step {step}: completed, {value.size:,} bytes, {value.digest[:19]}…"
+        case StepCompleted(step=step, value=value, mocked=mocked):
+            how = "answered by a mock" if mocked else "completed"
+            return f"Step {step}: {how}, {value.size:,} bytes, {value.digest[:19]}…"
         case StepEdited(step=step, by=by):
             return f"Step {step}: arguments edited by {by}"
         case StepSkipped(step=step, because=because):
             return f"Step {step}: skipped, {because}"
-        case StepFailed(finding=finding):
-            return f"step failed: {finding}"
+        case StepFailed(finding=finding, mocked=mocked):
+            how = " on a mock's answer" if mocked else ""
+            return f"step failed{how}: {finding}"
         case QuestionAsked(question=question):
             return f"question {question.id} asked, answer by {question.deadline:%Y-%m-%d %H:%M} UTC"
         case QuestionAnswered(question=question, verdict=verdict, by=by, door=door, note=note):
@@ -79,3 +115,20 @@ def tell(event: Event) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def _subject(blocked: StepBlocked) -> str:
+    """What the call would touch, by name; where it touches nothing, its arguments."""
+    names = [f'"{target.name}"' for target in blocked.targets]
+    return ", ".join(names) or blocked.shown
+
+
+def _obstacle(blocked: StepBlocked) -> str:
+    """What stood in the way: facts, a rule about what would be touched, or policy as a whole."""
+    if blocked.findings:
+        return f"Check -> FAILED ({blocked.why})"
+    if not blocked.rules or not blocked.targets:
+        return f"Policy -> BLOCKED ({blocked.why})"
+    rule = blocked.rules[0]
+    verdict = "APPROVAL REQUIRED" if rule.effect == "approval" else "BLOCKED"
+    return f"Policy -> {verdict} ({rule.reason}) by {rule.id}"

@@ -6,7 +6,9 @@ shown as what it is and never interpreted.
 """
 
 import json
+import os
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
@@ -73,7 +75,8 @@ def safe(text: object) -> str:
 def say(text: str) -> None:
     """A remark on the way; not part of the result."""
     if _Chosen.format is Format.HUMAN:
-        err.print(f"[dim]{safe(text)}[/dim]")
+        for line in text.splitlines():
+            err.print(f"[dim]{safe(line)}[/dim]")
 
 
 def emit_json(value: Any) -> None:
@@ -82,16 +85,35 @@ def emit_json(value: Any) -> None:
 
 
 def write_file(path: Path, text: str) -> None:
-    """A file that a command was asked to write; LS-SRV-007 where it cannot be."""
+    """All of a file or none of it, the old one until the new one is whole; LS-SRV-007 where it
+    cannot be written.
+    """
     try:
-        path.write_text(text)
+        if path.exists() and not path.is_file():
+            # A device or a pipe is written to and not replaced.
+            path.write_text(text)
+            return
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+            Path(part).chmod(0o644)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise LockstepError.of(
             "LS-SRV-007",
             str(path),
             f"cannot be written: {(error.strerror or str(error)).lower()}",
-            "name a file in a folder that exists and can be written",
+            "free some space, or name a file in a folder that exists and can be written",
         ) from None
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 step`, `1,000 steps`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def is_json() -> bool:

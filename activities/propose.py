@@ -1,0 +1,215 @@
+"""Asks a model for a plan, and gives back what it said with what it cost.
+
+Expected answers are returned, also those that are no plan: they were billed, and a failure that is
+retried leaves no trace of its bill. Raised is only what the same question may yet overcome, or what
+nobody but an operator can. Attempts hand their bills on in heartbeats, so that an attempt whose
+worker died is counted too.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.contract import Ask, Brief, Goal, Planner, Reply
+from activities.model import Completion, Model, ModelError, Prompt, Stop
+from activities.prompt import Prompting
+from lockstep.agent import ANYONE
+from lockstep.amount import Amount
+from lockstep.draft import SCHEMA, unfold
+from lockstep.errors import LockstepError
+from lockstep.finding import Finding
+from lockstep.usage import Bill, Usage
+from policies.world import World
+
+KEY = "ANTHROPIC_API_KEY"
+"""The variable that holds the key, in the worker's environment and nowhere else."""
+MAX_ROOM = 2
+"""How much longer than usual an answer may get after one was cut off."""
+_BYTES_A_TOKEN = 2
+"""Fewer than any tokenizer packs into a token of English and JSON, so that what is reserved is
+enough.
+"""
+
+
+Price = Callable[[str, Usage], int]
+"""Microdollars for a model's usage; 0 where no price is known."""
+
+
+class ModelPlanner(Planner):
+    """Plans in one world with one model; `model` is None where no key is set."""
+
+    def __init__(self, world: World, model: Model | None, price: Price) -> None:
+        self._world = world
+        self._model = model
+        self._price = price
+        self._prompting = Prompting(world)
+
+    @activity.defn(name="lockstep.brief")
+    async def brief(self, goal: Goal) -> Brief:
+        world, settings = self._world, self._world.agent.planner
+        wrong = _elsewhere(goal, world)
+        if wrong is None and self._model is None:
+            wrong = no_key()
+        if wrong is not None:
+            return Brief(findings=(wrong,))
+        everyone = {one for people in world.agent.approvers.values() for one in people}
+        return Brief(
+            model=settings.model,
+            replans=settings.replans,
+            limit=settings.limit,
+            reserve=self._most(goal),
+            timeout=settings.timeout,
+            roles=tuple(sorted(world.agent.approvers)),
+            # Whoever asked may also give the plan by hand, which goes through the same check.
+            approvers=(ANYONE,) if ANYONE in everyone else tuple(sorted({*everyone, goal.by})),
+            asking=world.agent.asking,
+        )
+
+    @activity.defn(name="lockstep.propose")
+    async def propose(self, ask: Ask) -> Reply:
+        account = _Account(activity.info().heartbeat_details)
+        if self._model is None:
+            raise _failure(ModelError(no_key(), again=False), account.total)
+        settings = self._world.agent.planner
+        info = activity.info()
+        prompt = Prompt(
+            model=settings.model,
+            effort=settings.effort,
+            system=self._prompting.system,
+            turns=self._prompting.turns(ask.goal.goal, ask.rejected),
+            schema=SCHEMA,
+            max_tokens=settings.max_tokens * min(ask.room, MAX_ROOM),
+            label=f"{info.workflow_id}/{info.activity_id}/{info.attempt}"[-200:],
+        )
+        # Counted before anything is sent: a worker that dies now may have spent it.
+        account.heard(Bill(calls=1, unknown=1))
+        try:
+            answered = await self._model.complete(prompt, account.heard)
+        except ModelError as error:
+            account.closed(error.bill)
+            raise _failure(error, account.total) from None
+        account.closed(answered.bill)
+        return self._reply(ask, answered, account.total)
+
+    def _reply(self, ask: Ask, answered: Completion, bill: Bill) -> Reply:
+        # JSON can write half a character that nothing else can.
+        text = answered.text.encode(errors="replace").decode()
+        said: dict[str, Any] = {
+            "text": text,
+            "model": answered.model,
+            "stop_reason": answered.stop_reason,
+            "request": answered.request,
+            "prompt": self._prompting.digest,
+            "bill": bill,
+        }
+        match answered.stop:
+            case Stop.REFUSED:
+                why = f" ({answered.category})" if answered.category else ""
+                found = _finding(
+                    "LS-MODEL-007",
+                    f"model `{answered.model}`",
+                    f"refused to plan this{why}",
+                    "say the goal in other words, or give a plan written by hand",
+                )
+                return Reply(status="refused", findings=(found,), **said)
+            case Stop.TRUNCATED:
+                found = _finding(
+                    "LS-MODEL-008",
+                    "answer",
+                    f"was cut off after {answered.bill.usage.output:,} tokens "
+                    f"({answered.stop_reason})",
+                    "plan with fewer steps and shorter reasons",
+                )
+                return Reply(status="truncated", findings=(found,), **said)
+            case Stop.OK:
+                try:
+                    plan, gaps = unfold(text, ask.goal.goal)
+                except LockstepError as error:
+                    return Reply(status="invalid", findings=error.findings, **said)
+                return Reply(status="ok", plan=plan, gaps=gaps, **said)
+
+    def _most(self, goal: Goal) -> Amount:
+        """What one call may cost at most: the prompt, a rejected answer in it, and the longest
+        answer, all at the dearest rate.
+        """
+        settings = self._world.agent.planner
+        size = sum(len(part.encode()) for part in (*self._prompting.system, goal.goal))
+        answer = settings.max_tokens * MAX_ROOM
+        usage = Usage(cache_write=size // _BYTES_A_TOKEN + answer, output=answer)
+        return Amount(
+            tokens=usage.tokens,
+            microdollars=self._price(settings.model, usage),
+        )
+
+
+class _Account:
+    """The bills of all attempts at one question, handed from each attempt to the next."""
+
+    def __init__(self, details: Sequence[Any]) -> None:
+        self._before = _earlier(details)
+        self._now: Bill | None = None
+
+    @property
+    def total(self) -> Bill:
+        return self._before + (self._now or Bill())
+
+    def heard(self, bill: Bill) -> None:
+        """The bill of this attempt as far as it is known. Until it is closed there may be more."""
+        self._now = bill.model_copy(update={"calls": 1, "unknown": 1})
+        self._beat()
+
+    def closed(self, bill: Bill) -> None:
+        self._before, self._now = self._before + bill, None
+        self._beat()
+
+    def _beat(self) -> None:
+        activity.heartbeat(self.total.model_dump(mode="json"))
+
+
+def _earlier(details: Sequence[Any]) -> Bill:
+    try:
+        return Bill.model_validate(details[0])
+    except (IndexError, ValidationError):
+        return Bill()
+
+
+def _failure(error: ModelError, bill: Bill) -> ApplicationError:
+    return ApplicationError(
+        str(error),
+        bill.model_dump(mode="json"),
+        type=error.code,
+        non_retryable=not error.again,
+        next_retry_delay=error.after,
+    )
+
+
+def _elsewhere(goal: Goal, world: World) -> Finding | None:
+    for what, asked, here in (
+        ("agent", goal.agent, world.agent.name),
+        ("environment", goal.environment, world.environment.name),
+    ):
+        if asked != here:
+            return _finding(
+                "LS-SRV-005",
+                "worker",
+                f"serves {what} `{here}`, and was asked about `{asked}`",
+                f"start a worker for `{asked}`",
+            )
+    return None
+
+
+def no_key() -> Finding:
+    """What somebody reads who asks for a plan and has no key."""
+    return _finding(
+        "LS-MODEL-001",
+        "planner",
+        f"no key for the model: {KEY} is not set",
+        "set it and start again; `run LOCK`, `check`, `lock`, `replay` and `demo` need none",
+    )
+
+
+def _finding(code: str, place: str, problem: str, fix: str) -> Finding:
+    return Finding(code=code, place=place, problem=problem, fix=fix)

@@ -1,0 +1,103 @@
+"""A plan as a person reviews it: every step with what it needs, what it does, why, and whether
+policy lets it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from pydantic import JsonValue
+from rich.text import Text
+
+from lockstep.checked import Checked
+from lockstep.decision import Outcome
+from lockstep.graph import order
+from lockstep.plan import sources
+from lockstep.reference import Malformed, as_reference
+from lockstep.shown import shown
+from worker.cli.terminal import plain
+
+COLOURS = {
+    Outcome.ALLOW: "green",
+    Outcome.UNDECIDED: "cyan",
+    Outcome.REQUIRE_APPROVAL: "yellow",
+    Outcome.DENY: "red",
+}
+_WIDEST = 100
+
+
+class Drawn(Protocol):
+    """What proposed and locked steps have in common."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tool(self) -> str: ...
+    @property
+    def args(self) -> dict[str, JsonValue]: ...
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
+    """Lines: the steps in an order they may run in, numbered; without an order, as they stand."""
+    found = _ordered(list(steps))
+    decisions = {decision.step: decision for decision in checked.decisions}
+    ids, tools = (max((len(name) for name in names), default=0) for names in _names(found))
+    for number, step in enumerate(found, start=1):
+        decision = decisions.get(step.id)
+        line = Text(f"{number:>3}  ", style="dim")
+        line.append(plain(step.id).ljust(ids + 2), style="bold")
+        line.append(plain(step.tool).ljust(tools + 2), style="not dim")
+        if decision is None:
+            line.append("-  see below", style="red")
+        else:
+            line.append(decision.outcome, style=f"not dim {COLOURS[decision.outcome]}")
+            line.append(f"  {plain(decision.why)}")
+        yield line
+        for told in _told(step):
+            yield Text(f"       {told}", style="dim")
+
+
+def _names(steps: list[Drawn]) -> tuple[list[str], list[str]]:
+    return [plain(step.id) for step in steps], [plain(step.tool) for step in steps]
+
+
+def called(args: Mapping[str, JsonValue]) -> str:
+    """Arguments on one line: `frame=fetch, metric="node_load1", title=$input/title`."""
+    return ", ".join(f"{plain(name)}={_value(value)}" for name, value in args.items())
+
+
+def _value(value: JsonValue) -> str:
+    try:
+        reference = as_reference(value)
+    except Malformed:
+        reference = None
+    if reference is not None:
+        return plain(str(reference))
+    return shown({"": value}).removeprefix("=")
+
+
+def _told(step: Drawn) -> Iterable[str]:
+    arguments = called(step.args)
+    if arguments:
+        yield arguments if len(arguments) <= _WIDEST else f"{arguments[: _WIDEST - 1]}…"
+    silent = sorted({*step.needs} - {*sources(step.args)})
+    if silent:
+        # What flows shows in the arguments.
+        yield f"after {', '.join(map(plain, silent))}"
+    if step.reason:
+        yield plain(json.dumps(step.reason, ensure_ascii=False))
+
+
+def _ordered(steps: list[Drawn]) -> list[Drawn]:
+    known = {step.id: step for step in steps}
+    needs = {step.id: [need for need in step.needs if need in known] for step in steps}
+    if len(known) != len(steps):
+        return steps
+    try:
+        return [known[id] for id in order(needs)]
+    except ValueError:
+        return steps

@@ -1,0 +1,43 @@
+"""How a run ended, as a person reads it: its findings, or what its last steps gave."""
+
+import contextlib
+
+from activities.store import FolderStore, load
+from lockstep.errors import LockstepError
+from lockstep.lock import Lock
+from worker.cli.terminal import counted, out, safe, show_findings
+from workflows.run import RunResult
+
+
+def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None:
+    """The end of a run: its findings, or what its last steps gave."""
+    show_findings(ended.findings, out)
+    if ended.status != "completed":
+        out.print(f"[red]{ended.status}[/red] {safe(ended.run)}")
+        return
+    out.print(f"[green]completed[/green] {safe(ended.run)}")
+    for id in _last(lock) if lock else ended.outputs:
+        value = ended.outputs.get(id)
+        if value is None:
+            continue
+        preview = value.preview
+        if preview is None:
+            with contextlib.suppress(LockstepError):
+                preview = load(store, value) if value.size <= 4096 else None
+        if isinstance(preview, dict):
+            for key, text in preview.items():
+                out.print(f"  {safe(id)}.{safe(key)}  {safe(text)}")
+        else:
+            out.print(f"  {safe(id)}  {value.size:,} bytes  {value.digest}")
+    spent = ended.spent
+    out.print(
+        f"[dim]{counted(spent.calls, 'call')}, {counted(spent.tokens, 'token')}, "
+        f"${spent.microdollars / 1e6:.2f}, {counted(ended.planner_calls, 'planner call')}; "
+        f"{ended.events} events, head {ended.head[:19]}…[/dim]"
+    )
+
+
+def _last(lock: Lock) -> list[str]:
+    """The steps that no other step needs: what the run was for."""
+    needed = {need for step in lock.steps for need in step.needs}
+    return [step.id for step in lock.steps if step.id not in needed]

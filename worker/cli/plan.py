@@ -1,0 +1,347 @@
+"""`lockstep plan`: a model proposes, the validator workflow checks, and what passes is a lock.
+
+The proposal is kept as a file whether or not it passed: to be read, mended by hand, or given as the
+answer to the question that a planning ends in when the model does not get there.
+"""
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from temporalio.client import WorkflowHandle
+
+from activities.package import AgentPackage
+from activities.propose import KEY, no_key
+from lockstep.codes import CODES, Exit
+from lockstep.errors import LockstepError
+from lockstep.escalation import Question
+from lockstep.event import Event, GoalAsked, PlanChecked, PlannerAnswered, PlannerFailed
+from lockstep.finding import Finding
+from lockstep.loading import shaped
+from lockstep.lock import Lock
+from lockstep.plan import Plan, sources
+from lockstep.usage import Bill
+from worker.cli.check import show_verdict
+from worker.cli.drawing import drawing
+from worker.cli.lock import is_there, keep_lock
+from worker.cli.options import (
+    AgentOption,
+    EnvironmentOption,
+    PersonOption,
+    agent_here,
+    person,
+    served,
+)
+from worker.cli.question import show_question, show_waiting
+from worker.cli.story import cost, tell
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    emit_json,
+    err,
+    is_json,
+    out,
+    safe,
+    say,
+    show_findings,
+    write_file,
+)
+from worker.connection import find_server
+from worker.home import Home
+from worker.inbox import open_questions
+from worker.plans import begin, ended
+from worker.runs import follow
+from worker.session import Session, session
+from workflows.lock_plan import LockPlan, LockRequest, LockResult
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Where the lock goes; by default the agent's `plans`."),
+]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How a planning ended: a result and the files it left, or the questions it waits for."""
+
+    id: str
+    result: LockResult | None
+    questions: Sequence[Question] = ()
+    plan: Path | None = None
+    lock: Path | None = None
+    unchanged: bool = False
+
+    @property
+    def exit(self) -> Exit:
+        if self.result is None:
+            return Exit.PAUSED
+        if self.result.status == "locked":
+            return Exit.DONE
+        findings = self.result.findings
+        return CODES[findings[0].code].exit if findings else Exit.REJECTED
+
+
+def plan(
+    env: EnvironmentOption,
+    goal: Annotated[
+        str, typer.Argument(help="What to plan for; by default the goal in `agent.toml`.")
+    ] = "",
+    out_file: OutOption = None,
+    agent: AgentOption = None,
+    as_: PersonOption = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Have a model propose a plan, check it and, if it passes, freeze it into a lock."""
+    package = agent_here(agent)
+    request = wanted(goal, package, env, person(as_))
+
+    async def work() -> Planned:
+        home = await ready(env, package)
+        async with session(home, say, serve=served(package, env)) as open_:
+            planned = await made(open_, request, package, out_file)
+            show_planned(planned, lasting=open_.lasting)
+            return planned
+
+    code = asyncio.run(work()).exit
+    if code is not Exit.DONE:
+        raise typer.Exit(code)
+
+
+def wanted(goal: str, package: AgentPackage, env: str, by: str) -> LockRequest:
+    """The request for a plan; LS-CLI-001 where nobody says what for."""
+    text = goal or package.agent.goal
+    if not text:
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "GOAL",
+            "wanted a goal, found none, and `agent.toml` has none either",
+            "say what to plan for, or write `goal` in agent.toml",
+        )
+    return shaped(
+        LockRequest,
+        {"goal": text, "agent": package.agent.name, "environment": env, "by": by},
+        "GOAL",
+    )
+
+
+async def ready(env: str, package: AgentPackage) -> Home:
+    """What planning would stumble over is said before a server is started for it."""
+    package.world(env)
+    home = Home.find()
+    if not os.environ.get(KEY) and await find_server(home) is None:
+        raise LockstepError(no_key())
+    return home
+
+
+async def made(
+    open_: Session, request: LockRequest, package: AgentPackage, out_file: Path | None
+) -> Planned:
+    """Plan, tell how it goes, and write down what came of it."""
+    handle = await begin(open_.client, request)
+    say(f"planning {handle.id}")
+    try:
+        waits = await _told(handle)
+    except asyncio.CancelledError:
+        await _interrupted(handle, open_)
+        raise
+    if waits:
+        questions = await open_questions(open_.client, handle.id)
+        document = _last(questions)
+        kept = _keep(document, package, request, out_file) if document else None
+        return Planned(handle.id, None, questions, kept)
+    result = await ended(handle)
+    if isinstance(result, Finding):
+        raise LockstepError(result)
+    return _written(handle.id, result, package, request, out_file)
+
+
+async def _told(handle: WorkflowHandle[LockPlan, Any]) -> bool:
+    """Say what happens until the planning ends or waits; whether it waits."""
+    waiting: set[str] = set()
+    tried = 1
+    async for heard in follow(handle):
+        for event in heard.events:
+            waiting ^= _asked(event)
+            if isinstance(event.what, GoalAsked | PlannerAnswered | PlannerFailed | PlanChecked):
+                say("\n".join(f"  {line}" for line in tell(event).splitlines()))
+        for attempt, failure in heard.retrying.values():
+            if attempt != tried:
+                say(f"  attempt {attempt}: the one before failed: {failure[:300]}")
+            tried = attempt
+        if waiting:
+            return True
+    return False
+
+
+def _asked(event: Event) -> set[str]:
+    """The question that an event opens or closes."""
+    what = event.what
+    if what.type == "question.asked":
+        return {what.question.id}
+    if what.type in ("question.answered", "question.expired"):
+        return {what.question}
+    return set()
+
+
+async def _interrupted(handle: WorkflowHandle[LockPlan, Any], open_: Session) -> None:
+    """Ctrl-C: a planning on a lasting server goes on; one whose server ends with us does not."""
+    if open_.lasting:
+        err.print(f"the planning goes on: `lockstep runs show {handle.id}`", markup=False)
+        return
+    await handle.cancel()
+    err.print("the planning was cancelled", markup=False)
+
+
+def _last(questions: Sequence[Question]) -> Any:
+    """The proposal that a question is about, where it is small enough to travel with it."""
+    return questions[0].args.preview if questions else None
+
+
+def _written(
+    id: str,
+    result: LockResult,
+    package: AgentPackage,
+    request: LockRequest,
+    out_file: Path | None,
+) -> Planned:
+    lock = result.lock
+    if lock is None:
+        kept = _keep(result.plan, package, request, out_file) if result.plan else None
+        return Planned(id, result, plan=kept)
+    for target in _targets(package, request, out_file):
+        if out_file is not None or is_there(lock, target) or not target.exists():
+            same = keep_lock(lock, package, target)
+            kept = _beside(target)
+            write_file(kept, _text(_as_plan(lock)))
+            return Planned(id, result, plan=kept, lock=target, unchanged=same)
+    raise AssertionError("there is always another name")
+
+
+def _keep(
+    document: Any, package: AgentPackage, request: LockRequest, out_file: Path | None
+) -> Path:
+    """The proposal as a file that `check`, `lock` and `inbox edit` take."""
+    text = _text(document)
+    for target in map(_beside, _targets(package, request, out_file)):
+        if out_file is not None or not target.exists() or target.read_text() == text:
+            write_file(target, text)
+            return target
+    raise AssertionError("there is always another name")
+
+
+def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None) -> Iterator[Path]:
+    """Where the lock may go: nothing that somebody wrote is replaced unless it was named."""
+    if out_file is not None:
+        yield out_file
+        return
+    folder = package.root / "plans"
+    folder.mkdir(exist_ok=True)
+    words = re.findall(r"[a-z0-9]+", request.goal.lower())[:5]
+    stem = "-".join(words)[:60] or "plan"
+    for number in count(1):
+        again = f"-{number}" if number > 1 else ""
+        yield folder / f"{stem}{again}.{request.environment}.lock.json"
+
+
+def _beside(lock: Path) -> Path:
+    return lock.with_name(f"{lock.name.removesuffix('.json').removesuffix('.lock')}.plan.json")
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _as_plan(lock: Lock) -> dict[str, Any]:
+    """The plan that a lock was made of: its own edges are those that no reference draws."""
+    return {
+        "lockstep": "plan/1",
+        "goal": lock.body.goal,
+        "steps": [
+            {
+                "id": step.id,
+                "kind": step.kind,
+                "tool": step.tool,
+                "reason": step.reason,
+                "args": step.args,
+                "after": sorted({*step.needs} - {*sources(step.args)}),
+            }
+            for step in lock.steps
+        ],
+    }
+
+
+def show_planned(planned: Planned, *, lasting: bool) -> None:
+    """What was proposed and why, what was found, what it cost, and where it is kept."""
+    result = planned.result
+    if is_json():
+        emit_json(as_json(planned))
+        return
+    if result is None:
+        for question in planned.questions:
+            show_question(question, planned.plan)
+        show_waiting(lasting)
+        return
+    _show_proposal(result)
+    for gap in result.gaps:
+        out.print(f"[yellow]gap[/yellow] no tool here does this: {safe(gap)}")
+    show_findings(result.findings, out)
+    if result.bill.calls:
+        out.print(f"[dim]{safe(cost(result.bill))} to plan; none to run it[/dim]")
+    if planned.lock is not None and result.lock is not None:
+        state = "unchanged" if planned.unchanged else "locked"
+        out.print(f"[green]{state}[/green] {safe(_near(planned.lock))}  {result.lock.digest}")
+    else:
+        kept = f"; the proposal is kept in {safe(_near(planned.plan))}" if planned.plan else ""
+        out.print(f"[red]{result.status}[/red]: no lock was made{kept}")
+
+
+def _show_proposal(result: LockResult) -> None:
+    """The graph, and the verdict; of what is no plan at all only what was found."""
+    if result.lock is not None:
+        count_of = len(result.lock.steps)
+        for line in drawing(result.lock.steps, result.checked):
+            out.print(line)
+        show_verdict(result.checked, count_of)
+    elif result.plan is not None:
+        with suppress(LockstepError):
+            proposed = shaped(Plan, result.plan, "plan")
+            for line in drawing(proposed.steps, result.checked):
+                out.print(line)
+        show_verdict(result.checked, 0)
+
+
+def _near(path: Path) -> Path:
+    """As a person here would name it."""
+    with suppress(ValueError):
+        return path.relative_to(Path.cwd())
+    return path
+
+
+def as_json(planned: Planned) -> dict[str, Any]:
+    result = planned.result
+    return {
+        "status": "waiting" if result is None else result.status,
+        "planning": planned.id,
+        "questions": [question.model_dump(mode="json") for question in planned.questions],
+        "plan": str(planned.plan) if planned.plan else None,
+        "lock": str(planned.lock) if planned.lock else None,
+        "digest": result.lock.digest if result and result.lock else None,
+        "gaps": list(result.gaps) if result else [],
+        "findings": [found.model_dump(mode="json") for found in _all_findings(result)],
+        "bill": (result.bill if result else Bill()).model_dump(mode="json"),
+    }
+
+
+def _all_findings(result: LockResult | None) -> Iterable[Finding]:
+    """Why a planning ended, and what its last proposal had; what is both stands once."""
+    if result is None:
+        return ()
+    return dict.fromkeys((*result.findings, *result.checked.findings))

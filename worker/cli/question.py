@@ -1,0 +1,63 @@
+"""A question as a person is asked it: who, what, why, until when, and the words to answer with."""
+
+from pathlib import Path
+
+from lockstep.agent import ANYONE, Silence
+from lockstep.escalation import Ground, Question, Verdict
+from worker.cli.terminal import out, safe
+
+
+def show_question(question: Question, plan: Path | None = None) -> None:
+    """`plan` is the file that the proposal of a planning was kept in."""
+    planning = question.ground is Ground.PLANNING
+    what = "planning" if planning else f"step `{safe(question.step)}`"
+    end = "the planning stops" if planning else "the run stops"
+    silence = end if planning or question.silence is Silence.ABORT else "the step is skipped"
+    who = ", ".join(question.approvers) if ANYONE not in question.approvers else "anyone"
+    out.print(f"[yellow]?[/yellow] {what} waits for a human: {safe(question.why)}")
+    if planning:
+        out.print(f"  goal       {safe(question.step_reason)}")
+        kept = f", kept in {safe(plan)}" if plan else ""
+        out.print(f"  proposed   {safe(question.shown)}{kept}")
+    else:
+        out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
+        out.print(f"  reason     {safe(question.step_reason) or '-'}")
+    out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or {silence}")
+    out.print(f"  may answer {safe(who)}")
+    for offer in question.offers:
+        out.print(
+            f"    lockstep inbox {offer} {safe(question.run)} {safe(question.id)}"
+            f"{_tail(question, offer)}"
+        )
+        if offer is Verdict.EDIT and _large(question):
+            show = f"lockstep inbox show {question.run} {question.id} --format json"
+            out.print(f"      [dim]{safe(show)} | jq .arguments > args.json[/dim]")
+
+
+def _tail(question: Question, offer: Verdict) -> str:
+    """What an answer needs besides its name, and what it does where that is not plain."""
+    if question.ground is not Ground.PLANNING:
+        if offer is not Verdict.EDIT:
+            return ""
+        return " --args @args.json" if _large(question) else " --args '{…}'"
+    match offer:
+        case Verdict.EDIT:
+            return " --args @PLAN   [dim]give a plan[/dim]"
+        case Verdict.RETRY:
+            return "   [dim]let the model go on[/dim]"
+        case _:
+            return "   [dim]stop[/dim]"
+
+
+def _large(question: Question) -> bool:
+    """Whether there are more arguments than anybody types: they are edited in a file."""
+    return question.ground is not Ground.PLANNING and question.args.preview is None
+
+
+def show_waiting(lasting: bool) -> None:
+    """What is needed for an answer to be taken."""
+    if not lasting:
+        out.print(
+            "it is kept and waits; nothing is running that could take an answer: "
+            "start `lockstep dev` first"
+        )
