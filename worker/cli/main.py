@@ -28,13 +28,17 @@ from worker.cli import (
     doctor,
     inbox,
     lock,
+    pin,
+    plan,
     replay,
     run,
     runs,
     schedule,
     schema,
     serve,
+    standin,
 )
+from worker.cli.demo import command as demo
 from worker.cli.terminal import emit_json, is_json, plain, show_findings
 from worker.home import Home
 from worker.logs import configure
@@ -47,11 +51,15 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
 app.command("worker")(serve.worker)
+app.command("standin")(standin.standin)
 app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
+app.command("plan")(plan.plan)
 app.command("lock")(lock.lock)
+app.command("pin")(pin.pin)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(inbox.app, name="inbox")

@@ -1,0 +1,1 @@
+"""`lockstep demo`: the six failures, live."""
