@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 
 from lockstep.codes import CODES
 from lockstep.finding import Finding
@@ -51,6 +51,13 @@ async def ended(handle: WorkflowHandle[LockPlan, Any]) -> LockResult | Finding:
 
 def _finding(error: WorkflowFailureError) -> Finding:
     cause: BaseException | None = error.cause
+    if isinstance(cause, CancelledError | TerminatedError):
+        return Finding(
+            code="LS-RUN-008",
+            place="planning",
+            problem=f"was {'cancelled' if isinstance(cause, CancelledError) else 'terminated'}",
+            fix="plan again; `lockstep runs list` has what else is there",
+        )
     while cause is not None and getattr(cause, "cause", None) is not None:
         cause = getattr(cause, "cause", None)
     kind = getattr(cause, "type", None) or ""

@@ -4,6 +4,7 @@ The proposal is given, or a model is asked for it first. Nothing else makes a lo
 rejected, and a planning that a human stops, are expected ends, so they are returned and not raised.
 """
 
+import asyncio
 from typing import Any, Literal, Self
 
 from pydantic import JsonValue, model_validator
@@ -29,7 +30,7 @@ from lockstep.record import Record
 from lockstep.usage import Bill
 from workflows.doors import Door, Doors
 from workflows.planning import Candidate, NoAnswer, Planning
-from workflows.verdicts import failed, verdict
+from workflows.verdicts import cancelled, failed, verdict
 
 Status = Literal["locked", "rejected", "stopped", "failed"]
 
@@ -130,6 +131,11 @@ class LockPlan(Doors):
             found = await self.planning.find()
         except NoAnswer as error:
             raise failed(error.finding, self._result("failed", (error.finding,))) from None
+        except (Exception, asyncio.CancelledError):
+            # One that is only dropped from memory is cancelled too, with no reason.
+            if workflow.cancellation_reason() is not None:
+                self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
+            raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         if isinstance(found, Finding):
             self.journal.write(PlanRejected(findings=(found,)))

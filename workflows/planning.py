@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from activities.contract import (
     Ask,
@@ -45,7 +45,7 @@ from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
 from workflows.doors import Door
 from workflows.journal import Journal
-from workflows.verdicts import verdict
+from workflows.verdicts import cancelled, verdict
 
 ATTEMPTS = 5
 HEARTBEAT = timedelta(seconds=30)
@@ -162,6 +162,8 @@ class Planning:
             finding, bill = _gave_up(error)
             self._settle(name, bill)
             self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
+            if is_cancelled_exception(error):
+                raise
             raise NoAnswer(finding) from error
         self._settle(name, reply.bill)
         self.gaps = reply.gaps or self.gaps
@@ -291,7 +293,10 @@ def _gave_up(error: ActivityError) -> tuple[Finding, Bill]:
         if bill is not None:
             problem, _, fix = cause.message.removeprefix(f"{cause.type} ").rpartition("; ")
             return Finding(code=cause.type, place="", problem=problem, fix=fix), bill
-    # A worker that died, or an attempt beyond its time: nobody was left to say what was spent.
+    # A worker that died, an attempt beyond its time, a call that was cancelled: nobody was left to
+    # say what was spent.
+    if is_cancelled_exception(error):
+        return cancelled("planner"), Bill(calls=1, unknown=1)
     return Finding(
         code="LS-MODEL-006",
         place="planner",

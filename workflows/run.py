@@ -37,7 +37,7 @@ from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
 from workflows.step import Done, End, NotStarted, Skipped, StepLife, Stopped
-from workflows.verdicts import failed, verdict
+from workflows.verdicts import cancelled, failed, verdict
 
 SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
@@ -118,7 +118,7 @@ class Run(Doors):
             # that is only dropped from memory is cancelled too, with no reason, and has not ended.
             if workflow.cancellation_reason() is not None:
                 spent = self.context.ledger.committed
-                self.journal.write(RunFailed(finding=_cancelled(), spent=spent))
+                self.journal.write(RunFailed(finding=cancelled("run"), spent=spent))
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._ended(self.context)
@@ -279,15 +279,6 @@ def _scheduler(name: str) -> str:
     """A schedule as a person's name may look; one made elsewhere may be called anything."""
     plain = "".join(one if one.isprintable() else "?" for one in name)
     return f"schedule {plain}"[:120]
-
-
-def _cancelled() -> Finding:
-    return Finding(
-        code="LS-RUN-008",
-        place="run",
-        problem="was cancelled",
-        fix="see the events for what was under way",
-    )
 
 
 def _start_code(found: Finding) -> str:

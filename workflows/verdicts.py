@@ -33,3 +33,13 @@ async def verdict(id: str, method: Callable[[Any, Asked], Awaitable[Given]], ask
 def failed(finding: Finding, *details: Any) -> BaseException:
     """A finding as the failure that ends a workflow or refuses an update: final, typed by code."""
     return ApplicationError(str(finding), *details, type=finding.code, non_retryable=True)
+
+
+def cancelled(what: str) -> Finding:
+    """How an account ends that was cut short from outside."""
+    return Finding(
+        code="LS-RUN-008",
+        place=what,
+        problem="was cancelled",
+        fix="see the events for what was under way",
+    )

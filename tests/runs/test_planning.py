@@ -7,10 +7,13 @@ import pytest
 
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
+from lockstep.finding import Finding
 from lockstep.usage import Bill
 from tests.runs.office import BAD, GOOD, KEY, Office, Planning, office, scene, working
-from tests.runs.yard import Json, Yard, failure, plan, reply, say, until
+from tests.runs.yard import PATIENCE, Json, Yard, failure, plan, reply, say, until
 from worker import inbox
+from worker.history import events_of
+from worker.plans import ended
 from worker.proposals import proposals
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -235,6 +238,29 @@ async def test_planning_stays_within_its_budget(yard: Yard, tmp_path: Path) -> N
         await inbox.answer(yard.client, handle.id, reply(question, Verdict.RETRY, "ana"))
         await until(lambda: opened.asked > asked)
         await handle.cancel()
+
+
+@pytest.mark.parametrize("when", ["asking the model", "asking a human"])
+async def test_a_cancelled_planning_closes_its_account(
+    yard: Yard, tmp_path: Path, when: str
+) -> None:
+    """The last event says so, and a call that was under way counts as one of unknown cost."""
+    answer = {"hang": {"seconds": 60}} if when == "asking the model" else BAD
+    async with office(yard, tmp_path, scene("say hello", answer)) as opened:
+        handle = await opened.begin("say hello")
+        if when == "asking the model":
+            await until(lambda: opened.asked == 1)
+        else:
+            await opened.question(handle)
+        await handle.cancel()
+        async with asyncio.timeout(PATIENCE):
+            found = await ended(handle)
+        assert isinstance(found, Finding)
+        assert ("LS-RUN-008", "was cancelled") == (found.code, found.problem)
+        events = await events_of(await handle.fetch_history())
+        assert "plan.rejected" == events[-1].what.type
+        failed = [event.what for event in events if event.what.type == "planner.failed"]
+        assert (1 if when == "asking the model" else 0) == len(failed)
 
 
 async def test_without_a_key_nothing_is_asked(yard: Yard, tmp_path: Path) -> None:
