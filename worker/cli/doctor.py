@@ -1,6 +1,7 @@
 """`lockstep doctor`: what is set up, what is not, and which runs are stuck."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import typer
 
 from activities.package import load_package
+from activities.propose import KEY
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
@@ -44,6 +46,7 @@ async def _checks() -> list["_Check"]:
         *(_Check("import names", False, str(claim)) for claim in foreign_claims()),
         _tried("embedded server", lambda: str(find_binary())),
         _tried("disk", lambda: _space(home)),
+        _Check("model", True, _key(bool(os.environ.get(KEY)))),
     ]
     checks += [_agent(root) for root in roots(Path.cwd())]
     return [*checks, *await _server(home)]
@@ -85,6 +88,10 @@ def _tried(name: str, look: Callable[[], str]) -> _Check:
         return _Check(name, True, look())
     except LockstepError as error:
         return _Check(name, False, str(error))
+
+
+def _key(there: bool) -> str:
+    return f"{KEY} is set here" if there else f"{KEY} is not set here; only `plan` needs it"
 
 
 def _space(home: Home) -> str:
