@@ -156,9 +156,7 @@ async def repin(
             f"see whether `{table.endpoint}` is right and the server up, then pin again",
         ) from None
     path = folder / table.file
-    pinned = Pinned(
-        lockstep="catalogue/1", kind=kind, source=table.source, members=fetched.members
-    )
+    pinned = Pinned(lockstep="catalogue/1", kind=kind, source=table.source, members=fetched.members)
     return Repinned(path, pinned, _before(path), fetched.dropped)
 
 

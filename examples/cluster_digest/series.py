@@ -23,6 +23,7 @@ class Unit(StrEnum):
     BYTES = "bytes"
     BYTES_PER_SECOND = "bytes_per_second"
     SECONDS_PER_SECOND = "seconds_per_second"
+    PER_SECOND = "per_second"
     TASKS = "tasks"
     NUMBER = "number"
 
@@ -50,7 +51,9 @@ class Omission(Record):
 
 
 class MetricsFrame(Record):
-    """All that was measured on one host in one window; each metric stands once."""
+    """All that was measured on one host, or in one cluster, in one window; each metric stands
+    once, and what is only part of a metric is also omitted.
+    """
 
     host: str
     started_at: AwareDatetime

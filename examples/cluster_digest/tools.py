@@ -16,8 +16,10 @@ from lockstep import Call, Record, Resource, Signal, tool
 from .catalogue import MetricNotFound, measurable
 from .detect import Findings, detect
 from .digest import Digest
+from .fetch import fetch
 from .measure import Sample, sample
 from .publish import Published, publish
+from .quiet import Quiet, quietest
 from .render import render
 from .series import MetricsFrame, Omission
 
@@ -28,16 +30,15 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 
 class FetchMetricsInput(Record):
-    """What to measure, how many times, and how often; the samples travel in heartbeats.
+    """Which metrics, how many points, and how far apart.
 
-    `metrics` must be measurable on the host; `optional` are measured where it has them, and the
-    digest says where it has not.
+    `metrics` must be there; `optional` are taken where they are, and the digest says where not.
     """
 
     metrics: list[MetricName] = Field(min_length=1, max_length=100)
     optional: list[MetricName] = Field(default=[], max_length=100)
-    points: int = Field(ge=1, le=1000)
-    interval_seconds: float = Field(ge=0.05, le=60)
+    points: int = Field(ge=1, le=2000)
+    interval_seconds: float = Field(ge=0.05, le=86_400)
 
 
 @tool(
@@ -46,10 +47,25 @@ class FetchMetricsInput(Record):
     timeout=timedelta(hours=2),
     heartbeat=timedelta(seconds=5),
     attempts=5,
-    signals=("MetricNotFound",),
+    signals=("MetricNotFound", "QueryRefused"),
 )
 async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
-    """Measure this host for a while; a retried attempt goes on from the samples it already has."""
+    """Read metrics where the environment says: from a Prometheus, for the window that ends at the
+    time the run is about, or from this host, for a window that begins now.
+    """
+    match call.settings.get("source", "host"):
+        case "prometheus":
+            return await fetch(
+                request.metrics, request.optional, request.points, request.interval_seconds, call
+            )
+        case "host":
+            return await _measured(request, call)
+        case unknown:
+            raise Signal("QueryRefused", f"settings/source: `{unknown}` is no source of metrics")
+
+
+async def _measured(request: FetchMetricsInput, call: Call) -> MetricsFrame:
+    """A retried attempt goes on from the samples it already has: they travel in heartbeats."""
     taken = _SAMPLES.validate_python(call.progress or [])
     here = set(measurable())
     interval = timedelta(seconds=request.interval_seconds)
@@ -106,6 +122,26 @@ class PublishDigestInput(Record):
 def publish_digest(request: PublishDigestInput, call: Call) -> Published:
     """Put the digest into the folder that the environment names, once for each run."""
     return publish(request.digest, Path(call.endpoint).resolve(), call.idempotency_key)
+
+
+class FindQuietMetricInput(Record):
+    """The series to compare."""
+
+    frame: MetricsFrame
+
+
+@tool(
+    "FindQuietMetric",
+    effect="read",
+    timeout=timedelta(seconds=30),
+    signals=("NothingMeasured",),
+)
+def find_quiet_metric(request: FindQuietMetricInput) -> Quiet:
+    """Name the metric that moved least over the window; it may be quiet because all is well."""
+    found = quietest(request.frame)
+    if found is None:
+        raise Signal("NothingMeasured", "no series has a point")
+    return found
 
 
 class RemoveMetricInput(Record):

@@ -32,6 +32,7 @@ LEAST_DIFFERENCE: dict[Unit, float] = {
     Unit.BYTES: 16 * 2**20,
     Unit.BYTES_PER_SECOND: 256 * 2**10,
     Unit.SECONDS_PER_SECOND: 0.01,
+    Unit.PER_SECOND: 0.0,
     Unit.TASKS: 0.5,
     Unit.NUMBER: 0.0,
 }

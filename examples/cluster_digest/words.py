@@ -38,6 +38,8 @@ def quantity(value: float, unit: Unit) -> str:
             return f"{_scaled(value, 1024, _BINARY)}/s"
         case Unit.SECONDS_PER_SECOND:
             return f"{_digits(value * 1000)} ms/s"
+        case Unit.PER_SECOND:
+            return f"{_scaled(value, 1000, _DECIMAL).strip()}/s"
         case Unit.TASKS:
             return _digits(value)
         case Unit.NUMBER:

@@ -76,6 +76,19 @@ async def test_the_real_call_carries_it_in_heartbeats(threaded: bool) -> None:
     assert [1, 2] == [attempt.number for attempt in later.all]
 
 
+async def test_progress_is_small() -> None:
+    """1 MiB of JSON is taken, as the contract says; a byte more is refused before it is sent."""
+    most = 1024 * 1024 - len('""')
+
+    async def body() -> None:
+        call = _real(Attempts(1, ()))
+        call.heartbeat("x" * most)
+        with pytest.raises(ValueError, match="1,048,577 bytes, more than 1,048,576"):
+            call.heartbeat("x" * (most + 1))
+
+    await ActivityEnvironment().run(body)
+
+
 async def _next_attempt(details: Any) -> Attempts:
     return Attempts(2, (details,))
 

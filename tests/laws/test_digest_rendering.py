@@ -113,7 +113,7 @@ def test_escaped_markdown_shows_exactly_the_text(digest: Any, text: str) -> None
     assert shown.strip() == "".join(inner.content for inner in inline)
 
 
-@given(value=st.floats(min_value=-1e30, max_value=1e30), place=st.integers(0, 5))
+@given(value=st.floats(min_value=-1e30, max_value=1e30), place=st.integers(0, 6))
 def test_a_quantity_is_short(digest: Any, value: float, place: int) -> None:
     """Whatever the value, it fits a cell of the table."""
     unit = list(digest.series.Unit)[place]
@@ -128,6 +128,8 @@ def test_a_quantity_is_short(digest: Any, value: float, place: int) -> None:
         (1.5 * 2**20, "bytes_per_second", "1.5 MiB/s"),
         (1023.7, "bytes", "1 KiB"),
         (0.0125, "seconds_per_second", "12.5 ms/s"),
+        (2_500.0, "per_second", "2.5 k/s"),
+        (0.5, "per_second", "0.5/s"),
         (0.25, "tasks", "0.25"),
         (48_200.0, "number", "48.2 k"),
         (100.0, "number", "100"),

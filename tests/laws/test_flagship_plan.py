@@ -149,15 +149,20 @@ def test_removing_a_critical_metric_is_blocked() -> None:
 def test_a_development_tool_is_not_for_production() -> None:
     """It is reachable, and policy keeps it out."""
     (found,) = checked({"id": "dev", "tool": "DevMetricsAPI", "args": {"cluster": "a"}}).findings
-    assert "LS-POLICY-002" == found.code
-    assert "DevMetricsAPI cannot be used in production" in found.problem
+    assert (
+        "LS-POLICY-002 step `dev`: DisallowedToolError: DevMetricsAPI cannot be used in production "
+        "(tools.development-only); use another tool or leave the step out"
+    ) == str(found)
 
 
 def test_a_guessed_metric_does_not_exist() -> None:
     """The articles' `node_iops_predicted_capacity` is in no catalogue."""
     (found,) = checked(fetch={"metrics": ["node_load1", "node_iops_predicted_capacity"]}).findings
-    assert ("LS-ENV-003", "step `fetch` /metrics/1") == (found.code, found.place)
-    assert "`node_iops_predicted_capacity` is not in environment `local`" in found.problem
+    assert (
+        "LS-ENV-003 step `fetch` /metrics/1: EnvironmentError: "
+        'MetricNotFound("node_iops_predicted_capacity"): not in environment `local`; '
+        "RecoveryPath: switch to baseline metrics"
+    ) == str(found)
 
 
 def test_a_summary_before_its_data_is_refused_with_the_missing_edge() -> None:

@@ -12,10 +12,13 @@ from pydantic import BaseModel
 
 from lockstep.agent import Silence
 from lockstep.canonical import digest
+from lockstep.catalogue import Pinned
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import PlanLocked, StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
+from lockstep.mock import Mock
 from lockstep.schemas import NOUNS, published
+from lockstep.standin import Script
 from lockstep.value import Value
 from tests.laws.port import HARBOUR, ROOT, STEPS, frozen, package, plan, with_, world
 
@@ -29,14 +32,41 @@ WRITTEN: dict[str, BaseModel] = {
     "answer": Answer(
         question="q", verdict=Verdict.EDIT, by="Ana Núñez", args_digest=ARGS.digest, args={"x": [1]}
     ),
+    "catalogue": Pinned.model_validate(
+        {
+            "lockstep": "catalogue/1",
+            "kind": "metric",
+            "source": "prometheus",
+            "members": {"up": {}, "job:requests:rate5m": {"critical": True}},
+        }
+    ),
     "environment": world().environment,
     "event": link(1, NOW, genesis("w"), StepSkipped(step="sink", because="a human said so")),
     "lock": Lock.freeze(frozen(*STEPS, SINK), Proposed(by="ana", at=NOW)),
+    "mock": Mock.model_validate(
+        {
+            "lockstep": "mock/1",
+            "answers": [
+                {"when": {"a": [1]}, "signal": {"name": "FogTooThick", "data": {"b": None}}},
+                {"when": {"a": {}}, "output_file": "mocks/fleet.json"},
+                {"output": {"ships": []}},
+            ],
+        }
+    ),
     "plan": plan(*STEPS, SINK),
     "question": Question(
         id="q", run="r", step="sink", tool="ScuttleShip", ground=Ground.APPROVAL, why="w",
         step_reason="", args=ARGS, rules=(), roles=("pilots",), approvers=("ana",),
         asked_at=NOW, deadline=NOW, silence=Silence.SKIP,
+    ),
+    "standin": Script.model_validate(
+        {
+            "lockstep": "standin/1",
+            "scenes": [
+                {"when": {"contains": "a"}, "answers": [{"json": [None]}, {"garbage": ""}]},
+                {"answers": [{"proposal": {"steps": []}, "cut": {}}, {"error": {"status": 429}}]},
+            ],
+        }
     ),
 }  # fmt: skip
 
@@ -70,6 +100,7 @@ def test_a_schema_accepts_what_the_noun_writes(noun: str) -> None:
     assert [] == misfits(noun, json.loads(value.model_dump_json()))
     short = json.loads(value.model_dump_json(exclude_defaults=True))
     marked = {"plan": "plan/1", "agent": "agent/1", "environment": "environment/1"}
+    marked |= {"standin": "standin/1", "mock": "mock/1", "catalogue": "catalogue/1"}
     if noun in marked:
         assert [] == misfits(noun, {**short, "lockstep": marked[noun]})
 
