@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from lockstep.agent import Agent, Asking, Input
+from lockstep.case import Case, Cases
 from lockstep.codes import CODES, Exit
 from lockstep.environment import Binding, Environment, Limits
 from lockstep.event import Event, Happening
@@ -43,6 +44,7 @@ WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking),
     *(Environment, Binding, Limits),
     *(Rules, Before, Mandatory),
+    *(Cases, Case),
     *(Plan, ToolStep),
     *(Lock, Body, LockedToolStep),
 ]

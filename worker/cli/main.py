@@ -30,6 +30,7 @@ from worker.cli import (
     lock,
     pin,
     plan,
+    policy,
     replay,
     run,
     runs,
@@ -65,6 +66,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(schedule.app, name="schedule")
 app.command("replay")(replay.replay)
+app.add_typer(policy.app, name="policy")
 app.command("schema")(schema.schema)
 
 
