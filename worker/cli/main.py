@@ -26,6 +26,7 @@ from worker.cli import (
     check,
     dev,
     doctor,
+    explain,
     inbox,
     lock,
     pin,
@@ -67,6 +68,7 @@ app.add_typer(inbox.app, name="inbox")
 app.add_typer(schedule.app, name="schedule")
 app.command("replay")(replay.replay)
 app.add_typer(policy.app, name="policy")
+app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 
 
