@@ -25,6 +25,7 @@ from lockstep.finding import Finding
 from worker.cli import (
     check,
     dev,
+    diff,
     doctor,
     explain,
     inbox,
@@ -61,6 +62,7 @@ app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("lock")(lock.lock)
+app.command("diff")(diff.diff)
 app.command("pin")(pin.pin)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
