@@ -30,8 +30,6 @@ from policies.world import World
 
 MANIFEST = "agent.toml"
 RULES = "rules.toml"
-CASES = "tests/policy.toml"
-"""What policy is tried on; not among the policies, since it decides nothing."""
 _POLICY_SUFFIXES = {".cedar", ".toml", ".json", ".py"}
 
 

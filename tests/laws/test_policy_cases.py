@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.package import CASES, AgentPackage, load_package
+from activities.cases import CASES, answered
+from activities.package import AgentPackage, load_package
 from lockstep.case import Case, Cases
 from lockstep.decision import Outcome, Phase
 from lockstep.loading import load
 from policies.cases import Tried, rules_of, tried, unreached
 from tests.laws.port import LIST, ROOT, checked, package, world, world_with
-from worker.cli.policy import answered
 
 FLAGSHIP = ROOT / "examples" / "cluster_digest"
 

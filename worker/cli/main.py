@@ -29,6 +29,7 @@ from worker.cli import (
     doctor,
     explain,
     inbox,
+    init,
     lock,
     pin,
     plan,
@@ -59,6 +60,7 @@ app.command("dev")(dev.dev)
 app.command("worker")(serve.worker)
 app.command("standin")(standin.standin)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("lock")(lock.lock)

@@ -11,17 +11,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from activities.package import CASES, AgentPackage
-from lockstep.case import Case, Cases
+from activities.cases import answered
 from lockstep.codes import Exit
-from lockstep.errors import LockstepError
-from lockstep.finding import Finding
-from lockstep.loading import load
 from lockstep.shown import shown
-from policies.cases import Tried, rules_of, tried, unreached
+from policies.cases import Tried, rules_of, unreached
 from policies.cedar.load import schema_of
 from policies.cedar.schema import vocabulary
-from policies.misfit import did_you_mean
 from worker.cli.drawing import COLOURS
 from worker.cli.options import EnvironmentOption, agent_here
 from worker.cli.terminal import (
@@ -79,47 +74,6 @@ def cases(
         out.print(f"{counted(len(results), 'case')}, {end}{reached if rules else ''}")
     if failed or (strict and gaps):
         raise typer.Exit(Exit.REJECTED)
-
-
-def answered(package: AgentPackage, env: str | None = None) -> list[Tried]:
-    """Every case in each of its environments, or in one; LS-LOAD-001 where there are none to ask
-    about.
-    """
-    path = package.root / CASES
-    if not path.exists():
-        raise LockstepError.of(
-            "LS-LOAD-001",
-            str(path),
-            "there are no policy cases",
-            "write some; `lockstep schema cases` prints what a case may say",
-        )
-    cases = load(Cases, path).case
-    strangers = tuple(_strangers(package, cases, path))
-    if strangers:
-        raise LockstepError(*strangers)
-    worlds = {env: package.world(env)} if env else {}
-    results: list[Tried] = []
-    for number, case in enumerate(cases, start=1):
-        for name in case.environments:
-            if env in (None, name):
-                if name not in worlds:
-                    worlds[name] = package.world(name)
-                results.append(tried(number, case, worlds[name]))
-    return results
-
-
-def _strangers(package: AgentPackage, cases: tuple[Case, ...], path: Path) -> list[Finding]:
-    return [
-        Finding(
-            code="LS-LOAD-007",
-            place=f"{path}/case/{index}/env",
-            problem=f"environment `{name}` does not exist",
-            fix=did_you_mean(name, package.environments) or "name one that has a manifest",
-        )
-        for index, case in enumerate(cases)
-        for name in case.environments
-        if name not in package.environments
-    ]
 
 
 def _told(one: Tried) -> dict[str, Any]:
