@@ -25,9 +25,10 @@ from lockstep.codes import CODES, Exit
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
 from lockstep.loading import load, parse_json, parse_toml, shaped
-from lockstep.lock import Body, Lock, LockedToolStep
+from lockstep.lock import Asked, Body, Lock, LockedToolStep, Proposed
 from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
+from lockstep.planner import PlannerSettings
 from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
 from policies.rules import Before, Mandatory, Rules
@@ -43,13 +44,13 @@ RUN = f"sh deploy/setup.sh && .venv/bin/lockstep run {LOCK}"
 TEST = "sh deploy/setup.sh test && .venv/bin/pytest"
 
 WRITTEN: list[type[BaseModel]] = [
-    *(Agent, Input, Asking),
+    *(Agent, Input, Asking, PlannerSettings),
     *(Environment, Binding, CatalogueSource, Limits, Recovery),
     Pinned,
     *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),
     *(Plan, ToolStep),
-    *(Lock, Body, LockedToolStep),
+    *(Lock, Body, LockedToolStep, Proposed, Asked),
 ]
 """The documents of an agent package, and their parts."""
 

@@ -23,11 +23,17 @@ def keep_locked(
     lock: Lock, package: AgentPackage, request: LockRequest, out_file: Path | None
 ) -> tuple[Path, Path, bool]:
     """The files of the proposal and of its lock, and whether the lock was there already."""
+    text = _text(_as_plan(lock))
     for target in _targets(package, request, out_file):
-        if out_file is not None or is_there(lock, target) or not target.exists():
+        proposal = _beside(target)
+        if is_there(lock, target):
+            # Its plan may have been mended since; then that one is kept, and not ours.
+            if not proposal.exists():
+                write_file(proposal, text)
+            return proposal, target, keep_lock(lock, package, target)
+        if out_file is not None or not (target.exists() or _holds_other(proposal, text)):
             same = keep_lock(lock, package, target)
-            proposal = _beside(target)
-            write_file(proposal, _text(_as_plan(lock)))
+            write_file(proposal, text)
             return proposal, target, same
     raise AssertionError("there is always another name")
 
@@ -38,10 +44,14 @@ def keep_proposal(
     """The proposal as a file that `check`, `lock` and `inbox edit` take."""
     text = _text(document)
     for target in map(_beside, _targets(package, request, out_file)):
-        if out_file is not None or not target.exists() or target.read_bytes() == text.encode():
+        if out_file is not None or not _holds_other(target, text):
             write_file(target, text)
             return target
     raise AssertionError("there is always another name")
+
+
+def _holds_other(path: Path, text: str) -> bool:
+    return path.exists() and path.read_bytes() != text.encode()
 
 
 def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None) -> Iterator[Path]:

@@ -232,7 +232,8 @@ def show_planned(planned: Planned, *, lasting: bool) -> None:
         out.print(f"[yellow]gap[/yellow] no tool here does this: {safe(gap)}")
     show_findings(result.findings, out)
     if result.bill.calls:
-        out.print(f"[dim]{safe(cost(result.bill))} to plan; none to run it[/dim]")
+        after = "; none to run it" if result.lock is not None else ""
+        out.print(f"[dim]{safe(cost(result.bill))} to plan{after}[/dim]")
     if planned.lock is not None and result.lock is not None:
         state = "unchanged" if planned.unchanged else "locked"
         out.print(f"[green]{state}[/green] {safe(_near(planned.lock))}  {result.lock.digest}")
