@@ -124,7 +124,7 @@ def show(
     if out_file is not None:
         if seen.lock is None:
             raise LockstepError.of(
-                "LS-RUN-005", f"`{seen.id}`", "has no lock", "plan again, or lock a plan by hand"
+                "LS-LOCK-004", f"`{seen.id}`", "has no lock", "plan again, or lock a plan by hand"
             )
         write_file(out_file, seen.lock.model_dump_json(indent=2) + "\n")
         say(f"lock {seen.lock.digest} written to {out_file}")
