@@ -18,7 +18,7 @@ from activities.model import Completion, Model, ModelError, Prompt, Stop
 from activities.prompt import Prompting
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
-from lockstep.draft import SCHEMA, unfold
+from lockstep.draft import MAX_DRAFT_BYTES, SCHEMA, unfold
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.usage import Bill, Usage
@@ -28,6 +28,8 @@ KEY = "ANTHROPIC_API_KEY"
 """The variable that holds the key, in the worker's environment and nowhere else."""
 MAX_ROOM = 2
 """How much longer than usual an answer may get after one was cut off."""
+MAX_KEPT = 4096
+"""Characters of an answer that is too long to be looked at."""
 _BYTES_A_TOKEN = 2
 """Fewer than any tokenizer packs into a token of English and JSON, so that what is reserved is
 enough.
@@ -98,7 +100,7 @@ class ModelPlanner(Planner):
         # JSON can write half a character that nothing else can.
         text = answered.text.encode(errors="replace").decode()
         said: dict[str, Any] = {
-            "text": text,
+            "text": text if len(text.encode()) <= MAX_DRAFT_BYTES else f"{text[:MAX_KEPT]}…",
             "model": answered.model,
             "stop_reason": answered.stop_reason,
             "request": answered.request,

@@ -76,6 +76,7 @@ CODES: dict[str, Code] = {
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
     "LS-LOCK-003": Code("a lock is too large for one run", Exit.REJECTED),
+    "LS-LOCK-004": Code("a run or a planning has no lock", Exit.USAGE),
     # the run
     "LS-RUN-002": Code("a run was stopped by a human", Exit.ERROR),
     "LS-RUN-003": Code("nobody answered in time", Exit.ERROR),

@@ -39,7 +39,8 @@ SCHEMA: dict[str, JsonValue] = _closed(
 )
 """JSON Schema of a draft: closed, every field required, no unions, no recursion."""
 
-MAX_DRAFT_BYTES = 512 * 1024
+MAX_DRAFT_BYTES = 384 * 1024
+"""As text and as a plan, both escaped once more, it has to fit one payload of 2 MiB."""
 MAX_GAPS = 20
 _LONGEST_GAP = 500
 

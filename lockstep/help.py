@@ -68,6 +68,7 @@ HELP: dict[str, str] = {
         "worker."
     ),
     "LS-LOCK-003": "Split the plan.",
+    "LS-LOCK-004": "It was refused, or has not got that far.",
     "LS-RUN-002": "Change the plan, or run again and answer otherwise.",
     "LS-RUN-003": "Run again and answer in time, or change `asking` in `agent.toml`.",
     "LS-RUN-004": (
@@ -100,8 +101,13 @@ HELP: dict[str, str] = {
     "LS-ASK-002": "Give one of the answers that are offered.",
     "LS-ASK-003": "Ask somebody who holds one of the roles that are named.",
     "LS-ASK-004": "Look at the question again and answer that.",
-    "LS-ASK-005": "Correct the answer. New arguments go with `edit` only, 64 KiB at most.",
-    "LS-ASK-006": "Approve or deny: of one question, 50 edits and skips are looked at.",
+    "LS-ASK-005": (
+        "Correct the answer. New arguments go with `edit` only, 64 KiB at most; a plan has 512 KiB."
+    ),
+    "LS-ASK-006": (
+        "Approve or deny: of one question, 50 edits and skips are looked at. A planning is let go "
+        "on ten times: give a plan, or stop."
+    ),
     "LS-SCHED-001": "See `lockstep schedule list`.",
     "LS-SCHED-002": "Choose another name, or delete the old one first.",
     "LS-SCHED-003": 'Write `--cron "0 6 * * 1"` or `--every 7d`.',

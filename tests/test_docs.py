@@ -21,13 +21,17 @@ from typer.main import get_command
 
 from lockstep.agent import Agent, Asking, Input
 from lockstep.case import Case, Cases
+from lockstep.catalogue import Pinned
 from lockstep.codes import CODES, Exit
-from lockstep.environment import Binding, Environment, Limits
+from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
-from lockstep.lock import Body, Lock, LockedToolStep
+from lockstep.lock import Asked, Body, Lock, LockedToolStep, Proposed
+from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
+from lockstep.planner import PlannerSettings
+from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
 from policies.rules import Before, Mandatory, Rules
 from worker.cli.main import app
@@ -42,12 +46,14 @@ RUN = f"sh deploy/setup.sh && .venv/bin/lockstep run {LOCK}"
 TEST = "sh deploy/setup.sh test && .venv/bin/pytest"
 
 WRITTEN: list[type[BaseModel]] = [
-    *(Agent, Input, Asking),
-    *(Environment, Binding, Limits),
+    *(Agent, Input, Asking, PlannerSettings),
+    *(Environment, Binding, CatalogueSource, Limits, Recovery),
+    Pinned,
+    *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),
     *(Cases, Case),
     *(Plan, ToolStep),
-    *(Lock, Body, LockedToolStep),
+    *(Lock, Body, LockedToolStep, Proposed, Asked),
 ]
 """The documents of an agent package, and their parts."""
 
@@ -155,6 +161,18 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     }
 
     assert {words: options(command) for words, command in commands()} == written
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    """`--help` has a sentence for each option that is for people."""
+    silent = {
+        f"{words} {one.opts[0]}"
+        for words, command in commands()
+        for one in command.params
+        if not getattr(one, "hidden", False) and not getattr(one, "help", None)
+    }
+
+    assert set() == silent
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

@@ -19,6 +19,9 @@ from worker.sandbox import runner
 from workflows.lock_plan import LockPlan
 from workflows.run import Run
 
+PLANNING = "LockPlan"
+"""The type of the workflow that makes a lock; every other one is a run."""
+
 
 @dataclass(frozen=True)
 class Replayed:
@@ -53,7 +56,7 @@ async def replay(history: WorkflowHistory) -> Replayed:
     """Send a history through the workflow code of this version."""
     recorder = Recorder()
     # Only the one that is needed: making a workflow ready for the sandbox takes longest of all.
-    kind = LockPlan if kind_of(history) == "LockPlan" else Run
+    kind = LockPlan if kind_of(history) == PLANNING else Run
     replayer = Replayer(
         workflows=[kind],
         workflow_runner=runner(),

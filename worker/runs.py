@@ -101,18 +101,26 @@ async def listed(client: Client, limit: int) -> list[Listed]:
 
 
 async def resolve(client: Client, name: str) -> str:
-    """A run's id from `latest`, from a prefix that fits one run, or from itself."""
-    rows = await listed(client, 1 if name == LATEST else 1000)
+    """An id from `latest`, which is a run's, from a prefix that fits one run or planning, or from
+    itself.
+    """
     if name == LATEST:
+        rows = await listed(client, 1)
         if rows:
             return rows[0].id
         raise _unknown("there are no runs on this server")
-    fitting = [row.id for row in rows if row.id.startswith(name)]
+    fitting = [row.id for row in await listed(client, 1000) if row.id.startswith(name)]
+    query = 'WorkflowType="LockPlan"'
+    fitting += [
+        found.id
+        async for found in client.list_workflows(query, limit=1000)
+        if found.id.startswith(name)
+    ]
     if name in fitting or not fitting:
         return name
     if len(fitting) == 1:
         return fitting[0]
-    raise _unknown(f"{len(fitting)} runs begin with `{name}`")
+    raise _unknown(f"{len(fitting)} runs or plannings begin with `{name}`")
 
 
 @dataclass(frozen=True)

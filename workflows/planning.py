@@ -53,6 +53,10 @@ PATIENCE = timedelta(hours=1)
 """How long one question may wait for a provider that is busy, beside the time of its calls."""
 
 
+MAX_RAISES = 10
+"""How often a planning may be let go on: each time may cost as much as the whole did before."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A proposal and the verdict on it."""
@@ -81,7 +85,7 @@ class Planning:
         self._journal = journal
         self._desk = desk
         self._ledger = Ledger(brief.limit)
-        self._answers = self._checks = self._questions = 0
+        self._answers = self._checks = self._questions = self._raises = 0
         self._left = self._allowed = brief.replans
         self._by_hand: Candidate | None = None
         self._changing = asyncio.Lock()
@@ -226,6 +230,7 @@ class Planning:
             return None
         if answer.verdict is Verdict.RETRY:
             more = max(self._brief.replans, 1)
+            self._raises += 1
             self._allowed += more
             # The question that follows is the first of them.
             self._left = more - 1
@@ -256,10 +261,20 @@ class Planning:
             silence=asking.silence,
         )
 
+    def _too_often(self, given: Answer) -> Finding | None:
+        if given.verdict is not Verdict.RETRY or self._raises < MAX_RAISES:
+            return None
+        return Finding(
+            code="LS-ASK-006",
+            place=f"question `{given.question}`",
+            problem=f"the model was let go on {self._raises} times and did not get there",
+            fix="give a plan by hand (edit), or stop (deny)",
+        )
+
     async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take an answer, or say why not; a plan by hand has to pass like any other."""
         if given.verdict is not Verdict.EDIT:
-            problem = self._desk.problem(given)
+            problem = self._desk.problem(given) or self._too_often(given)
             if problem is None:
                 self._desk.take(given, door)
             return problem

@@ -5,6 +5,7 @@ import pytest
 from tests.runs.manual import Edited, Elsewhere, Restarted, Shown, Typed, acts, differs
 
 TYPED = "```sh\nlockstep runs list\n```\n"
+SHOWN = "```text\nno runs\n```\n"
 PRINTED = """\
 run cluster_digest.local.20261121T085610-f4c166
 ✓  fetch  FetchMetrics  2.4 s
@@ -35,19 +36,20 @@ def test_what_is_said_in_comments_is_done() -> None:
     """Elsewhere, in another terminal, again, soon, and after Ctrl-C."""
     page = (
         f"<!-- elsewhere: README.md -->\n{TYPED}"
-        f"<!-- terminal: second -->\n{TYPED}"
+        f"<!-- terminal: second -->\n{TYPED}{SHOWN}"
         "<!-- restart: second -->\n"
-        f"<!-- soon -->\n{TYPED}"
-        "<!-- exit: 3 -->\n<!-- again -->\n"
-        "```text\nno runs\n```\n"
+        f"<!-- soon -->\n{TYPED}{SHOWN}"
+        f"<!-- exit: 3 -->\n<!-- again -->\n{SHOWN}"
     )
     line = ("lockstep runs list",)
 
     assert [
         Elsewhere(line, "README.md"),
         Typed(line, (0,), "second"),
+        Shown(("no runs",)),
         Restarted("second"),
         Typed(line, (0,), soon=True),
+        Shown(("no runs",)),
         Typed(line, (3,)),
         Shown(("no runs",)),
     ] == list(acts(page))
@@ -73,8 +75,10 @@ def test_files_are_written_added_to_and_changed() -> None:
         pytest.param("```\nlockstep\n```\n", id="a block of no language"),
         pytest.param("  ```sh\n  lockstep\n  ```\n", id="a block within a list"),
         pytest.param("```sh\nlockstep\n", id="a block without an end"),
-        pytest.param("```text\nno runs\n```\n", id="output of nothing"),
+        pytest.param(SHOWN, id="output of nothing"),
         pytest.param("<!-- again -->\n", id="nothing to type again"),
+        pytest.param(f"<!-- soon -->\n{TYPED}", id="nothing that will be there soon"),
+        pytest.param(f"<!-- terminal: second -->\n{TYPED}{TYPED}", id="nothing to go on from"),
         pytest.param(f"<!-- skip: this -->\n{TYPED}", id="a comment that is not known"),
         pytest.param(f"Look: <!-- exit: 3 -->\n{TYPED}", id="a comment within a line"),
         pytest.param(f"<!-- file: a -->\n{TYPED}", id="a comment for another kind of block"),

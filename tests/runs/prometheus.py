@@ -161,7 +161,7 @@ class Server:
         return {datetime.fromtimestamp(at, UTC): float(text) for at, text in series["values"]}
 
     def at(self, query: str, moment: datetime) -> float:
-        found = self.get("query", query=query, time=f"{moment.timestamp():.0f}")
+        found = self.get("query", query=query, time=f"{moment.timestamp():.3f}")
         ((_, text),) = [one["value"] for one in found["result"]]
         return float(text)
 

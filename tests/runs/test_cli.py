@@ -12,8 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
+from activities.package import load_package
 from lockstep.errors import LockstepError
+from lockstep.names import task_queue
 from tests.runs.command import Said, finished, lockstep, running
 from tests.runs.processes import alive, children
 from tests.runs.yard import (
@@ -38,7 +41,7 @@ from worker.cli.terminal import write_file
 from worker.home import VARIABLE, Home
 from worker.ports import choose
 from worker.server import serve
-from worker.session import session
+from worker.session import has_worker, session
 from workflows.run import Run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -309,7 +312,9 @@ async def test_an_interrupted_run_is_cancelled_with_its_server(
 
 
 async def test_dev_leaves_no_process_behind(surroundings: Path, tmp_path: Path) -> None:
-    """`lockstep dev` is there until it is told to go; then server, worker and record are gone."""
+    """`lockstep dev` says that it is up when its worker is, and is there until it is told to go;
+    then server, worker and record are gone.
+    """
     home = Home(tmp_path / "home")
     agent = copied(CRANE, tmp_path)
     renamed(agent)
@@ -323,6 +328,8 @@ async def test_dev_leaves_no_process_behind(surroundings: Path, tmp_path: Path) 
         assert record is not None
         assert (record.address, process.pid) == (announced["address"], record.owner_pid)
         assert announced["ui"].startswith("http://127.0.0.1:")
+        client = await Client.connect(announced["address"])
+        assert await has_worker(client, task_queue(load_package(agent).agent.name, TEST))
         left = [record.pid, *children(process.pid)]
         assert len(left) > 2 or sys.platform != "linux"
         process.send_signal(signal.SIGINT)

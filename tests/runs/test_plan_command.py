@@ -35,6 +35,20 @@ async def test_a_goal_gives_a_plan_and_a_lock_as_files(yard: Yard, tmp_path: Pat
         assert 1 == len([*lock.parent.glob("please*.lock.json")])
 
 
+async def test_a_plan_that_was_mended_by_hand_stays(yard: Yard, tmp_path: Path) -> None:
+    """Beside its lock, and without one; the same goal again takes the next name."""
+    async with office(yard, tmp_path, scene("say hello", GOOD)) as opened:
+        first = await lockstep("plan", "say hello", *here(opened), "--format", "json")
+        mended = Path(first.json["plan"])
+        mended.write_text("{}")
+        again = await lockstep("plan", "say hello", *here(opened), "--format", "json")
+        assert (first.json["lock"], "{}") == (again.json["lock"], mended.read_text())
+        Path(first.json["lock"]).unlink()
+        third = await lockstep("plan", "say hello", *here(opened), "--format", "json")
+        assert "say-hello-2.test.lock.json" == Path(third.json["lock"]).name
+        assert "{}" == mended.read_text()
+
+
 async def test_another_plan_for_the_same_goal_replaces_nothing(yard: Yard, tmp_path: Path) -> None:
     """A lock that somebody may have committed stays; the new one gets a number."""
     other = {"proposal": plan(say("hello", "good evening"))}
@@ -78,7 +92,10 @@ async def test_a_planning_that_halts_is_answered_in_the_inbox(yard: Yard, tmp_pa
         assert name in listed.out
         given = await lockstep("inbox", "edit", name, "--args", f"@{kept}", "--as", "ana")
         assert 0 == given.code, given
-        shown = await lockstep("runs", "show", name)
+        lock = tmp_path / "given.lock.json"
+        shown = await lockstep("runs", "show", name, "--out", str(lock))
+        assert ["ana"] == [one.by for one in Lock.model_validate_json(lock.read_text()).statements]
+        assert "given by ana" in shown.out
         assert 3 == shown.out.count("rejected")
         assert "plan locked" in shown.out
         events = await lockstep("runs", "events", name)

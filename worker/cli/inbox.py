@@ -9,7 +9,7 @@ import typer
 
 from activities.store import FolderStore, load
 from lockstep.errors import LockstepError
-from lockstep.escalation import Answer, Question, Verdict
+from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.loading import parse_json, read
 from worker.cli.options import PersonOption, person
 from worker.cli.question import show_question
@@ -116,6 +116,8 @@ def _give(
         emit_json({"run": id, "question": found.id, "verdict": verdict, "state": state})
     else:
         out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(id)}")
+        if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
+            say(f"`lockstep runs show {id} --out LOCK` writes the lock, once there is one")
 
 
 @app.command("approve")
@@ -196,7 +198,8 @@ def _arguments(given: str) -> dict[str, object]:
         raise LockstepError.of(
             "LS-CLI-001",
             "--args",
-            f"wanted all the step's arguments as a JSON object, found {_found(given)}",
+            "wanted a JSON object: all the step's arguments or, of a planning, the plan; "
+            f"found {_found(given)}",
             "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
         )
     return value

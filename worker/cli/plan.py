@@ -5,13 +5,10 @@ answer to the question that a planning ends in when the model does not get there
 """
 
 import asyncio
-import json
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,12 +23,11 @@ from lockstep.escalation import Question
 from lockstep.event import Event, GoalAsked, PlanChecked, PlannerAnswered, PlannerFailed
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import Lock
-from lockstep.plan import Plan, sources
+from lockstep.plan import Plan
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
-from worker.cli.lock import is_there, keep_lock
+from worker.cli.keeping import keep_locked, keep_proposal
 from worker.cli.options import (
     AgentOption,
     EnvironmentOption,
@@ -52,12 +48,13 @@ from worker.cli.terminal import (
     safe,
     say,
     show_findings,
-    write_file,
 )
 from worker.connection import find_server
+from worker.history import fetch
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.plans import begin, ended
+from worker.proposals import proposals
 from worker.runs import follow
 from worker.session import Session, session
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
@@ -66,6 +63,9 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Where the lock goes; by default the agent's `plans`."),
 ]
+
+
+_CANCEL_PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -148,19 +148,32 @@ async def made(
     handle = await begin(open_.client, request)
     say(f"planning {handle.id}")
     try:
-        waits = await _told(handle)
+        with _busy(package.agent.planner.model):
+            waits = await _told(handle)
     except asyncio.CancelledError:
         await _interrupted(handle, open_)
         raise
     if waits:
         questions = await open_questions(open_.client, handle.id)
-        document = _last(questions)
-        kept = _keep(document, package, request, out_file) if document else None
+        given = [one.reply.plan for one in proposals(await fetch(open_.client, handle.id))]
+        document = next(filter(None, reversed(given)), None)
+        kept = keep_proposal(document, package, request, out_file) if document else None
         return Planned(handle.id, None, questions, kept)
     result = await ended(handle)
     if isinstance(result, Finding):
         raise LockstepError(result)
-    return _written(handle.id, result, package, request, out_file)
+    if result.lock is not None:
+        plan, lock, same = keep_locked(result.lock, package, request, out_file)
+        return Planned(handle.id, result, plan=plan, lock=lock, unchanged=same)
+    kept = keep_proposal(result.plan, package, request, out_file) if result.plan else None
+    return Planned(handle.id, result, plan=kept)
+
+
+def _busy(model: str) -> AbstractContextManager[object]:
+    """On a terminal, something that moves: a model may think for minutes."""
+    if err.is_terminal and not is_json():
+        return err.status(f"asking {safe(model)}")
+    return nullcontext()
 
 
 async def _told(handle: WorkflowHandle[LockPlan, Any]) -> bool:
@@ -196,86 +209,11 @@ async def _interrupted(handle: WorkflowHandle[LockPlan, Any], open_: Session) ->
     if open_.lasting:
         err.print(f"the planning goes on: `lockstep runs show {handle.id}`", markup=False)
         return
-    await handle.cancel()
+    with suppress(Exception):
+        async with asyncio.timeout(_CANCEL_PATIENCE):
+            await handle.cancel()
+            await handle.result()
     err.print("the planning was cancelled", markup=False)
-
-
-def _last(questions: Sequence[Question]) -> Any:
-    """The proposal that a question is about, where it is small enough to travel with it."""
-    return questions[0].args.preview if questions else None
-
-
-def _written(
-    id: str,
-    result: LockResult,
-    package: AgentPackage,
-    request: LockRequest,
-    out_file: Path | None,
-) -> Planned:
-    lock = result.lock
-    if lock is None:
-        kept = _keep(result.plan, package, request, out_file) if result.plan else None
-        return Planned(id, result, plan=kept)
-    for target in _targets(package, request, out_file):
-        if out_file is not None or is_there(lock, target) or not target.exists():
-            same = keep_lock(lock, package, target)
-            kept = _beside(target)
-            write_file(kept, _text(_as_plan(lock)))
-            return Planned(id, result, plan=kept, lock=target, unchanged=same)
-    raise AssertionError("there is always another name")
-
-
-def _keep(
-    document: Any, package: AgentPackage, request: LockRequest, out_file: Path | None
-) -> Path:
-    """The proposal as a file that `check`, `lock` and `inbox edit` take."""
-    text = _text(document)
-    for target in map(_beside, _targets(package, request, out_file)):
-        if out_file is not None or not target.exists() or target.read_text() == text:
-            write_file(target, text)
-            return target
-    raise AssertionError("there is always another name")
-
-
-def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None) -> Iterator[Path]:
-    """Where the lock may go: nothing that somebody wrote is replaced unless it was named."""
-    if out_file is not None:
-        yield out_file
-        return
-    folder = package.root / "plans"
-    folder.mkdir(exist_ok=True)
-    words = re.findall(r"[a-z0-9]+", request.goal.lower())[:5]
-    stem = "-".join(words)[:60] or "plan"
-    for number in count(1):
-        again = f"-{number}" if number > 1 else ""
-        yield folder / f"{stem}{again}.{request.environment}.lock.json"
-
-
-def _beside(lock: Path) -> Path:
-    return lock.with_name(f"{lock.name.removesuffix('.json').removesuffix('.lock')}.plan.json")
-
-
-def _text(document: Any) -> str:
-    return json.dumps(document, indent=2) + "\n"
-
-
-def _as_plan(lock: Lock) -> dict[str, Any]:
-    """The plan that a lock was made of: its own edges are those that no reference draws."""
-    return {
-        "lockstep": "plan/1",
-        "goal": lock.body.goal,
-        "steps": [
-            {
-                "id": step.id,
-                "kind": step.kind,
-                "tool": step.tool,
-                "reason": step.reason,
-                "args": step.args,
-                "after": sorted({*step.needs} - {*sources(step.args)}),
-            }
-            for step in lock.steps
-        ],
-    }
 
 
 def show_planned(planned: Planned, *, lasting: bool) -> None:
@@ -294,7 +232,8 @@ def show_planned(planned: Planned, *, lasting: bool) -> None:
         out.print(f"[yellow]gap[/yellow] no tool here does this: {safe(gap)}")
     show_findings(result.findings, out)
     if result.bill.calls:
-        out.print(f"[dim]{safe(cost(result.bill))} to plan; none to run it[/dim]")
+        after = "; none to run it" if result.lock is not None else ""
+        out.print(f"[dim]{safe(cost(result.bill))} to plan{after}[/dim]")
     if planned.lock is not None and result.lock is not None:
         state = "unchanged" if planned.unchanged else "locked"
         out.print(f"[green]{state}[/green] {safe(_near(planned.lock))}  {result.lock.digest}")

@@ -6,17 +6,23 @@ from temporalio.client import WorkflowHistory
 
 from lockstep.escalation import Question
 from lockstep.event import Event, GoalAsked
+from lockstep.finding import Finding
+from lockstep.lock import Lock
 from worker.cli.drawing import drawing
 from worker.cli.question import show_question
 from worker.cli.story import tell
 from worker.cli.terminal import out, safe, show_findings
 from worker.proposals import proposals
+from workflows.lock_plan import LockResult
 
 
 def show_planning(
-    history: WorkflowHistory, events: Sequence[Event], questions: Sequence[Question]
+    history: WorkflowHistory,
+    events: Sequence[Event],
+    questions: Sequence[Question],
+    ended: LockResult | Finding | None,
 ) -> None:
-    """Proposals are numbered as the model gave them; a plan by hand shows in the events alone."""
+    """Proposals are numbered as the model gave them; one that a human gave comes last."""
     for event in events:
         if isinstance(event.what, GoalAsked):
             out.print(safe(tell(event)))
@@ -29,7 +35,21 @@ def show_planning(
             for line in drawing(proposed.plan.steps, checked):
                 out.print(line)
         show_findings(checked.findings if checked else proposed.reply.findings, out)
+    lock = ended.lock if isinstance(ended, LockResult) else None
+    if isinstance(ended, LockResult) and lock is not None and by_hand(lock):
+        out.print(f"given by {safe(lock.statements[0].by)}  [green]passed[/green]")
+        for line in drawing(lock.steps, ended.checked):
+            out.print(line)
     for question in questions:
         show_question(question)
-    if events and not questions:
+    if isinstance(ended, Finding):
+        show_findings([ended], out)
+    elif events and not questions:
         out.print(safe(tell(events[-1])))
+    if lock is not None:
+        out.print("[dim]write the lock to a file with --out[/dim]")
+
+
+def by_hand(lock: Lock) -> bool:
+    """Whether no model wrote the plan."""
+    return all(statement.planner is None for statement in lock.statements)

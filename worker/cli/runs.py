@@ -3,17 +3,21 @@
 import asyncio
 import json
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
 
 from activities.store import FolderStore
-from lockstep.event import RunStarted
+from lockstep.errors import LockstepError
+from lockstep.escalation import Question
+from lockstep.event import Event, RunStarted
 from lockstep.finding import Finding
+from lockstep.lock import Lock
 from worker.cli.outcome import show_result
 from worker.cli.planning import show_planning
 from worker.cli.progress import Progress
@@ -31,11 +35,13 @@ from worker.cli.terminal import (
     show_findings,
     write_file,
 )
-from worker.history import events_of, fetch, kind_of
+from worker.history import PLANNING, events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
+from worker.plans import ended
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
+from workflows.lock_plan import LockPlan, LockResult
 from workflows.run import Run, RunResult
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
@@ -74,54 +80,94 @@ def list_(
     out.print(table)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A run or a planning as its history and its server show it; `ended` once it has."""
+
+    id: str
+    history: WorkflowHistory
+    events: list[Event]
+    questions: list[Question]
+    ended: RunResult | LockResult | Finding | None
+
+    @property
+    def lock(self) -> Lock | None:
+        """The lock that a run was started with, or that a planning made."""
+        if isinstance(self.ended, LockResult):
+            return self.ended.lock
+        return lock_of(self.history)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        status = "running" if self.ended is None else getattr(self.ended, "status", "ended")
+        return {
+            "run": self.id,
+            "status": status,
+            "result": None if self.ended is None else self.ended.model_dump(mode="json"),
+            "questions": [question.model_dump(mode="json") for question in self.questions],
+            "events": len(self.events),
+        }
+
+
 @app.command("show")
-def show(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
+def show(
+    run: RunArgument,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write the lock it ran, or made, to a file."),
+    ] = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
     """One run or planning: its steps or proposals, its questions, its end."""
-
-    async def work() -> None:
-        home = Home.find()
-        async with session(home, say) as open_:
-            id = await resolve(open_.client, run)
-            history = await fetch(open_.client, id)
-            events = await events_of(history)
-            handle = open_.client.get_workflow_handle_for(Run.run, id)
-            description = await handle.describe()
-            running = description.status is WorkflowExecutionStatus.RUNNING
-            planning = kind_of(history) == "LockPlan"
-            ended = None if running or planning else await result(handle)
-            questions = await open_questions(open_.client, id) if running else []
-        lock = lock_of(history)
-        if is_json():
-            emit_json(
-                {
-                    "run": id,
-                    "status": _status(running, ended),
-                    "result": None if ended is None else ended.model_dump(mode="json"),
-                    "questions": [question.model_dump(mode="json") for question in questions],
-                    "events": len(events),
-                }
+    home = Home.find()
+    seen = asyncio.run(_look(home, run))
+    if out_file is not None:
+        if seen.lock is None:
+            raise LockstepError.of(
+                "LS-LOCK-004", f"`{seen.id}`", "has no lock", "plan again, or lock a plan by hand"
             )
-            return
-        if planning:
-            show_planning(history, events, questions)
-            return
-        for event in events:
-            if isinstance(event.what, RunStarted):
-                out.print(safe(tell(event)))
-        if lock is not None:
-            progress = Progress(lock, out, quiet=True)
-            progress.take(events)
-            out.print(progress.table(datetime.now(UTC)))
-        for question in questions:
-            show_question(question)
-        if isinstance(ended, Finding):
-            show_findings([ended], out)
-        elif ended is not None:
-            show_result(ended, lock, FolderStore(home.values))
-        elif not questions:
-            out.print("[cyan]running[/cyan]")
+        write_file(out_file, seen.lock.model_dump_json(indent=2) + "\n")
+        say(f"lock {seen.lock.digest} written to {out_file}")
+    if is_json():
+        emit_json(seen.json)
+    elif kind_of(seen.history) == PLANNING:
+        assert not isinstance(seen.ended, RunResult)
+        show_planning(seen.history, seen.events, seen.questions, seen.ended)
+    else:
+        _show_run(seen, home)
 
-    asyncio.run(work())
+
+async def _look(home: Home, run: str) -> _Seen:
+    async with session(home, say) as open_:
+        id = await resolve(open_.client, run)
+        history = await fetch(open_.client, id)
+        events = await events_of(history)
+        description = await open_.client.get_workflow_handle(id).describe()
+        if description.status is WorkflowExecutionStatus.RUNNING:
+            return _Seen(id, history, events, await open_questions(open_.client, id), None)
+        if kind_of(history) == PLANNING:
+            made = await ended(open_.client.get_workflow_handle_for(LockPlan.run, id))
+            return _Seen(id, history, events, [], made)
+        done = await result(open_.client.get_workflow_handle_for(Run.run, id))
+        return _Seen(id, history, events, [], done)
+
+
+def _show_run(seen: _Seen, home: Home) -> None:
+    for event in seen.events:
+        if isinstance(event.what, RunStarted):
+            out.print(safe(tell(event)))
+    if seen.lock is not None:
+        progress = Progress(seen.lock, out, quiet=True)
+        progress.take(seen.events)
+        out.print(progress.table(datetime.now(UTC)))
+    for question in seen.questions:
+        show_question(question)
+    if isinstance(seen.ended, Finding):
+        show_findings([seen.ended], out)
+    elif isinstance(seen.ended, RunResult):
+        show_result(seen.ended, seen.lock, FolderStore(home.values))
+    elif not seen.questions:
+        out.print("[cyan]running[/cyan]")
 
 
 @app.command("events")
@@ -169,12 +215,6 @@ def cancel(run: RunArgument, format: FormatOption = Format.HUMAN) -> None:
         emit_json({"run": id, "cancelled": True})
     else:
         out.print(f"[green]cancelling[/green] {safe(id)}: see `lockstep runs show`")
-
-
-def _status(running: bool, ended: RunResult | Finding | None) -> str:
-    if running:
-        return "running"
-    return ended.status if isinstance(ended, RunResult) else "ended"
 
 
 def _took(row: Listed) -> str:

@@ -1,0 +1,95 @@
+"""The files that a planning leaves: the proposal, and its lock if there is one.
+
+Where nobody named a file, nothing that is there is replaced: a lock may be committed and reviewed,
+and a proposal be half mended by hand. The next name is taken instead.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from activities.package import AgentPackage
+from lockstep.lock import Lock
+from lockstep.plan import sources
+from worker.cli.lock import is_there, keep_lock
+from worker.cli.terminal import write_file
+from workflows.lock_plan import LockRequest
+
+
+def keep_locked(
+    lock: Lock, package: AgentPackage, request: LockRequest, out_file: Path | None
+) -> tuple[Path, Path, bool]:
+    """The files of the proposal and of its lock, and whether the lock was there already."""
+    text = _text(_as_plan(lock))
+    for target in _targets(package, request, out_file):
+        proposal = _beside(target)
+        if is_there(lock, target):
+            # Its plan may have been mended since; then that one is kept, and not ours.
+            if not proposal.exists():
+                write_file(proposal, text)
+            return proposal, target, keep_lock(lock, package, target)
+        if out_file is not None or not (target.exists() or _holds_other(proposal, text)):
+            same = keep_lock(lock, package, target)
+            write_file(proposal, text)
+            return proposal, target, same
+    raise AssertionError("there is always another name")
+
+
+def keep_proposal(
+    document: Any, package: AgentPackage, request: LockRequest, out_file: Path | None
+) -> Path:
+    """The proposal as a file that `check`, `lock` and `inbox edit` take."""
+    text = _text(document)
+    for target in map(_beside, _targets(package, request, out_file)):
+        if out_file is not None or not _holds_other(target, text):
+            write_file(target, text)
+            return target
+    raise AssertionError("there is always another name")
+
+
+def _holds_other(path: Path, text: str) -> bool:
+    return path.exists() and path.read_bytes() != text.encode()
+
+
+def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None) -> Iterator[Path]:
+    """Where the lock may go: nothing that somebody wrote is replaced unless it was named."""
+    if out_file is not None:
+        yield out_file
+        return
+    folder = package.root / "plans"
+    folder.mkdir(exist_ok=True)
+    words = re.findall(r"[a-z0-9]+", request.goal.lower())[:5]
+    stem = "-".join(words)[:60] or "plan"
+    for number in count(1):
+        again = f"-{number}" if number > 1 else ""
+        yield folder / f"{stem}{again}.{request.environment}.lock.json"
+
+
+def _beside(lock: Path) -> Path:
+    return lock.with_name(f"{lock.name.removesuffix('.json').removesuffix('.lock')}.plan.json")
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _as_plan(lock: Lock) -> dict[str, Any]:
+    """The plan that a lock was made of: its own edges are those that no reference draws."""
+    return {
+        "lockstep": "plan/1",
+        "goal": lock.body.goal,
+        "steps": [
+            {
+                "id": step.id,
+                "kind": step.kind,
+                "tool": step.tool,
+                "reason": step.reason,
+                "args": step.args,
+                "after": sorted({*step.needs} - {*sources(step.args)}),
+            }
+            for step in lock.steps
+        ],
+    }
