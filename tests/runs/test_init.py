@@ -9,6 +9,7 @@ import pytest
 from tests.runs.command import lockstep
 from tests.runs.yard import PATIENCE, ROOT
 from worker.cli.init import STARTER
+from worker.discovery import roots
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -88,3 +89,8 @@ async def test_the_starter_is_small_and_says_nothing_of_where_it_was_made() -> N
     texts = [path.read_text() for path in STARTER.rglob("*.*") if path.suffix != ".pyc"]
     assert 500 > sum(len(text.splitlines()) for text in texts if text)
     assert [] == [text for text in texts if str(ROOT) in text]
+
+
+async def test_the_starter_is_nobodys_agent() -> None:
+    """Whoever works at the top of this repository still has one agent, the example."""
+    assert [ROOT / "examples" / "cluster_digest"] == roots(ROOT)

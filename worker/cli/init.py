@@ -16,7 +16,7 @@ from activities.package import MANIFEST
 from lockstep.errors import LockstepError
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, write_file
 
-STARTER = Path(__file__).parents[1] / "starter"
+STARTER = Path(__file__).parent / "starter"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache")
 _NEXT = (
