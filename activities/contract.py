@@ -68,7 +68,9 @@ class Brief(Record):
 
 
 class Rejected(Record):
-    """A proposal that was not taken: the model's own words, and what was found wrong."""
+    """A proposal that was not taken: the model's own words, as far as they are shown to it again,
+    and what was found wrong.
+    """
 
     text: str
     findings: tuple[Finding, ...]
@@ -85,10 +87,11 @@ class Ask(Record):
 class Reply(Record):
     """What came of one question; everything that was billed for it is in `bill`.
 
-    `plan` is there where `status` is `ok`; `findings` say why it is not.
+    `plan` is there where `status` is `ok`; `findings` say why it is not. A call that was cancelled
+    is answered too, because what it had cost until then would be lost with a failure.
     """
 
-    status: Literal["ok", "invalid", "truncated", "refused"]
+    status: Literal["ok", "invalid", "truncated", "refused", "cancelled"]
     plan: JsonValue = None
     gaps: tuple[str, ...] = ()
     text: str

@@ -6,6 +6,7 @@ nobody but an operator can. Attempts hand their bills on in heartbeats, so that 
 worker died is counted too.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -90,11 +91,28 @@ class ModelPlanner(Planner):
         account.heard(Bill(calls=1, unknown=1))
         try:
             answered = await self._model.complete(prompt, account.heard)
+        except asyncio.CancelledError:
+            why = activity.cancellation_details()
+            if why is None or not why.cancel_requested:
+                # The worker goes; another one asks again, and knows of this from the heartbeats.
+                raise
+            return self._cut_short(account.total)
         except ModelError as error:
             account.closed(error.bill)
             raise _failure(error, account.total) from None
         account.closed(answered.bill)
         return self._reply(ask, answered, account.total)
+
+    def _cut_short(self, bill: Bill) -> Reply:
+        return Reply(
+            status="cancelled",
+            text="",
+            model=self._world.agent.planner.model,
+            stop_reason="",
+            request="",
+            prompt=self._prompting.digest,
+            bill=bill,
+        )
 
     def _reply(self, ask: Ask, answered: Completion, bill: Bill) -> Reply:
         # JSON can write half a character that nothing else can.

@@ -17,7 +17,8 @@ def configure(
 ) -> None:
     """Set up structlog and the standard library's logging, once, at the edge of the process.
 
-    `core` is for Temporal's core: a worker's log wants its warnings, a person's terminal does not.
+    `core` is for Temporal's core and SDK: a worker's log wants their warnings, a person's terminal
+    does not.
     """
     out = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
@@ -56,5 +57,7 @@ def configure(
     for name in ("anthropic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("temporal.core").setLevel(core)
+    # Somebody else's malformed signal is replayed with a stack trace; it ends in no error of ours.
+    logging.getLogger("temporalio").setLevel(core if core < logging.ERROR else logging.CRITICAL)
     # A failing tool is an event of ours with its reason; the SDK's stack trace would repeat it.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)

@@ -212,7 +212,9 @@ def lock_of(history: WorkflowHistory) -> Lock | None:
 def _argument(history: WorkflowHistory) -> Any:
     """The first thing a workflow was started with, as plain JSON."""
     started = history.events[0].workflow_execution_started_event_attributes
-    payloads = started.input.payloads[:1]
+    payloads = list(started.input.payloads[:1])
+    if not payloads:
+        return None
     given = pydantic_data_converter.payload_converter.from_payloads(payloads, [Any])
     return given[0] if given else None
 

@@ -5,6 +5,7 @@ lasts, and the command says so; unless what it does must outlive it, which is th
 """
 
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -126,7 +127,26 @@ async def has_worker(client: Client, queue: str) -> bool:
         )
     )
     since = datetime.now(UTC) - POLL
-    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in answer.pollers)
+    return any(
+        poller.last_access_time.ToDatetime(tzinfo=UTC) > since and not is_gone(poller.identity)
+        for poller in answer.pollers
+    )
+
+
+def is_gone(identity: str) -> bool:
+    """Whether a poller was a process of this machine that is no more. Its last poll would look
+    alive for a minute, and whoever relied on it would wait for ever.
+    """
+    pid, _, host = identity.partition("@")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def worker_command(served: Sequence[Served]) -> list[str]:

@@ -120,7 +120,7 @@ class Desk:
                 code="LS-ASK-006",
                 place=f"question `{answer.question}`",
                 problem=f"{count} edits and skips were looked at and none could be taken",
-                fix="approve or deny",
+                fix="give another answer than these",
             )
         self._changes[answer.question] = count + 1
         return None

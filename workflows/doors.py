@@ -16,6 +16,7 @@ from workflows.desk import Desk
 from workflows.journal import Journal
 from workflows.verdicts import failed
 
+_MOST_EVENTS, _MOST_BYTES = 200, 1024 * 1024
 Door = Literal["update", "signal"]
 
 
@@ -35,8 +36,17 @@ class Doors:
 
     @workflow.query(name="events")
     def events(self, since: int = 0) -> list[dict[str, Any]]:
-        """At most 200 events after number `since`, oldest first."""
-        return [event.line for event in self.journal.events[since : since + 200]]
+        """The events after number `since`, oldest first: at most 200, and no more than fit one
+        answer.
+        """
+        page: list[dict[str, Any]] = []
+        size = 0
+        for event in self.journal.events[since : since + _MOST_EVENTS]:
+            size += len(event.model_dump_json())
+            if page and size > _MOST_BYTES:
+                break
+            page.append(event.line)
+        return page
 
     @workflow.query(name="questions")
     def questions(self) -> list[dict[str, Any]]:

@@ -48,6 +48,8 @@ class LockRequest(Record):
     def _is_one_of_both(self) -> Self:
         if self.goal and self.plan is not None:
             raise ValueError("there is a goal and a plan; keep one")
+        if self.goal and not self.goal.strip():
+            raise ValueError("the goal is blank")
         return self
 
 

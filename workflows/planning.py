@@ -14,7 +14,15 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import (
+    TimeoutError as AttemptTimeoutError,
+)
 
 from activities.contract import (
     Ask,
@@ -53,6 +61,11 @@ PATIENCE = timedelta(hours=1)
 """How long one question may wait for a provider that is busy, beside the time of its calls."""
 
 
+_NOT_ACCEPTED = "LS-MODEL-004"
+_TO_GO_ON, _TO_EDIT = 20 * 1024 * 1024, 40 * 1024 * 1024
+"""Bytes of history after which a planning is not let go on, and takes no plan more: past 50 MB the
+server would end it, and all would be lost.
+"""
 MAX_RAISES = 10
 """How often a planning may be let go on: each time may cost as much as the whole did before."""
 
@@ -113,8 +126,8 @@ class Planning:
         if isinstance(reply, Finding):
             return reply
         match reply.status:
-            case "refused":
-                return reply.findings[0]
+            case "refused" | "cancelled":
+                return reply.findings[0] if reply.findings else cancelled("planner")
             case "truncated":
                 # Half an answer is nothing to go on from, and long.
                 return Rejected(text="", findings=reply.findings)
@@ -132,11 +145,16 @@ class Planning:
     async def _reply(self, rejected: Rejected | None) -> Reply | Finding:
         """An answer, asked for once more with more room if the first was cut off."""
         reply = await self._ask(Ask(goal=self.goal, rejected=rejected))
-        if isinstance(reply, Reply) and reply.status == "truncated":
+        if not isinstance(reply, Reply) or reply.status != "truncated":
+            return reply
+        try:
             again = await self._ask(Ask(goal=self.goal, rejected=rejected, room=2))
-            # Where there is no budget for that, the first answer counts as it is.
-            return again if isinstance(again, Reply) else reply
-        return reply
+        except NoAnswer as error:
+            if error.finding.code != _NOT_ACCEPTED:
+                raise
+            again = error.finding
+        # Where there is no budget for that, or a model cannot say so much, the first one counts.
+        return again if isinstance(again, Reply) else reply
 
     async def _ask(self, ask: Ask) -> Reply | Finding:
         name = f"propose.{self._answers + 1}"
@@ -157,6 +175,7 @@ class Planning:
                 start_to_close_timeout=self._brief.timeout + HEARTBEAT,
                 schedule_to_close_timeout=ATTEMPTS * self._brief.timeout + PATIENCE,
                 heartbeat_timeout=HEARTBEAT,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 retry_policy=RetryPolicy(
                     maximum_attempts=ATTEMPTS, maximum_interval=timedelta(minutes=1)
                 ),
@@ -164,11 +183,14 @@ class Planning:
             )
         except ActivityError as error:
             finding, bill = _gave_up(error)
-            self._settle(name, bill)
-            self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
+            self._failed(name, finding, bill)
             if is_cancelled_exception(error):
                 raise
             raise NoAnswer(finding) from error
+        if workflow.cancellation_reason() is not None:
+            # Waiting for the bill has swallowed the cancellation; it counts all the same.
+            self._failed(name, cancelled("planner"), reply.bill)
+            raise CancelledError("planning was cancelled")
         self._settle(name, reply.bill)
         self.gaps = reply.gaps or self.gaps
         self._journal.write(
@@ -187,6 +209,10 @@ class Planning:
         )
         return reply
 
+    def _failed(self, name: str, finding: Finding, bill: Bill) -> None:
+        self._settle(name, bill)
+        self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
+
     def _settle(self, name: str, bill: Bill) -> None:
         """What is known is spent; a call that ended without a word may have cost all it could."""
         self.bill += bill
@@ -204,7 +230,7 @@ class Planning:
                 environment=goal.environment,
                 by=by,
                 plan=digest(plan),
-                planner_calls=self.bill.calls,
+                planner_calls=self.bill.calls if asked else 0,
             )
         )
         self._checks += 1
@@ -262,13 +288,22 @@ class Planning:
         )
 
     def _too_often(self, given: Answer) -> Finding | None:
-        if given.verdict is not Verdict.RETRY or self._raises < MAX_RAISES:
-            return None
+        """Why a planning is not let go on, or does not look at one more plan."""
+        size = workflow.info().get_current_history_size()
+        match given.verdict:
+            case Verdict.RETRY if self._raises >= MAX_RAISES:
+                problem = f"the model was let go on {self._raises} times and did not get there"
+            case Verdict.RETRY if size > _TO_GO_ON:
+                problem = f"its history has {size:,} bytes, and has room for no more proposals"
+            case Verdict.EDIT if size > _TO_EDIT:
+                problem = f"its history has {size:,} bytes, and has room for no more plans"
+            case _:
+                return None
         return Finding(
             code="LS-ASK-006",
             place=f"question `{given.question}`",
-            problem=f"the model was let go on {self._raises} times and did not get there",
-            fix="give a plan by hand (edit), or stop (deny)",
+            problem=problem,
+            fix="stop it (deny), and plan again or lock a plan by hand",
         )
 
     async def take(self, given: Answer, door: Door) -> Finding | None:
@@ -279,7 +314,8 @@ class Planning:
                 self._desk.take(given, door)
             return problem
         async with self._changing:
-            problem = self._desk.problem(given) or self._desk.tried(given)
+            problem = self._desk.problem(given) or self._too_often(given)
+            problem = problem or self._desk.tried(given)
             if problem is not None:
                 return problem
             try:
@@ -310,14 +346,17 @@ def _gave_up(error: ActivityError) -> tuple[Finding, Bill]:
             return Finding(code=cause.type, place="", problem=problem, fix=fix), bill
     # A worker that died, an attempt beyond its time, a call that was cancelled: nobody was left to
     # say what was spent.
+    lost = Bill(calls=1, unknown=1)
     if is_cancelled_exception(error):
-        return cancelled("planner"), Bill(calls=1, unknown=1)
+        return cancelled("planner"), lost
+    if isinstance(cause, AttemptTimeoutError):
+        lost = _bill(cause.last_heartbeat_details) or lost
     return Finding(
         code="LS-MODEL-006",
         place="planner",
         problem=f"no answer came: {str(cause or error)[:300]}",
         fix="see the worker's log, and plan again",
-    ), Bill(calls=1, unknown=1)
+    ), lost
 
 
 def _bill(details: Sequence[Any]) -> Bill | None:

@@ -245,11 +245,14 @@ async def test_a_cancelled_planning_closes_its_account(
     yard: Yard, tmp_path: Path, when: str
 ) -> None:
     """The last event says so, and a call that was under way counts as one of unknown cost."""
-    answer = {"hang": {"seconds": 60}} if when == "asking the model" else BAD
+    hang = {**GOOD, "hang": {"seconds": 60, "after_tokens": 3}}
+    answer = hang if when == "asking the model" else BAD
     async with office(yard, tmp_path, scene("say hello", answer)) as opened:
         handle = await opened.begin("say hello")
         if when == "asking the model":
             await until(lambda: opened.asked == 1)
+            # The first of the answer tells what it was billed for.
+            await asyncio.sleep(0.5)
         else:
             await opened.question(handle)
         await handle.cancel()
@@ -260,7 +263,12 @@ async def test_a_cancelled_planning_closes_its_account(
         events = await events_of(await handle.fetch_history())
         assert "plan.rejected" == events[-1].what.type
         failed = [event.what for event in events if event.what.type == "planner.failed"]
-        assert (1 if when == "asking the model" else 0) == len(failed)
+        if when == "asking the model":
+            (one,) = failed
+            assert (1, 1) == (one.bill.calls, one.bill.unknown)
+            assert 0 < one.bill.usage.tokens <= opened.billed
+        else:
+            assert [] == failed
 
 
 async def test_without_a_key_nothing_is_asked(yard: Yard, tmp_path: Path) -> None:

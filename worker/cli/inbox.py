@@ -14,8 +14,10 @@ from lockstep.loading import parse_json, read
 from worker.cli.options import PersonOption, person
 from worker.cli.question import show_question
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, safe, say
+from worker.history import fetch
 from worker.home import Home
 from worker.inbox import answer, find, leave, open_questions
+from worker.proposals import proposals
 from worker.runs import resolve
 from worker.session import session
 
@@ -65,8 +67,12 @@ def show(
         async with session(home, say) as open_:
             id = await resolve(open_.client, run)
             found = await find(open_.client, id, question)
+            history = await fetch(open_.client, id)
         args: object = found.args.preview
-        if args is None:
+        if args is None and found.ground is Ground.PLANNING:
+            # What a model proposed lies in the history and in no store.
+            args = next((one.reply.plan for one in reversed(proposals(history))), None)
+        elif args is None:
             args = load(FolderStore(home.values), found.args)
         return found, args
 

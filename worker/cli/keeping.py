@@ -5,18 +5,46 @@ and a proposal be half mended by hand. The next name is taken instead.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from activities.package import AgentPackage
+from lockstep.errors import LockstepError
 from lockstep.lock import Lock
 from lockstep.plan import sources
 from worker.cli.lock import is_there, keep_lock
 from worker.cli.terminal import write_file
 from workflows.lock_plan import LockRequest
+
+
+def must_be_kept(package: AgentPackage, out_file: Path | None) -> None:
+    """Whether what a planning brings can be written down; said before anything is paid for."""
+    if out_file is not None and (
+        out_file.is_dir() or out_file.suffix != ".json" or out_file.name.endswith(".plan.json")
+    ):
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "--out",
+            f"wanted a file for the lock, called `….lock.json`, found `{out_file}`",
+            "name one; the plan goes beside it",
+        )
+    folder = package.root / "plans" if out_file is None else out_file.parent
+    with suppress(OSError):
+        if out_file is None:
+            folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK) and folder.is_dir():
+            return
+    raise LockstepError.of(
+        "LS-SRV-007",
+        str(folder),
+        "is no folder that can be written to, and the lock has to go there",
+        "name a file elsewhere with --out",
+    )
 
 
 def keep_locked(
@@ -33,7 +61,8 @@ def keep_locked(
             return proposal, target, keep_lock(lock, package, target)
         if out_file is not None or not (target.exists() or _holds_other(proposal, text)):
             same = keep_lock(lock, package, target)
-            write_file(proposal, text)
+            if not _holds_other(proposal, text):
+                write_file(proposal, text)
             return proposal, target, same
     raise AssertionError("there is always another name")
 
@@ -44,7 +73,7 @@ def keep_proposal(
     """The proposal as a file that `check`, `lock` and `inbox edit` take."""
     text = _text(document)
     for target in map(_beside, _targets(package, request, out_file)):
-        if out_file is not None or not _holds_other(target, text):
+        if not _holds_other(target, text):
             write_file(target, text)
             return target
     raise AssertionError("there is always another name")
@@ -58,9 +87,9 @@ def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None)
     """Where the lock may go: nothing that somebody wrote is replaced unless it was named."""
     if out_file is not None:
         yield out_file
-        return
+        for number in count(2):
+            yield out_file.with_name(f"{_stem(out_file)}-{number}.lock.json")
     folder = package.root / "plans"
-    folder.mkdir(exist_ok=True)
     words = re.findall(r"[a-z0-9]+", request.goal.lower())[:5]
     stem = "-".join(words)[:60] or "plan"
     for number in count(1):
@@ -69,7 +98,11 @@ def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None)
 
 
 def _beside(lock: Path) -> Path:
-    return lock.with_name(f"{lock.name.removesuffix('.json').removesuffix('.lock')}.plan.json")
+    return lock.with_name(f"{_stem(lock)}.plan.json")
+
+
+def _stem(lock: Path) -> str:
+    return lock.name.removesuffix(".json").removesuffix(".lock")
 
 
 def _text(document: Any) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,14 +20,21 @@ from activities.propose import KEY, no_key
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
-from lockstep.event import Event, GoalAsked, PlanChecked, PlannerAnswered, PlannerFailed
+from lockstep.event import (
+    Event,
+    GoalAsked,
+    PlanChecked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+)
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.plan import Plan
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
-from worker.cli.keeping import keep_locked, keep_proposal
+from worker.cli.keeping import keep_locked, keep_proposal, must_be_kept
 from worker.cli.options import (
     AgentOption,
     EnvironmentOption,
@@ -78,6 +85,7 @@ class Planned:
     plan: Path | None = None
     lock: Path | None = None
     unchanged: bool = False
+    bill: Bill = field(default_factory=Bill)
 
     @property
     def exit(self) -> Exit:
@@ -104,7 +112,7 @@ def plan(
     request = wanted(goal, package, env, person(as_))
 
     async def work() -> Planned:
-        home = await ready(env, package)
+        home = await ready(env, package, out_file)
         async with session(home, say, serve=served(package, env)) as open_:
             planned = await made(open_, request, package, out_file)
             show_planned(planned, lasting=open_.lasting)
@@ -117,7 +125,7 @@ def plan(
 
 def wanted(goal: str, package: AgentPackage, env: str, by: str) -> LockRequest:
     """The request for a plan; LS-CLI-001 where nobody says what for."""
-    text = goal or package.agent.goal
+    text = goal.strip() or package.agent.goal
     if not text:
         raise LockstepError.of(
             "LS-CLI-001",
@@ -132,9 +140,10 @@ def wanted(goal: str, package: AgentPackage, env: str, by: str) -> LockRequest:
     )
 
 
-async def ready(env: str, package: AgentPackage) -> Home:
-    """What planning would stumble over is said before a server is started for it."""
+async def ready(env: str, package: AgentPackage, out_file: Path | None) -> Home:
+    """What planning would stumble over is said before a server is started, and a model paid."""
     package.world(env)
+    must_be_kept(package, out_file)
     home = Home.find()
     if not os.environ.get(KEY) and await find_server(home) is None:
         raise LockstepError(no_key())
@@ -149,24 +158,24 @@ async def made(
     say(f"planning {handle.id}")
     try:
         with _busy(package.agent.planner.model):
-            waits = await _told(handle)
+            halted = await _told(handle)
     except asyncio.CancelledError:
         await _interrupted(handle, open_)
         raise
-    if waits:
+    if halted is not None:
         questions = await open_questions(open_.client, handle.id)
         given = [one.reply.plan for one in proposals(await fetch(open_.client, handle.id))]
         document = next(filter(None, reversed(given)), None)
         kept = keep_proposal(document, package, request, out_file) if document else None
-        return Planned(handle.id, None, questions, kept)
+        return Planned(handle.id, None, questions, kept, bill=halted)
     result = await ended(handle)
     if isinstance(result, Finding):
         raise LockstepError(result)
     if result.lock is not None:
         plan, lock, same = keep_locked(result.lock, package, request, out_file)
-        return Planned(handle.id, result, plan=plan, lock=lock, unchanged=same)
+        return Planned(handle.id, result, plan=plan, lock=lock, unchanged=same, bill=result.bill)
     kept = keep_proposal(result.plan, package, request, out_file) if result.plan else None
-    return Planned(handle.id, result, plan=kept)
+    return Planned(handle.id, result, plan=kept, bill=result.bill)
 
 
 def _busy(model: str) -> AbstractContextManager[object]:
@@ -176,13 +185,16 @@ def _busy(model: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-async def _told(handle: WorkflowHandle[LockPlan, Any]) -> bool:
-    """Say what happens until the planning ends or waits; whether it waits."""
+async def _told(handle: WorkflowHandle[LockPlan, Any]) -> Bill | None:
+    """Say what happens until the planning ends, or until it waits: then what it has cost."""
+    bill = Bill()
     waiting: set[str] = set()
     tried = 1
     async for heard in follow(handle):
         for event in heard.events:
             waiting ^= _asked(event)
+            if isinstance(event.what, PlanningHalted):
+                bill = event.what.bill
             if isinstance(event.what, GoalAsked | PlannerAnswered | PlannerFailed | PlanChecked):
                 say("\n".join(f"  {line}" for line in tell(event).splitlines()))
         for attempt, failure in heard.retrying.values():
@@ -190,8 +202,8 @@ async def _told(handle: WorkflowHandle[LockPlan, Any]) -> bool:
                 say(f"  attempt {attempt}: the one before failed: {failure[:300]}")
             tried = attempt
         if waiting:
-            return True
-    return False
+            return bill
+    return None
 
 
 def _asked(event: Event) -> set[str]:
@@ -225,6 +237,7 @@ def show_planned(planned: Planned, *, lasting: bool) -> None:
     if result is None:
         for question in planned.questions:
             show_question(question, planned.plan)
+        out.print(f"[dim]{safe(cost(planned.bill))} so far[/dim]")
         show_waiting(lasting)
         return
     _show_proposal(result)
@@ -275,7 +288,7 @@ def as_json(planned: Planned) -> dict[str, Any]:
         "digest": result.lock.digest if result and result.lock else None,
         "gaps": list(result.gaps) if result else [],
         "findings": [found.model_dump(mode="json") for found in _all_findings(result)],
-        "bill": (result.bill if result else Bill()).model_dump(mode="json"),
+        "bill": planned.bill.model_dump(mode="json"),
     }
 
 

@@ -155,7 +155,7 @@ def _run_goal(
     _refuse_inputs(package.agent.input_schema, order.inputs)
 
     async def work() -> Exit:
-        home = await ready(env, package)
+        home = await ready(env, package, out_file)
         async with session(home, say, serve=served(package, env)) as open_:
             planned = await made(open_, request, package, out_file)
             lock = planned.result.lock if planned.result else None

@@ -30,7 +30,7 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.usage import Bill
-from worker.cli.terminal import counted
+from worker.cli.terminal import counted, plain
 
 _SHOWN = 5
 """Findings of a rejected plan; more are in the event."""
@@ -52,7 +52,8 @@ def told(what: Happening) -> str:
     """The same of a happening that has no number yet."""
     match what:
         case GoalAsked(agent=agent, environment=environment, by=by, goal=goal, model=model):
-            return f'goal asked of {model} for {agent} in {environment} by {by}: "{goal}"'
+            asked = plain(goal)
+            return f'goal asked of {model} for {agent} in {environment} by {by}: "{asked}"'
         case PlannerAnswered(answer=number, status=status, bill=bill, findings=findings):
             why = f": {findings[0]}" if findings else ""
             return f"model answered ({number}): {status}, {cost(bill)}{why}"

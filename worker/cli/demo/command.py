@@ -24,7 +24,8 @@ def demo(format: FormatOption = Format.HUMAN) -> None:
 
     async def work() -> tuple[list[Row], Stage]:
         out.print("[bold]Six ways an agent fails in production, and what Lockstep answers.[/bold]")
-        out.print("Temporal, policy and runs are real. The model is a stand-in that misbehaves.\n")
+        out.print("Temporal, policy and runs are real. The model is a stand-in that misbehaves;")
+        out.print("nothing is paid: prices are what a real model would have cost.\n")
         async with staged(home) as stage:
             rows = []
             for number, (name, says, act) in enumerate(ACTS, start=1):

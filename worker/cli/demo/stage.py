@@ -7,13 +7,14 @@ the example's `demo` folder; everything else is what `plan`, `run` and `replay` 
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from temporalio.client import WorkflowHandle
 
 from activities.package import MANIFEST, AgentPackage, load_package
@@ -30,6 +31,7 @@ from worker.history import events_of, fetch
 from worker.home import Home
 from worker.inbox import answer, open_questions
 from worker.plans import begin, ended
+from worker.ports import LOOPBACK
 from worker.proposals import Proposed, proposals
 from worker.replay import ReplayReport, compare
 from worker.runs import follow, result, start
@@ -148,20 +150,50 @@ class Stage:
 @asynccontextmanager
 async def staged(home: Home) -> AsyncIterator[Stage]:
     """The stage, for as long as the block lasts; then nothing of it is left running."""
-    package = _copied(home)
-    chosen = [served(package, name) for name in ENVIRONMENTS]
-    with standin(package.root / "demo" / "script.json") as model:
-        os.environ |= {
-            KEY: "any-will-do",
-            "ANTHROPIC_BASE_URL": model.base_url,
-            "DIGEST_FOLDER": str(home.root / "demo" / "digests"),
-        }
-        async with session(home, say, serve=chosen) as open_:
-            stage = Stage(open_, package, model)
-            try:
-                yield stage
-            finally:
-                await stage.close()
+    with _alone(home):
+        package = _copied(home)
+        with standin(package.root / "demo" / "script.json") as model:
+            _tell_the_worker(home, model)
+            chosen = [served(package, name) for name in ENVIRONMENTS]
+            async with session(home, say, serve=chosen) as open_:
+                stage = Stage(open_, package, model)
+                try:
+                    yield stage
+                finally:
+                    await stage.close()
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One demonstration at a time: two would answer for each other's model."""
+    home.ensure()
+    lock = FileLock(home.root / "demo.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockstepError.of(
+            "LS-SRV-004",
+            str(home.root),
+            "another demonstration is playing here",
+            "wait for its end, or set LOCKSTEP_HOME to a folder of its own",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _tell_the_worker(home: Home, model: StandIn) -> None:
+    """What the worker that is started inherits."""
+    direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), LOOPBACK)))
+    os.environ |= {
+        KEY: "any-will-do",
+        "ANTHROPIC_BASE_URL": model.base_url,
+        "DIGEST_FOLDER": str(home.root / "demo" / "digests"),
+        # The stand-in is on this machine, whatever stands between it and others.
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
 
 
 def _copied(home: Home) -> AgentPackage:
@@ -172,7 +204,6 @@ def _copied(home: Home) -> AgentPackage:
             "the example that is shown is not here",
             "run `lockstep demo` from a checkout of Lockstep",
         )
-    home.ensure()
     root = home.root / "demo" / "agent"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("__pycache__"))
