@@ -62,6 +62,8 @@ CODES: dict[str, Code] = {
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
     "LS-POLICY-002": Code("policy denies the step", Exit.REJECTED),
     "LS-POLICY-003": Code("policy could not be evaluated, and so denies", Exit.REJECTED),
+    "LS-POLICY-004": Code("a policy case is not answered as expected", Exit.REJECTED),
+    "LS-POLICY-005": Code("no policy case reaches a rule", Exit.REJECTED),
     # the environment
     "LS-ENV-001": Code("the environment does not exist", Exit.USAGE),
     "LS-ENV-002": Code("a tool is not in the environment", Exit.REJECTED),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from lockstep.agent import Agent
+from lockstep.case import Cases
 from lockstep.catalogue import Pinned
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
@@ -20,6 +21,7 @@ from lockstep.standin import Script
 NOUNS: dict[str, type[BaseModel]] = {
     "agent": Agent,
     "answer": Answer,
+    "cases": Cases,
     "catalogue": Pinned,
     "environment": Environment,
     "event": Event,

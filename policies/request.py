@@ -41,15 +41,36 @@ def attempted(
 ) -> Request:
     """About an attempt, with the very arguments of the call and the grants that still hold."""
     run, step = call.run, call.step
-    return Request(
-        phase=Phase.RUN,
-        principal=Principal(
-            agent=run.agent, role=run.role, started_by=run.started_by, trigger=run.trigger
-        ),
+    who = Principal(agent=run.agent, role=run.role, started_by=run.started_by, trigger=run.trigger)
+    return real(
+        who,
+        spec,
         environment=run.environment,
         stage=run.stage,
         step=step.id,
-        tool=step.tool,
+        args=args,
+        grants=grants,
+    )
+
+
+def real(
+    principal: Principal,
+    spec: ToolSpec,
+    *,
+    environment: str,
+    stage: str,
+    step: str,
+    args: dict[str, JsonValue],
+    grants: tuple[Grant, ...] = (),
+) -> Request:
+    """About a call whose arguments are all known."""
+    return Request(
+        phase=Phase.RUN,
+        principal=principal,
+        environment=environment,
+        stage=stage,
+        step=step,
+        tool=spec.name,
         effect=spec.effect,
         args=args,
         targets=targets(touched(spec.input, args)),

@@ -5,19 +5,21 @@ from pathlib import Path
 
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
+from lockstep.help import HELP
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("lockstep", "policies", "activities", "workflows", "worker")
 TABLE = ROOT / "lockstep" / "codes.py"
+ADVICE = ROOT / "lockstep" / "help.py"
 CODE = re.compile(r"LS-[A-Z]+-\d+")
 
 
 def written() -> dict[str, set[str]]:
-    """Each code in the source, and the files that write it; the table does not count."""
+    """Each code in the source, and the files that write it; the tables do not count."""
     found: dict[str, set[str]] = {}
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            if path != TABLE:
+            if path not in (TABLE, ADVICE):
                 for code in CODE.findall(path.read_text()):
                     found.setdefault(code, set()).add(str(path.relative_to(ROOT)))
     return found
@@ -37,6 +39,19 @@ def test_no_code_stands_twice_in_the_table() -> None:
     """A dict would take the last of two without a word."""
     keys = re.findall(r'^    "(LS-[A-Z]+-\d+)":', TABLE.read_text(), re.MULTILINE)
     assert sorted(set(keys)) == sorted(keys) == sorted(CODES)
+
+
+def test_every_code_has_advice() -> None:
+    """And no advice is for a code that does not exist, or stands twice."""
+    keys = re.findall(r'^    "(LS-[A-Z]+-\d+)":', ADVICE.read_text(), re.MULTILINE)
+    assert list(CODES) == list(HELP) == keys
+
+
+def test_advice_is_sentences() -> None:
+    """On one line, without markup that only a page could follow."""
+    odd = [text for text in HELP.values() if not re.fullmatch(r"[A-Z`][^\n]*\.", text)]
+    assert [] == odd
+    assert [] == [text for text in HELP.values() if "](" in text]
 
 
 def test_a_title_is_a_clause() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from lockstep.agent import Silence
 from lockstep.canonical import digest
+from lockstep.case import Cases
 from lockstep.catalogue import Pinned
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import PlanLocked, StepSkipped, genesis, link
@@ -31,6 +32,15 @@ WRITTEN: dict[str, BaseModel] = {
     "agent": package().agent,
     "answer": Answer(
         question="q", verdict=Verdict.EDIT, by="Ana Núñez", args_digest=ARGS.digest, args={"x": [1]}
+    ),
+    "cases": Cases.model_validate(
+        {
+            "lockstep": "cases/1",
+            "case": [
+                {"env": "test", "tool": "ListShips", "expect": "ALLOW", "rules": []},
+                {"env": ["a", "b"], "tool": "X", "unknown": ["/a~1b/0"], "expect": "UNDECIDED"},
+            ],
+        }
     ),
     "catalogue": Pinned.model_validate(
         {
@@ -101,6 +111,7 @@ def test_a_schema_accepts_what_the_noun_writes(noun: str) -> None:
     short = json.loads(value.model_dump_json(exclude_defaults=True))
     marked = {"plan": "plan/1", "agent": "agent/1", "environment": "environment/1"}
     marked |= {"standin": "standin/1", "mock": "mock/1", "catalogue": "catalogue/1"}
+    marked |= {"cases": "cases/1"}
     if noun in marked:
         assert [] == misfits(noun, {**short, "lockstep": marked[noun]})
 

@@ -9,11 +9,20 @@ from rich.text import Text
 
 from lockstep.checked import Checked
 from lockstep.codes import Exit
+from lockstep.errors import LockstepError
 from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
+from worker.cli.batch import STDIN, check_batch
 from worker.cli.drawing import COLOURS
-from worker.cli.options import AgentOption, EnvironmentOption, PersonOption, package_for, person
+from worker.cli.options import (
+    AgentOption,
+    EnvironmentOption,
+    PersonOption,
+    agent_here,
+    package_for,
+    person,
+)
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -27,13 +36,29 @@ from worker.cli.terminal import (
 
 
 def check(
-    plan: Annotated[Path, typer.Argument(help="A plan: JSON.")],
     env: EnvironmentOption,
+    plan: Annotated[Path | None, typer.Argument(help="A plan: JSON.")] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option("--batch", help="A file of plans, one JSON document a line; `-` is stdin."),
+    ] = None,
     agent: AgentOption = None,
     as_: PersonOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Check a plan against an agent's tools, policy and environment."""
+    """Check a plan, or many, against an agent's tools, policy and environment."""
+    if batch is not None and plan is None:
+        package = agent_here(agent) if batch == STDIN else package_for(batch, agent)
+        if not check_batch(batch, package.world(env), person(as_)):
+            raise typer.Exit(Exit.REJECTED)
+        return
+    if plan is None or batch is not None:
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "",
+            "wanted a plan or `--batch`, and one of them",
+            "write `lockstep check PLAN --env ENV` or `lockstep check --batch FILE --env ENV`",
+        )
     package = package_for(plan, agent)
     world = package.world(env)
     proposed = shaped(Plan, parse_json(read(plan), str(plan)), str(plan))

@@ -25,11 +25,15 @@ from lockstep.finding import Finding
 from worker.cli import (
     check,
     dev,
+    diff,
     doctor,
+    explain,
     inbox,
+    init,
     lock,
     pin,
     plan,
+    policy,
     replay,
     run,
     runs,
@@ -56,15 +60,19 @@ app.command("dev")(dev.dev)
 app.command("worker")(serve.worker)
 app.command("standin")(standin.standin)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("lock")(lock.lock)
+app.command("diff")(diff.diff)
 app.command("pin")(pin.pin)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(schedule.app, name="schedule")
 app.command("replay")(replay.replay)
+app.add_typer(policy.app, name="policy")
+app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 
 

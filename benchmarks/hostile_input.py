@@ -1,0 +1,285 @@
+"""What does hostile input do to a check?
+
+Ten thousand documents, made from good ones by seeded mutations (bytes, tokens, structure), are
+taken the way of any plan, manifest or policy: read, shaped, loaded, checked. Each must end in a
+verdict or in coded findings, and soon. The work is done in a child process, so that one that dies
+or does not answer is counted, named by its number, and gone on from; the same number makes the same
+document.
+"""
+
+import json
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from activities.package import load_package
+from lockstep.agent import Agent
+from lockstep.environment import Environment
+from lockstep.errors import LockstepError
+from lockstep.loading import parse_json, parse_toml, shaped
+from lockstep.plan import Plan
+from policies.cedar.decider import CedarDecider
+from policies.check import check
+from policies.decider import PolicyTexts
+from policies.rules import Rules
+from policies.world import World
+
+ROOT = Path(__file__).parents[1]
+FLAGSHIP = ROOT / "examples" / "cluster_digest"
+SEED = "lockstep"
+MUTATIONS = 10_000
+PATIENCE = 10.0
+"""Seconds after which a document counts as one that is never done with."""
+MOST_STEPS = 50
+
+TOKENS = (
+    *('"', "{", "}", "[", "]", ":", ",", "\\", "\\ud800", "\\u202e", "null", "NaN", "-0", "1e999"),
+    *(
+        "99999999999999999999",
+        "0.1",
+        "\x00",
+        "\ufeff",
+        "\ud7ff",
+        "${A}",
+        "[[",
+        "]]",
+        "=",
+        "#",
+        '"""',
+    ),
+    *(
+        "permit",
+        "forbid",
+        "when {",
+        "};",
+        "resource",
+        "context.args.",
+        " has ",
+        "&&",
+        "(",
+        ")",
+        "@id(",
+    ),
+    *('{"$from": "fetch", "path": "/"}', '{"$input": "/title"}', '{"$run": "/id"}', '"$from"'),
+)
+ODD: tuple[Any, ...] = (
+    *(None, True, -1, 0, 2**53, 1e308, "", "x" * 10_000, "\u202e\x1b[31m", "__class__", [], {}),
+    *({"$from": "fetch"}, {"$from": "none", "path": "/a~1/0"}, {"$input": "/x"}, {"$run": ""}),
+    *({"$from": 1}, {"$x": 1}, [{"$from": "detect"}] * 50, {"a": {"b": {"c": [[[[]]]]}}}),
+)
+
+
+def text_of(random: Random, text: str) -> str:
+    """Some of the text cut out, doubled, moved, or replaced by what means something there."""
+    for _ in range(random.randint(1, 6)):
+        a, b = sorted(random.randrange(len(text) + 1) for _ in range(2))
+        b = min(b, a + random.choice((1, 1, 4, 40, 400)))
+        match random.randrange(6):
+            case 0:
+                text = text[:a] + text[b:]
+            case 1:
+                text = text[:b] + text[a:b] * random.choice((1, 2, 50)) + text[b:]
+            case 2:
+                text = text[:a] + random.choice(TOKENS) + text[b:]
+            case 3:
+                text = text[:a] + random.choice(TOKENS) * random.choice((1, 3, 200)) + text[a:]
+            case 4:
+                text = text[:a] + chr(random.randrange(0x20, 0x3000)) + text[a + 1 :]
+            case _:
+                at = random.randrange(len(text) + 1)
+                text = text[:at] + text[a:b] + text[at:]
+        text = text[:400_000] or "{"
+    return text
+
+
+def structure_of(random: Random, value: Any) -> Any:
+    """Some parts of a JSON value replaced, renamed, doubled or put in another's place."""
+    for _ in range(random.randint(1, 5)):
+        holders = _holders(value)
+        holder, key = random.choice(holders)
+        match random.randrange(5):
+            case 0:
+                holder[key] = random.choice(ODD)
+            case 1:
+                other, place = random.choice(holders)
+                # By way of text, so that nothing holds itself.
+                holder[key] = json.loads(json.dumps(other[place]))
+            case 2 if isinstance(holder, dict):
+                holder[random.choice((key.upper(), key + "x", "$from", "", key))] = holder.pop(key)
+            case 3 if isinstance(holder, list):
+                holder.extend(json.loads(json.dumps([holder[key]] * random.choice((1, 5, 60)))))
+            case _:
+                del holder[key]
+        if not _holders(value):
+            return value
+        if len(json.dumps(value)) > 400_000:
+            return value
+    return value
+
+
+def _holders(value: Any) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        keys: Any = list(one) if isinstance(one, dict) else range(len(one))
+        found += [(one, key) for key in keys]
+        waiting += [one[key] for key in keys if isinstance(one[key], dict | list)]
+    return found
+
+
+class Target:
+    """The flagship, and each way a document of it is read."""
+
+    def __init__(self) -> None:
+        self.package = load_package(FLAGSHIP)
+        self.world = self.package.world("local")
+        folder = FLAGSHIP / "plans"
+        self.plans = [path.read_text() for path in sorted(folder.glob("*.plan.json"))]
+        self.plans.append(json.dumps(_long(json.loads(self.plans[0]))))
+        self.plan = shaped(Plan, json.loads(self.plans[0]), "plan")
+        self.toml = [path.read_text() for path in sorted(FLAGSHIP.glob("environments/*.toml"))]
+        self.agent = (FLAGSHIP / "agent.toml").read_text()
+        self.rules = (FLAGSHIP / "policy" / "rules.toml").read_text()
+        self.texts = self.package.texts
+
+    def document(self, number: int) -> tuple[str, str]:
+        """What kind it is, and its text: the same for one number on any machine."""
+        random = Random(f"{SEED}:{number}")
+        kind = random.choice(("plan", "plan", "plan", "manifest", "agent", "rules", "cedar"))
+        if kind == "plan":
+            text = random.choice(self.plans)
+            if random.random() < 0.7:
+                value = structure_of(random, json.loads(text))
+                return kind, json.dumps(value)
+            return kind, text_of(random, text)
+        source = {
+            "manifest": random.choice(self.toml),
+            "agent": self.agent,
+            "rules": self.rules,
+            "cedar": self.texts.authorize,
+        }
+        return kind, text_of(random, source[kind])
+
+    def outcome(self, kind: str, text: str) -> tuple[str, int]:
+        """`passed`, `rejected` or `refused`, and how many steps were checked."""
+        # As bytes, as a file has them; half a surrogate cannot be in one.
+        data = text.encode(errors="replace")
+        try:
+            world, plan = self._read(kind, data)
+        except LockstepError:
+            return "refused", 0
+        return ("passed" if check(plan, world, "ann").passed else "rejected"), len(plan.steps)
+
+    def _read(self, kind: str, data: bytes) -> tuple[World, Plan]:
+        match kind:
+            case "plan":
+                return self.world, shaped(Plan, parse_json(data, "plan"), "plan")
+            case "manifest":
+                environment = shaped(Environment, parse_toml(data, "manifest"), "manifest")
+                return self._with(self.texts, environment), self.plan
+            case "agent":
+                agent = shaped(Agent, parse_toml(data, "agent"), "agent")
+                return replace(self.world, agent=agent), self.plan
+            case "rules":
+                rules = shaped(Rules, parse_toml(data, "rules"), "rules")
+                return replace(self.world, rules=rules), self.plan
+            case _:
+                texts = PolicyTexts(authorize=data.decode(), approvals=self.texts.approvals)
+                return self._with(texts, self.world.environment), self.plan
+
+    def _with(self, texts: PolicyTexts, environment: Environment) -> World:
+        decider = CedarDecider.load(texts, self.world.tools, environment)
+        return replace(self.world, texts=texts, environment=environment, decider=decider)
+
+
+def _long(plan: Any) -> Any:
+    """The plan with as many steps as its environment allows and more."""
+    steps = plan["steps"]
+    more = [{**steps[0], "id": f"fetch{n}"} for n in range(MOST_STEPS - len(steps))]
+    return {**plan, "steps": [*steps, *more]}
+
+
+def child(first: int, pipe: Connection) -> None:
+    """Documents from `first` on; tells the number of each before it is begun."""
+    target = Target()
+    pipe.send(("ready",))
+    for number in range(first, MUTATIONS):
+        kind, text = target.document(number)
+        pipe.send(("begun", number, kind))
+        began = time.perf_counter()
+        try:
+            outcome, steps = target.outcome(kind, text)
+        except Exception as error:  # the very thing that must not happen
+            outcome, steps = f"crashed: {type(error).__name__}", 0
+        pipe.send(("ended", number, kind, outcome, steps, time.perf_counter() - began))
+
+
+def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
+    outcomes: Counter[str] = Counter()
+    bad: list[dict[str, Any]] = []
+    plans: list[float] = []
+    slowest = 0.0
+    began, number = time.monotonic(), 0
+    while number < MUTATIONS:
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(target=child, args=(number, theirs))
+        process.start()
+        theirs.close()
+        kind = "none"
+        try:
+            while ours.poll(PATIENCE):
+                said = ours.recv()
+                if said[0] == "begun":
+                    _, number, kind = said
+                elif said[0] == "ended":
+                    _, number, kind, outcome, steps, seconds = said
+                    number += 1
+                    outcomes[f"{kind} {outcome.partition(':')[0]}"] += 1
+                    slowest = max(slowest, seconds)
+                    if outcome.startswith("crashed"):
+                        bad.append({"number": number - 1, "kind": kind, "end": outcome})
+                    if kind == "plan" and 0 < steps <= MOST_STEPS:
+                        plans.append(seconds)
+                    if number % 1000 == 0:
+                        progress(f"{number:,} of {MUTATIONS:,}\n")
+            bad.append({"number": number, "kind": kind, "end": "hung"})
+            number += 1
+        except EOFError:
+            if number < MUTATIONS:
+                bad.append({"number": number, "kind": kind, "end": "died"})
+                number += 1
+        finally:
+            process.kill()
+            process.join()
+    plans.sort()
+    print(
+        json.dumps(
+            {
+                "benchmark": "hostile_input",
+                "mutations": sum(outcomes.values())
+                + sum(one["end"] in ("hung", "died") for one in bad),
+                "crashes": sum(one["end"] != "hung" for one in bad),
+                "hangs": sum(one["end"] == "hung" for one in bad),
+                "outcomes": dict(sorted(outcomes.items())),
+                "plans_checked_to_50_steps": len(plans),
+                "p50_ms": round(1000 * plans[len(plans) // 2], 1),
+                "p99_ms": round(1000 * plans[len(plans) * 99 // 100], 1),
+                "slowest_ms": round(1000 * slowest, 1),
+                "seconds": round(time.monotonic() - began, 1),
+                "bad": bad[:20],
+            }
+        )
+    )
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

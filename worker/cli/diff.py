@@ -1,0 +1,120 @@
+"""`lockstep diff`: what a reviewer wants to know of two locks, or of two environments.
+
+Two files of JSON can be compared by git; a lock's steps move when an edge does, and a manifest's
+defaults and catalogues are not in it. So both are compared as what they mean. A pin is a digest:
+that it changed says which file, tool or part of the manifest to look at.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import JsonValue
+
+from lockstep.codes import Exit
+from lockstep.difference import Change, environment_changes, lock_changes
+from lockstep.errors import LockstepError
+from lockstep.shown import shown
+from worker.cli.drawing import called
+from worker.cli.options import agent_here, read_lock
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    counted,
+    emit_json,
+    is_json,
+    out,
+    safe,
+)
+
+_MOST_SHOWN = 40
+"""Differences of each part; `--format json` has them all."""
+_SIGNS = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]"}
+
+
+def diff(
+    old: Annotated[Path | None, typer.Argument(help="A lock.")] = None,
+    new: Annotated[Path | None, typer.Argument(help="The lock to hold against it.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="Given twice: two environments, not locks.")
+    ] = None,
+    agent: Annotated[
+        Path | None,
+        typer.Option("--agent", help="The environments' agent; by default the one here."),
+    ] = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Compare two locks, or two environments of an agent, part by part."""
+    match (old, new, env or []):
+        case (Path(), Path(), []):
+            first, second = read_lock(old), read_lock(new)
+            names = (f"{old}  {first.digest}", f"{new}  {second.digest}")
+            found = lock_changes(first.body, second.body)
+        case (None, None, [one, other]):
+            package = agent_here(agent)
+            names = (f"environment `{one}`", f"environment `{other}`")
+            found = environment_changes(
+                package.world(one).environment, package.world(other).environment
+            )
+        case _:
+            raise LockstepError.of(
+                "LS-CLI-001",
+                "",
+                "wanted two locks, or `--env` twice",
+                "write `lockstep diff OLD NEW` or `lockstep diff --env ENV --env ENV`",
+            )
+    _show(names, found)
+    if found:
+        raise typer.Exit(Exit.REJECTED)
+
+
+def _show(names: tuple[str, str], found: tuple[Change, ...]) -> None:
+    if is_json():
+        told: list[Any] = [change.model_dump(mode="json") for change in found]
+        emit_json({"same": not found, "old": names[0], "new": names[1], "changes": told})
+        return
+    out.print(f"[red]-[/red] {safe(names[0])}")
+    out.print(f"[green]+[/green] {safe(names[1])}")
+    for part, changed in groupby(found, key=lambda change: change.parts[0]):
+        _show_part(part, list(changed))
+    out.print(counted(len(found), "difference") if found else "the same")
+
+
+def _show_part(part: str, changed: list[Change]) -> None:
+    out.print(f"[bold]{safe(part)}[/bold]")
+    for change in changed[:_MOST_SHOWN]:
+        out.print(f"  {_SIGNS[change.kind]} {safe(_line(part, change))}")
+    if len(changed) > _MOST_SHOWN:
+        out.print(f"    {len(changed) - _MOST_SHOWN:,} more")
+
+
+def _line(part: str, change: Change) -> str:
+    rest = change.parts[1:]
+    value = change.old if change.kind == "removed" else change.new
+    if part == "pins" and len(rest) == 2:
+        return f"{rest[0]}  {rest[1]}"
+    if part == "steps" and len(rest) == 1 and isinstance(value, dict):
+        return _step(rest[0], value)
+    # A step, a tool or a kind of resource first; within it the place, as it is looked up.
+    named = 2 if part == "resources" else 1
+    place = "  ".join(filter(None, (" ".join(rest[:named]), _pointer(rest[named:]))))
+    if change.kind == "changed":
+        return f"{place}  {_brief(change.old)} -> {_brief(change.new)}".lstrip()
+    return f"{place}  {_brief(value)}".lstrip()
+
+
+def _step(id: str, value: dict[str, JsonValue]) -> str:
+    args = value["args"]
+    needs = value["needs"]
+    after = f"  after {', '.join(map(str, needs))}" if isinstance(needs, list) and needs else ""
+    return f"{id}  {value['tool']}({called(args) if isinstance(args, dict) else ''}){after}"
+
+
+def _pointer(parts: Iterable[str]) -> str:
+    return "".join(f"/{part}" for part in parts)
+
+
+def _brief(value: JsonValue) -> str:
+    return shown({"": value}).removeprefix("=")

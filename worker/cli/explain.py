@@ -1,0 +1,232 @@
+"""`lockstep explain`: what a code means, or all that a history says of one step.
+
+Of a step: what was proposed and why, where each argument came from, what policy said by which
+rules, who was asked and what they said, every attempt, and how it ended. Nothing is looked up in
+the agent's files, which may have changed since.
+"""
+
+import asyncio
+import re
+from typing import Annotated
+
+import typer
+
+from lockstep.codes import CODES, Code, Exit
+from lockstep.decision import Decision, Outcome
+from lockstep.duration import write_duration
+from lockstep.errors import LockstepError
+from lockstep.event import Event, StepBlocked, StepDecided, StepFailed
+from lockstep.help import HELP
+from policies.misfit import did_you_mean
+from worker.account import Account, Argument, Considered, account, considered
+from worker.cli.drawing import COLOURS, called
+from worker.cli.story import tell
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    counted,
+    emit_json,
+    is_json,
+    out,
+    plain,
+    safe,
+    say,
+    show_findings,
+)
+from worker.history import events_of, fetch, kind_of
+from worker.home import Home
+from worker.runs import resolve
+from worker.session import session
+
+_CODE = re.compile(r"LS-[A-Z]*-?\d*", re.IGNORECASE)
+_ENDS = {
+    Exit.DONE: "done",
+    Exit.ERROR: "error",
+    Exit.USAGE: "usage",
+    Exit.REJECTED: "rejected",
+    Exit.PAUSED: "paused",
+}
+
+
+def explain(
+    what: Annotated[str, typer.Argument(help="A code, or a run as in `runs show`.")],
+    step: Annotated[str | None, typer.Argument(help="A step of the run or planning.")] = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Explain a code; or a step of a run or planning, from its proposal to its end."""
+    if step is not None:
+        asyncio.run(_step(what, step))
+        return
+    if _CODE.fullmatch(what):
+        _code(what.upper())
+        return
+    raise LockstepError.of(
+        "LS-CLI-001",
+        "",
+        f"`{what[:80]}` is no code, and of a run one step is explained",
+        "write `lockstep explain LS-PLAN-001` or `lockstep explain RUN STEP`",
+    )
+
+
+def _code(name: str) -> None:
+    found: Code | None = CODES.get(name)
+    if found is None:
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "",
+            f"there is no code `{name[:40]}`",
+            did_you_mean(name, CODES) or "copy it from the message",
+        )
+    if is_json():
+        emit_json({"code": name, "title": found.title, "exit": int(found.exit), "help": HELP[name]})
+        return
+    out.print(f"[bold]{name}[/bold]  {found.title}")
+    out.print(f"  exit  {int(found.exit)}, {_ENDS[found.exit]}")
+    out.print(f"  help  {safe(HELP[name])}")
+
+
+async def _step(run: str, step: str) -> None:
+    async with session(Home.find(), say) as open_:
+        id = await resolve(open_.client, run)
+        history = await fetch(open_.client, id)
+    if kind_of(history) == "LockPlan":
+        proposals = considered(history, step)
+        if is_json():
+            emit_json({"planning": id, "step": step, "proposals": [*map(_told, proposals)]})
+        else:
+            for proposed in proposals:
+                _show_considered(proposed)
+        return
+    found = account(history, await events_of(history), step)
+    if is_json():
+        emit_json(found.model_dump(mode="json"))
+    else:
+        _show(found)
+
+
+def _show(found: Account) -> None:
+    step = found.step
+    targets = found.decisions[-1].targets if found.decisions else ()
+    subject = ", ".join(f'"{target.name}"' for target in targets) or called(step.args)
+    _head(step.id, step.tool, subject, step.reason)
+    made = found.decisions[-1] if found.decisions else None
+    if made is not None:
+        out.print(f"  Policy -> {_verdict(made)}")
+    out.print(
+        f"  effect     {step.effect}, at most "
+        f"{counted(step.attempts, 'attempt')} of {write_duration(step.timeout)}"
+    )
+    if step.needs:
+        out.print(f"  after      {safe(', '.join(step.needs))}")
+    _show_arguments(found.arguments)
+    out.print(f"  locked as  {_outcome(step.expected)}, policy's answer to the plan")
+    for decision in found.decisions:
+        _show_decision(decision)
+    out.print("  what happened")
+    for event in found.events:
+        if isinstance(event.what, StepDecided):
+            continue
+        first, *rest = _line(event).splitlines()
+        out.print(f"    {event.seq:4d}  {event.at:%H:%M:%S}  {safe(first)}")
+        for line in rest:
+            out.print(f"                    {safe(line)}")
+    out.print(f"  so it {_END[found.end]}")
+
+
+_END = {
+    "completed": "[green]completed[/green]",
+    "failed": "[red]failed[/red]",
+    "skipped": "[yellow]was skipped[/yellow]",
+    "asking": "[yellow]waits for a human[/yellow]",
+    "running": "[cyan]is running[/cyan], or was when the run ended",
+    "not started": "[dim]was not started[/dim]",
+}
+
+
+def _line(event: Event) -> str:
+    if isinstance(event.what, StepBlocked):
+        # The head has said what was proposed and why.
+        return f"held back: {event.what.why}"
+    if isinstance(event.what, StepFailed):
+        return str(event.what.finding)
+    return tell(event).removeprefix(f"Step {getattr(event.what, 'step', '')}: ")
+
+
+def _head(id: str, tool: str, subject: str, reason: str) -> None:
+    out.print(f"Step {safe(id)}: Proposed Action -> {safe(tool)}({safe(subject)})")
+    out.print(f'  Reason -> "{safe(reason)}"' if reason else "  Reason -> none was given")
+
+
+def _show_arguments(arguments: tuple[Argument, ...]) -> None:
+    width = max((len(plain(one.at)) for one in arguments), default=0)
+    for number, one in enumerate(arguments):
+        label = "arguments" if number == 0 else ""
+        out.print(f"  {label:<9}  {safe(one.at):<{width}}  {safe(_origin(one))}")
+
+
+def _origin(one: Argument) -> str:
+    value = f": {one.text}" if one.text else ""
+    match one.source:
+        case "plan":
+            return f"written in the plan{value}"
+        case "human":
+            return f"written by {one.name or 'a human'}{value}"
+        case "input":
+            return f"the run's input {one.name}{value}"
+        case "run":
+            return f"the run's own {one.name}{value}"
+        case "step":
+            if not one.digest:
+                return f"from step {one.name}"
+            return f"from step {one.name}{value} ({one.size:,} bytes, {one.digest[:19]}…)"
+
+
+def _show_decision(made: Decision) -> None:
+    out.print(f"  decided    {_outcome(made.outcome)} in phase {made.phase}: {safe(made.why)}")
+    for rule in made.rules:
+        who = f", {' or '.join(rule.approvers)} may approve" if rule.approvers else ""
+        out.print(f'    {rule.effect} {safe(rule.id)}: "{safe(rule.reason)}"{safe(who)}')
+    for rule in made.missing:
+        out.print(f"    approval missing for {safe(rule.id)}")
+    for grant in made.grants:
+        until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"    approved {safe(grant.rule)} by {safe(grant.by)}, until {until}")
+    out.print(
+        f"    [dim]arguments {made.args_digest[:19]}…, policy {made.policy[:19]}…, "
+        f"engine {safe(made.engine)}[/dim]"
+    )
+
+
+def _outcome(outcome: Outcome) -> str:
+    return f"[{COLOURS[outcome]}]{outcome}[/{COLOURS[outcome]}]"
+
+
+def _verdict(made: Decision) -> str:
+    return f"{_outcome(made.outcome)} ({safe(made.why)})"
+
+
+def _told(one: Considered) -> dict[str, object]:
+    return {
+        "proposal": one.number,
+        "passed": one.passed,
+        "step": one.step.model_dump(mode="json") if one.step else None,
+        "arguments": [argument.model_dump(mode="json") for argument in one.arguments],
+        "decision": one.decision.model_dump(mode="json") if one.decision else None,
+        "findings": [found.model_dump(mode="json") for found in one.findings],
+    }
+
+
+def _show_considered(one: Considered) -> None:
+    state = "[green]passed[/green]" if one.passed else "[red]rejected[/red]"
+    out.print(f"proposal {one.number}  {state}")
+    if one.step is None:
+        out.print("  has no such step")
+        return
+    step = one.step
+    targets = one.decision.targets if one.decision else ()
+    subject = ", ".join(f'"{target.name}"' for target in targets) or called(step.args)
+    _head(step.id, step.tool, subject, step.reason)
+    _show_arguments(one.arguments)
+    if one.decision is not None:
+        _show_decision(one.decision)
+    show_findings(one.findings, out)

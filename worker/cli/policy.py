@@ -1,0 +1,134 @@
+"""`lockstep policy`: policy as its authors work on it, tried on cases and shown to their editors.
+
+Neither command needs a server: both read the agent's files as they are now.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from activities.cases import answered
+from lockstep.codes import Exit
+from lockstep.shown import shown
+from policies.cases import Tried, rules_of, unreached
+from policies.cedar.load import schema_of
+from policies.cedar.schema import vocabulary
+from worker.cli.drawing import COLOURS
+from worker.cli.options import EnvironmentOption, agent_here
+from worker.cli.terminal import (
+    Format,
+    FormatOption,
+    counted,
+    emit_json,
+    is_json,
+    out,
+    plain,
+    safe,
+    say,
+    show_findings,
+    write_file,
+)
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+
+HereOption = Annotated[
+    Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
+]
+
+
+@app.command("test")
+def cases(
+    agent: HereOption = None,
+    env: Annotated[
+        str | None, typer.Option("--env", help="Only the cases of this environment.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A rule that no case reaches is an error too.")
+    ] = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Ask policy about the cases of `tests/policy.toml`, and compare its answers."""
+    package = agent_here(agent)
+    results = answered(package, env)
+    # Of one environment's cases nobody expects that they reach every rule.
+    rules = rules_of(package.texts) if env is None else ()
+    gaps = tuple(unreached(rules, results))
+    failed = [one for one in results if not one.passed]
+    if is_json():
+        emit_json(
+            {
+                "passed": not failed and not (strict and gaps),
+                "cases": [_told(one) for one in results],
+                "findings": [found.model_dump(mode="json") for found in gaps],
+            }
+        )
+    else:
+        _show(results)
+        show_findings(gaps, out)
+        reached = f"; {len(rules) - len(gaps)} of {counted(len(rules), 'rule')} reached"
+        end = f"[red]{len(failed)} failed[/red]" if failed else "[green]all passed[/green]"
+        out.print(f"{counted(len(results), 'case')}, {end}{reached if rules else ''}")
+    if failed or (strict and gaps):
+        raise typer.Exit(Exit.REJECTED)
+
+
+def _told(one: Tried) -> dict[str, Any]:
+    made = one.decision
+    return {
+        "number": one.number,
+        "name": one.case.name,
+        "environment": one.environment,
+        "tool": one.case.tool,
+        "expected": one.case.expect,
+        "passed": one.passed,
+        "decision": None if made is None else made.model_dump(mode="json"),
+        "findings": [found.model_dump(mode="json") for found in one.findings],
+    }
+
+
+def _show(results: list[Tried]) -> None:
+    """A line a case, and under one that failed what was expected and what was found."""
+    table = Table.grid(padding=(0, 2))
+    for one in results:
+        made, case = one.decision, one.case
+        mark = Text("✓", style="green") if one.passed else Text("✗", style="red")
+        verdict, by = Text("-", style="red"), ""
+        if made is not None:
+            verdict = Text(made.outcome, style=COLOURS[made.outcome])
+            by = ", ".join(rule.id for rule in made.rules)
+        called = case.name or f"{case.tool}({shown(case.args)})"
+        table.add_row(mark, one.environment, plain(called), verdict, Text(plain(by), style="dim"))
+    out.print(table)
+    show_findings((found for one in results for found in one.findings), out)
+
+
+@app.command("schema")
+def schema(
+    env: EnvironmentOption,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A file; by default standard output.")
+    ] = None,
+    agent: HereOption = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Print the Cedar schema that policies are held against in an environment, for editors."""
+    package = agent_here(agent)
+    world = package.world(env)
+    words = vocabulary(world.tools, world.environment)
+    if is_json() and out_file is None:
+        emit_json(words.document)
+        return
+    text = f"{str(schema_of(words)).rstrip()}\n"
+    if out_file is None:
+        # Names were made for Cedar's own grammar, and descriptions are not among them.
+        sys.stdout.write(text)
+        return
+    write_file(out_file, text)
+    if is_json():
+        emit_json({"environment": env, "file": str(out_file)})
+    else:
+        say(f"written to {safe(out_file)}")
