@@ -22,10 +22,12 @@ from lockstep.checked import Checked
 from lockstep.duration import Duration
 from lockstep.escalation import Question
 from lockstep.finding import Finding
+from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
 from lockstep.record import Record
 from lockstep.usage import Bill
+from lockstep.value import Value
 
 
 class Proposal(Record):
@@ -129,6 +131,33 @@ class Change(Record):
     edited: dict[str, JsonValue] | None
 
 
+class Sources(Record):
+    """What references draw from: outputs by reference, the run's inputs, what it may know of
+    itself.
+    """
+
+    values: dict[str, Value]
+    inputs: dict[str, JsonValue]
+    run: dict[str, JsonValue]
+
+
+class Weigh(Record):
+    """The guards of one step, which is about to start."""
+
+    guards: tuple[Guard, ...]
+    sources: Sources
+
+
+class Weighing(Record):
+    """Each comparison as it came out; the step may start if all of them hold."""
+
+    comparisons: tuple[Weighed, ...]
+
+    @property
+    def holds(self) -> bool:
+        return all(one.holds for one in self.comparisons)
+
+
 class Planner(ABC):
     """The model that plans: one question at a time, counted."""
 
@@ -164,3 +193,15 @@ class Validator(ABC):
     @abstractmethod
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
         """What speaks against a human's change; empty if it may be made."""
+
+
+class Reader(ABC):
+    """What a run must know of stored values to go on: small answers, recorded by the workflow.
+
+    The values themselves never enter it. A value that is missing or damaged is a failure typed by
+    its code.
+    """
+
+    @activity.defn(name="lockstep.weigh")
+    @abstractmethod
+    async def weigh(self, request: Weigh) -> Weighing: ...

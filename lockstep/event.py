@@ -14,6 +14,7 @@ from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Rule, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.finding import Finding
+from lockstep.guard import Weighed
 from lockstep.names import Person
 from lockstep.outcome import Attempt
 from lockstep.record import Record
@@ -119,6 +120,15 @@ class RunVerified(Record):
 class RunRefused(Record):
     type: Literal["run.refused"] = "run.refused"
     findings: tuple[Finding, ...]
+
+
+class StepGuarded(Record):
+    """The step's guards were weighed; it is left out unless all of them hold."""
+
+    type: Literal["step.guarded"] = "step.guarded"
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
 
 
 class StepStarted(Record):
@@ -252,6 +262,7 @@ Happening = Annotated[
     | RunStarted
     | RunVerified
     | RunRefused
+    | StepGuarded
     | StepStarted
     | StepDecided
     | StepAttempted

@@ -6,7 +6,7 @@ stand outside it, so that two proposals of one plan give one lock.
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
 from lockstep.agent import Asking
 from lockstep.amount import Amount
@@ -15,8 +15,9 @@ from lockstep.decision import Outcome
 from lockstep.duration import Duration
 from lockstep.environment import Attribute, Limits, Stage
 from lockstep.errors import LockstepError
+from lockstep.guard import MAX_GUARDS, Guard
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId, ToolName
-from lockstep.plan import Steps
+from lockstep.plan import Flow, Steps, is_empty
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
 from lockstep.usage import Bill
@@ -25,7 +26,7 @@ MAX_LOCK_BYTES = 1024 * 1024
 """A lock travels as one Temporal payload, which may hold 2 MiB; half is room for the rest."""
 
 
-class LockedToolStep(Record):
+class LockedToolStep(Record, Flow):
     """A step with nothing left to choose.
 
     `needs` are all edges, sorted; `timeout` is start-to-close of one attempt, `deadline` is
@@ -36,6 +37,7 @@ class LockedToolStep(Record):
     id: StepId
     tool: ToolName
     args: dict[str, JsonValue]
+    when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
     needs: tuple[StepId, ...]
     reason: Sentence
     effect: Effect

@@ -56,6 +56,11 @@ class RunFacts(Record):
     tool: Digest
     output_bytes: int
 
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        """What a plan may know of its run: what `$run` refers to."""
+        return {"scheduled_at": self.scheduled_at.isoformat(), "id": self.id}
+
 
 class Dispatch(Record):
     """The one argument of a step's activity.

@@ -22,10 +22,11 @@ from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
+from policies.certainty import Shape
+from policies.guards import check_guards
 from policies.misfit import did_you_mean
 from policies.recovery import about
 from policies.request import named, planned
-from policies.rules import Shape
 from policies.world import World
 
 MAX_FINDINGS = 100
@@ -56,6 +57,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
         if not problems:
             problems = [
                 *check_arguments(step.id, world.tools[step.tool], step.args, sources),
+                *check_guards(step.id, step.when, sources),
                 *_tighter(step, world.tools[step.tool]),
                 *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
             ]
@@ -63,7 +65,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
                 usable.append(step)
         findings += problems
     if not any(found.code in _GRAPHLESS for found in findings):
-        findings += world.rules.violations(shape_of(plan))
+        findings += world.rules.violations(Shape.of(plan.steps))
     decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
     findings += (
         _denied(step, made)
@@ -77,13 +79,6 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
 
 _GRAPHLESS = {"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005"}
 """Findings after which the plan has no graph for rules to speak about."""
-
-
-def shape_of(plan: Plan) -> Shape:
-    return Shape(
-        tools={step.id: step.tool for step in plan.steps},
-        needs={step.id: step.needs for step in plan.steps},
-    )
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:

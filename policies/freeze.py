@@ -66,6 +66,7 @@ def _step(step: Step, world: World, expected: Outcome) -> LockedToolStep:
         id=step.id,
         tool=step.tool,
         args=step.args,
+        when=step.when,
         needs=step.needs,
         reason=step.reason,
         effect=spec.effect,

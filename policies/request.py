@@ -64,13 +64,9 @@ def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, J
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
-    run: dict[str, JsonValue] = {
-        "scheduled_at": call.run.scheduled_at.isoformat(),
-        "id": call.run.id,
-    }
     outputs = {step: load(value) for step, value in call.values.items()}
     resolved: dict[str, JsonValue] = resolve(
-        dict(call.step.args), outputs=outputs, inputs=call.run.inputs, run=run
+        dict(call.step.args), outputs=outputs, inputs=call.run.inputs, run=call.run.told
     )
     return resolved
 

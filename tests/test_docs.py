@@ -23,6 +23,7 @@ from lockstep.agent import Agent, Asking, Input
 from lockstep.codes import CODES, Exit
 from lockstep.environment import Binding, Environment, Limits
 from lockstep.event import Event, Happening
+from lockstep.guard import Guard
 from lockstep.loading import load, parse_json, parse_toml, shaped
 from lockstep.lock import Body, Lock, LockedToolStep
 from lockstep.plan import Plan, ToolStep
@@ -43,7 +44,7 @@ WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking),
     *(Environment, Binding, Limits),
     *(Rules, Before, Mandatory),
-    *(Plan, ToolStep),
+    *(Plan, ToolStep, Guard),
     *(Lock, Body, LockedToolStep),
 ]
 """The documents of an agent package, and their parts."""
@@ -206,7 +207,8 @@ def test_every_field_of_the_package_is_in_the_reference(noun: type[BaseModel]) -
     quoted = set(re.findall(r"`([a-z_]+)[`.]", text)) | set(re.findall(r'"?(\w+)"?(?: =|:)', text))
     tables = set(re.findall(r"^\[+(\w+)", text, re.MULTILINE))
 
-    assert set() == set(noun.model_fields) - quoted - tables
+    written = {field.alias or name for name, field in noun.model_fields.items()}
+    assert set() == written - quoted - tables
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

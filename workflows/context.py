@@ -17,7 +17,6 @@ from lockstep.escalation import Question
 from lockstep.finding import Finding
 from lockstep.lock import Body, LockedToolStep
 from lockstep.outcome import Dispatch, RunFacts
-from lockstep.plan import sources
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
 from workflows.journal import Journal
@@ -65,7 +64,7 @@ class RunContext:
         """What would not run if the step did not: itself, and all that need its output."""
         gone = {*self.gone, step}
         for other in self.body.steps:
-            if gone.intersection(sources(other.args)):
+            if gone.intersection(other.draws):
                 gone.add(other.id)
         return tuple(sorted(gone))
 

@@ -36,7 +36,9 @@ from lockstep.record import Record
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
-from workflows.step import Done, End, NotStarted, Skipped, StepLife, Stopped
+from workflows.ends import Done, End, NotStarted, Skipped, Stopped
+from workflows.reading import guarded
+from workflows.step import StepLife
 from workflows.verdicts import cancelled, failed, verdict
 
 SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
@@ -147,6 +149,9 @@ class Run(Doors):
             return NotStarted()
         if step.id in context.gone:
             return Skipped("it needs the output of a step that was left out")
+        end = await guarded(context, step, self.values)
+        if end is not None:
+            return end
         values = {name: self.values[name].bare for name in sources(step.args)}
         return await StepLife(context, step, values).live()
 

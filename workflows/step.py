@@ -33,34 +33,10 @@ from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn
 from workflows.dispatch import Failed, dispatch, spent
+from workflows.ends import Done, End, NotStarted, Skipped, Stopped
 
 MAX_DISPATCHES = 20
 """How often one step may be sent out, humans' edits and retries counted."""
-
-
-@dataclass(frozen=True)
-class Done:
-    value: Value
-
-
-@dataclass(frozen=True)
-class Skipped:
-    because: str
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The run cannot go on."""
-
-    finding: Finding
-
-
-@dataclass(frozen=True)
-class NotStarted:
-    """The run stopped elsewhere before this step began or while it waited."""
-
-
-End = Done | Skipped | Stopped | NotStarted
 
 
 @dataclass

@@ -2,14 +2,18 @@
 
 import re
 import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lockstep.graph import path
-from policies.rules import Before, Mandatory, Rules, Shape
+from lockstep.graph import order, path
+from policies.certainty import Shape
+from policies.rules import Before, Mandatory, Rules
 
 RULE = Before(id="fetch-first", first="Fetch", then="Tell", reason="nothing is told unseen")
 RULES = Rules(before=(RULE,))
@@ -108,3 +112,90 @@ def test_rules_over_a_dense_graph_take_no_time(turned: bool) -> None:
     found = list(RULES.violations(Shape(tools, needs)))
     assert time.process_time() - start < 1
     assert (20 if turned else 0) == len(found)
+
+
+@st.composite
+def conditional(draw: st.DrawFn) -> Shape:
+    """The same where some steps have guards, and some edges draw."""
+    shape = draw(shapes())
+    steps = sorted(shape.tools)
+    return Shape(
+        shape.tools,
+        shape.needs,
+        {step: [need for need in shape.needs[step] if draw(st.booleans())] for step in steps},
+        frozenset(step for step in steps if draw(st.booleans())),
+    )
+
+
+def runs(shape: Shape) -> Iterator[set[str]]:
+    """Every way in which the guards may come out: the steps that are done."""
+    guarded = sorted(shape.optional)
+    for held in product([False, True], repeat=len(guarded)):
+        left_out = {step for step, holds in zip(guarded, held, strict=True) if not holds}
+        done: set[str] = set()
+        for step in order(shape.needs):
+            if step not in left_out and done.issuperset(shape.draws.get(step, ())):
+                done.add(step)
+        yield done
+
+
+@given(conditional())
+@settings(max_examples=150)
+def test_a_rule_holds_exactly_if_it_holds_however_the_guards_come_out(shape: Shape) -> None:
+    """In every run, before each step of the one tool a step of the other that it needs is done."""
+    fetches = shape.steps_of("Fetch")
+    expected = [
+        late
+        for late in shape.steps_of("Tell")
+        if not all(
+            any(early in done and path(shape.needs, late, early) for early in fetches)
+            for done in runs(shape)
+            if late in done
+        )
+    ]
+    assert expected == broken_at(shape)
+
+
+@given(conditional())
+@settings(max_examples=100)
+def test_what_is_proposed_for_a_guarded_plan_mends_it(shape: Shape) -> None:
+    """An edge is proposed only where what it leads to is done whenever the step runs."""
+    for found in RULES.violations(shape):
+        late = found.place.split("`")[1]
+        edge = re.fullmatch("add the missing edge: `(.*)` to `after` of `(.*)`", found.fix)
+        if edge is not None:
+            needs = {**shape.needs, late: [*shape.needs[late], edge[1]]}
+            assert late not in broken_at(replace(shape, needs=needs))
+            continue
+        drawn = re.match("`(.*)` may be left out: let `(.*)` draw from its output", found.fix)
+        if drawn is not None:
+            needs = {**shape.needs, late: [*shape.needs[late], drawn[1]]}
+            draws = {**shape.draws, late: [*shape.draws[late], drawn[1]]}
+            assert late not in broken_at(replace(shape, needs=needs, draws=draws))
+
+
+@given(conditional())
+@settings(max_examples=100)
+def test_a_mandatory_tool_is_one_that_every_run_uses(shape: Shape) -> None:
+    """A step that may be left out is no promise."""
+    rules = Rules(mandatory=(Mandatory(id="m", tool="Fetch", reason="every plan looks"),))
+    always = all(done.intersection(shape.steps_of("Fetch")) for done in runs(shape))
+    sure = any(all(step in done for done in runs(shape)) for step in shape.steps_of("Fetch"))
+    found = [one.code for one in rules.violations(shape)]
+    assert ([] if sure else ["LS-RULE-002"]) == found
+    assert always or found
+
+
+@given(conditional(), st.data())
+@settings(max_examples=60)
+def test_what_remains_without_a_step_is_what_the_runs_without_it_are(
+    shape: Shape, data: st.DataObject
+) -> None:
+    """Who came after a step that is gone comes after all that it came after."""
+    gone = data.draw(st.sets(st.sampled_from(sorted(shape.tools) or ["none"]), max_size=2))
+    for step in order(shape.needs):
+        if gone.intersection(shape.draws[step]):
+            gone.add(step)
+    rest = shape.without(gone)
+    for late, early in product(rest.tools, rest.tools):
+        assert bool(path(shape.needs, late, early)) == bool(path(rest.needs, late, early))

@@ -12,7 +12,7 @@ from lockstep.codes import Exit
 from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
-from worker.cli.drawing import COLOURS
+from worker.cli.drawing import COLOURS, conditions
 from worker.cli.options import AgentOption, EnvironmentOption, PersonOption, package_for, person
 from worker.cli.terminal import (
     Format,
@@ -57,6 +57,8 @@ def show_checked(checked: Checked, plan: Plan) -> None:
             verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
+        for told in conditions(step):
+            table.add_row("", "", Text(told, style="dim"), "", "")
     out.print(table)
     show_verdict(checked, len(plan.steps))
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
 from lockstep.graph import order
-from lockstep.plan import sources
+from lockstep.guard import Guard
 from lockstep.reference import Malformed, as_reference
 from lockstep.shown import shown
 from worker.cli.terminal import plain
@@ -35,6 +35,10 @@ class Drawn(Protocol):
     def tool(self) -> str: ...
     @property
     def args(self) -> dict[str, JsonValue]: ...
+    @property
+    def when(self) -> tuple[Guard, ...]: ...
+    @property
+    def draws(self) -> tuple[str, ...]: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
     @property
@@ -80,13 +84,20 @@ def _value(value: JsonValue) -> str:
     return shown({"": value}).removeprefix("=")
 
 
+def conditions(step: Drawn) -> Iterator[str]:
+    """On what it depends whether the step runs, a line each."""
+    if step.when:
+        yield f"when {' and '.join(plain(str(guard)) for guard in step.when)}"
+
+
 def _told(step: Drawn) -> Iterable[str]:
     arguments = called(step.args)
     if arguments:
         yield arguments if len(arguments) <= _WIDEST else f"{arguments[: _WIDEST - 1]}…"
-    silent = sorted({*step.needs} - {*sources(step.args)})
+    yield from conditions(step)
+    silent = sorted({*step.needs} - {*step.draws})
     if silent:
-        # What flows shows in the arguments.
+        # What flows shows in the arguments and guards.
         yield f"after {', '.join(map(plain, silent))}"
     if step.reason:
         yield plain(json.dumps(step.reason, ensure_ascii=False))

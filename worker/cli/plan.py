@@ -27,7 +27,7 @@ from lockstep.event import Event, GoalAsked, PlanChecked, PlannerAnswered, Plann
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
-from lockstep.plan import Plan, sources
+from lockstep.plan import Plan
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
@@ -259,6 +259,9 @@ def _text(document: Any) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+_PROPOSED = {"id", "kind", "tool", "reason", "args", "when"}
+
+
 def _as_plan(lock: Lock) -> dict[str, Any]:
     """The plan that a lock was made of: its own edges are those that no reference draws."""
     return {
@@ -266,12 +269,8 @@ def _as_plan(lock: Lock) -> dict[str, Any]:
         "goal": lock.body.goal,
         "steps": [
             {
-                "id": step.id,
-                "kind": step.kind,
-                "tool": step.tool,
-                "reason": step.reason,
-                "args": step.args,
-                "after": sorted({*step.needs} - {*sources(step.args)}),
+                **step.model_dump(mode="json", include=_PROPOSED),
+                "after": sorted({*step.needs} - {*step.draws}),
             }
             for step in lock.steps
         ],

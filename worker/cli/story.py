@@ -26,6 +26,7 @@ from lockstep.event import (
     StepDecided,
     StepEdited,
     StepFailed,
+    StepGuarded,
     StepSkipped,
     StepStarted,
 )
@@ -77,6 +78,9 @@ def told(what: Happening) -> str:
             return f"lock verified: nothing has drifted (worker {build})"
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
+        case StepGuarded(step=step, holds=holds, comparisons=made):
+            weighed = "; ".join(map(str, made))
+            return f"Step {step}: {'may start' if holds else 'is not wanted'}, {weighed}"
         case StepStarted(step=step, tool=tool, dispatch=number, reserved=reserved):
             again = f", dispatch {number}" if number > 1 else ""
             return f"Step {step}: {tool} started{again}, {reserved.calls} calls reserved"
