@@ -17,7 +17,7 @@ from temporalio import activity
 
 from lockstep.agent import Asking
 from lockstep.amount import Amount
-from lockstep.canonical import Digest
+from lockstep.canonical import Digest, Exact
 from lockstep.checked import Checked
 from lockstep.duration import Duration
 from lockstep.escalation import Question
@@ -158,6 +158,12 @@ class Weighing(Record):
         return all(one.holds for one in self.comparisons)
 
 
+class Keep(Record):
+    """A value that a plan gives for a step's output."""
+
+    value: Exact
+
+
 class Planner(ABC):
     """The model that plans: one question at a time, counted."""
 
@@ -205,3 +211,8 @@ class Reader(ABC):
     @activity.defn(name="lockstep.weigh")
     @abstractmethod
     async def weigh(self, request: Weigh) -> Weighing: ...
+
+    @activity.defn(name="lockstep.keep")
+    @abstractmethod
+    async def keep(self, request: Keep) -> Value:
+        """The value by reference, stored."""

@@ -13,11 +13,12 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Reader, Sources, Weigh, Weighing
+from activities.contract import Keep, Reader, Sources, Weigh, Weighing
 from activities.store import Store, load
 from lockstep.errors import LockstepError
 from lockstep.guard import weighed
 from lockstep.reference import resolve
+from lockstep.value import Value
 
 Given = TypeVar("Given")
 
@@ -31,6 +32,17 @@ class StoreReader(Reader):
     @activity.defn(name="lockstep.weigh")
     async def weigh(self, request: Weigh) -> Weighing:
         return await _told(partial(weighing, request, self._store))
+
+    @activity.defn(name="lockstep.keep")
+    async def keep(self, request: Keep) -> Value:
+        return await _told(partial(keeping, request, self._store))
+
+
+def keeping(request: Keep, store: Store) -> Value:
+    """The reference to a value that is now stored."""
+    value, data = Value.of(request.value)
+    store.put(data)
+    return value
 
 
 def weighing(request: Weigh, store: Store) -> Weighing:

@@ -16,6 +16,7 @@ from lockstep.canonical import canonical
 from lockstep.checked import Checked
 from lockstep.decision import Outcome, Phase, Request
 from lockstep.errors import LockstepError
+from lockstep.fallback import edges
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
@@ -29,6 +30,7 @@ from policies.claims import claims
 from policies.drift import drift
 from policies.freeze import freeze
 from policies.request import targets
+from policies.structure import structure
 from policies.world import World
 
 MAX_VERDICT_BYTES = 512 * 1024
@@ -160,9 +162,12 @@ def _unsound(body: Body) -> Iterator[Finding]:
     """Steps that could never be reached. Freezing makes none, but a digest does not say who
     froze.
     """
+    for found in structure(body.steps) if body.steps else ():
+        yield found.model_copy(update={"code": "LS-RUN-006"})
     before: set[str] = set()
+    needs = edges(body.steps)
     for step in body.steps:
-        lost = {*step.needs, *step.draws} - (before & {*step.needs})
+        lost = {*needs[step.id], *step.draws} - (before & {*step.needs})
         if lost or step.id in before:
             problem = f"needs {', '.join(sorted(lost))} and does not come after it"
             yield Finding(

@@ -55,6 +55,7 @@ CODES: dict[str, Code] = {
     "LS-PLAN-013": Code("a run's inputs do not fit the agent's declaration", Exit.REJECTED),
     "LS-PLAN-014": Code("planning has used up its re-plans", Exit.REJECTED),
     "LS-PLAN-015": Code("a guard compares what cannot be compared", Exit.REJECTED),
+    "LS-PLAN-016": Code("a fallback cannot stand in for its step", Exit.REJECTED),
     # rules over the graph
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),

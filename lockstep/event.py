@@ -13,6 +13,7 @@ from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Rule, Target
 from lockstep.escalation import Question, Verdict
+from lockstep.fallback import Fallback
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
 from lockstep.names import Person
@@ -186,6 +187,27 @@ class StepBlocked(Record):
     findings: tuple[Finding, ...] = ()
 
 
+class StepCaught(Record):
+    """The tool signalled an error for which the plan has a fallback, which is taken."""
+
+    type: Literal["step.caught"] = "step.caught"
+    step: str
+    error: str
+    detail: str
+    fallback: Fallback
+    spent: Amount
+    mocked: bool = False
+
+
+class StepReplaced(Record):
+    """The step's output is another's: that of the step `by`, or one that the plan gives."""
+
+    type: Literal["step.replaced"] = "step.replaced"
+    step: str
+    by: str | None = None
+    value: Value
+
+
 class StepEdited(Record):
     type: Literal["step.edited"] = "step.edited"
     step: str
@@ -268,6 +290,8 @@ Happening = Annotated[
     | StepAttempted
     | StepCompleted
     | StepBlocked
+    | StepCaught
+    | StepReplaced
     | StepEdited
     | StepSkipped
     | StepFailed

@@ -15,8 +15,18 @@ from lockstep.decision import Outcome
 from lockstep.duration import Duration
 from lockstep.environment import Attribute, Limits, Stage
 from lockstep.errors import LockstepError
+from lockstep.fallback import MAX_FALLBACKS, Fallback
 from lockstep.guard import MAX_GUARDS, Guard
-from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId, ToolName
+from lockstep.names import (
+    AgentName,
+    EnvironmentName,
+    ErrorName,
+    Person,
+    Role,
+    Sentence,
+    StepId,
+    ToolName,
+)
 from lockstep.plan import Flow, Steps, is_empty
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
@@ -38,6 +48,9 @@ class LockedToolStep(Record, Flow):
     tool: ToolName
     args: dict[str, JsonValue]
     when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
+    on_error: dict[ErrorName, Fallback] = Field(
+        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+    )
     needs: tuple[StepId, ...]
     reason: Sentence
     effect: Effect

@@ -13,8 +13,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from lockstep.canonical import Digest, ExactObject, digest
 from lockstep.duration import Duration
+from lockstep.fallback import MAX_FALLBACKS, Fallback
 from lockstep.guard import MAX_GUARDS, Guard, drawn
-from lockstep.names import Sentence, StepId, ToolName
+from lockstep.names import ErrorName, Sentence, StepId, ToolName
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, references
 
@@ -99,7 +100,8 @@ class Flow:
 class ToolStep(Record, Flow):
     """A call of one tool; `after` names steps that must be done first though nothing flows.
 
-    `when` are comparisons, all of which must hold for the step to run. `timeout` and `attempts` may
+    `when` are comparisons, all of which must hold for the step to run; `on_error` says what takes
+    its place when it signals an error that its tool declares. `timeout` and `attempts` may
     only be tighter than the tool's own.
     """
 
@@ -108,6 +110,9 @@ class ToolStep(Record, Flow):
     tool: ToolName
     args: ExactObject = {}
     when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
+    on_error: dict[ErrorName, Fallback] = Field(
+        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+    )
     after: tuple[StepId, ...] = ()
     reason: Sentence = ""
     timeout: Duration | None = None

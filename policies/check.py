@@ -16,17 +16,18 @@ from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
-from lockstep.graph import cycle
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
 from policies.certainty import Shape
+from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.misfit import did_you_mean
 from policies.recovery import about
 from policies.request import named, planned
+from policies.structure import GRAPHLESS, structure
 from policies.world import World
 
 MAX_FINDINGS = 100
@@ -42,7 +43,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
-    findings = list(_structure(plan, world))
+    findings = list(structure(plan.steps))
     sources = Sources(
         outputs={
             step.id: world.tools[step.tool].output
@@ -58,13 +59,14 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
             problems = [
                 *check_arguments(step.id, world.tools[step.tool], step.args, sources),
                 *check_guards(step.id, step.when, sources),
+                *check_fallbacks(step, world.tools[step.tool].signals, sources.outputs),
                 *_tighter(step, world.tools[step.tool]),
                 *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not problems:
                 usable.append(step)
         findings += problems
-    if not any(found.code in _GRAPHLESS for found in findings):
+    if not any(found.code in GRAPHLESS for found in findings):
         findings += world.rules.violations(Shape.of(plan.steps))
     decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
     findings += (
@@ -75,10 +77,6 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     worst = _worst(usable, world)
     findings += _limits(plan, world, worst)
     return Checked(findings=_shortened(findings), decisions=decisions, worst=worst)
-
-
-_GRAPHLESS = {"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005"}
-"""Findings after which the plan has no graph for rules to speak about."""
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
@@ -104,32 +102,6 @@ def missing_resources(place: str, found: Iterable[Touched], world: World) -> Ite
             problem=problem,
             fix=advice,
         )
-
-
-def _structure(plan: Plan, world: World) -> Iterator[Finding]:
-    if not plan.steps:
-        yield _plan_finding("LS-PLAN-001", "there are no steps", "add one")
-        return
-    seen: set[str] = set()
-    for step in plan.steps:
-        if step.id in seen:
-            yield _plan_finding("LS-PLAN-002", f"two steps are called `{step.id}`", "rename one")
-        seen.add(step.id)
-    for step in plan.steps:
-        for need in step.needs:
-            if need not in seen:
-                close = difflib.get_close_matches(need, sorted(seen - {step.id}), 1)
-                yield Finding(
-                    code="LS-PLAN-005",
-                    place=f"step `{step.id}`",
-                    problem=f"needs step `{need}`, which the plan does not have",
-                    fix=f"did you mean `{close[0]}`?" if close else "name a step of this plan",
-                )
-    needs = {step.id: [need for need in step.needs if need in seen] for step in plan.steps}
-    circle = cycle(needs)
-    if circle:
-        walk = " needs ".join(f"`{step}`" for step in circle)
-        yield _plan_finding("LS-PLAN-003", f"{walk}: a cycle never ends", "remove one of the edges")
 
 
 def _tool(step: Step, world: World) -> Iterator[Finding]:

@@ -49,8 +49,9 @@ class Before(Record):
 
     def violations(self, shape: Shape) -> Iterator[Finding]:
         firsts, sure = shape.steps_of(self.first), shape.sure
+        counted = [early for early in firsts if shape.does(early, self.first)]
         for late in shape.steps_of(self.then):
-            if any(sure.before(late, early) for early in firsts):
+            if any(sure.before(late, early) for early in counted):
                 continue
             yield Finding(
                 code="LS-RULE-001",
@@ -62,16 +63,18 @@ class Before(Record):
     def _fix(self, shape: Shape, sure: Certainty, firsts: list[str], late: str) -> str:
         if not firsts:
             return f"add a `{self.first}` step that `{late}` needs"
-        possible = [early for early in firsts if not sure.follows(early, late)]
+        possible = [
+            early for early in firsts if early not in shape.whose and not sure.follows(early, late)
+        ]
         for early in possible:
-            if sure.together(late, early):
+            if sure.together(late, early) and shape.does(early, self.first):
                 return f"add the missing edge: `{early}` to `after` of `{late}`"
         if possible:
             return (
-                f"`{possible[0]}` may be left out: let `{late}` draw from its output, "
-                "or have it run in any case"
+                f"`{possible[0]}` may be left out or stood in for: let `{late}` draw from its "
+                "output, or have it run in any case"
             )
-        walk = " needs ".join(f"`{step}`" for step in path(shape.needs, firsts[0], late) or ())
+        walk = " needs ".join(f"`{step}`" for step in path(shape.ends, firsts[0], late) or ())
         return f"turn the edges round: now {walk}"
 
 
@@ -84,7 +87,7 @@ class Mandatory(Record):
 
     def violations(self, shape: Shape) -> Iterator[Finding]:
         found = shape.steps_of(self.tool)
-        if any(map(shape.sure.always, found)):
+        if any(shape.sure.always(step) and shape.does(step, self.tool) for step in found):
             return
         yield Finding(
             code="LS-RULE-002",

@@ -23,6 +23,7 @@ from lockstep.agent import Agent, Asking, Input
 from lockstep.codes import CODES, Exit
 from lockstep.environment import Binding, Environment, Limits
 from lockstep.event import Event, Happening
+from lockstep.fallback import Fallback
 from lockstep.guard import Guard
 from lockstep.loading import load, parse_json, parse_toml, shaped
 from lockstep.lock import Body, Lock, LockedToolStep
@@ -44,7 +45,7 @@ WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking),
     *(Environment, Binding, Limits),
     *(Rules, Before, Mandatory),
-    *(Plan, ToolStep, Guard),
+    *(Plan, ToolStep, Guard, Fallback),
     *(Lock, Body, LockedToolStep),
 ]
 """The documents of an agent package, and their parts."""

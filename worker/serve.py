@@ -76,6 +76,7 @@ async def serving(
                     validator.verify,
                     validator.recheck,
                     reader.weigh,
+                    reader.keep,
                     *(
                         performer.activity_for(package.tools[name])
                         for name in sorted(world.environment.tools)

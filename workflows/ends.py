@@ -28,4 +28,11 @@ class NotStarted:
     """The run stopped elsewhere before this step began or while it waited."""
 
 
+@dataclass(frozen=True)
+class Caught:
+    """The tool signalled an error for which the plan has a fallback."""
+
+    error: str
+
+
 End = Done | Skipped | Stopped | NotStarted

@@ -8,10 +8,11 @@ any other.
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
+from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
-from activities.contract import Reader, Sources, Weigh
+from activities.contract import Keep, Reader, Sources, Weigh
 from lockstep.amount import Amount
 from lockstep.event import StepFailed, StepGuarded
 from lockstep.finding import Finding
@@ -63,6 +64,14 @@ async def guarded(
     if found.holds:
         return None
     return Skipped("; ".join(str(one) for one in found.comparisons if not one.holds))
+
+
+async def kept(
+    run: RunContext, step: LockedToolStep, error: str, output: JsonValue
+) -> Value | Stopped:
+    """A value that was written down with the plan, put where outputs are."""
+    found = await read(run, f"{step.id}.{error}", Reader.keep, Keep(value=output))
+    return stopped(run, step, found) if isinstance(found, Finding) else found
 
 
 def stopped(run: RunContext, step: LockedToolStep, finding: Finding) -> Stopped:

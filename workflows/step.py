@@ -18,6 +18,7 @@ from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
     StepAttempted,
     StepBlocked,
+    StepCaught,
     StepCompleted,
     StepDecided,
     StepEdited,
@@ -33,7 +34,7 @@ from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn
 from workflows.dispatch import Failed, dispatch, spent
-from workflows.ends import Done, End, NotStarted, Skipped, Stopped
+from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
 
 MAX_DISPATCHES = 20
 """How often one step may be sent out, humans' edits and retries counted."""
@@ -51,7 +52,7 @@ class StepLife:
     approved: Value | None = None
     grants: list[Grant] = field(default_factory=list)
 
-    async def live(self) -> End:
+    async def live(self) -> End | Caught:
         """Until the step is done, skipped or stopped."""
         while self.number < MAX_DISPATCHES:
             self.number += 1
@@ -70,7 +71,7 @@ class StepLife:
             "see why it is asked about again",
         )
 
-    async def _turn(self) -> "End | _Ask | None":
+    async def _turn(self) -> "End | Caught | _Ask | None":
         step, journal = self.step, self.run.journal
         left = self.run.time_left()
         if left is None:
@@ -117,7 +118,7 @@ class StepLife:
             case Withheld():
                 return self._withheld(outcome)
             case Signalled():
-                return self._fail(_signalled(step, outcome), used, outcome.mocked)
+                return self._signalled(outcome, used)
             case Unfit():
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
@@ -147,6 +148,22 @@ class StepLife:
             )
         )
         return Done(outcome.value)
+
+    def _signalled(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
+        fallback = self.step.on_error.get(outcome.name)
+        if fallback is None:
+            return self._fail(_unprovided(self.step, outcome), used, outcome.mocked)
+        self.run.journal.write(
+            StepCaught(
+                step=self.step.id,
+                error=outcome.name,
+                detail=outcome.detail[:500],
+                fallback=fallback,
+                spent=used,
+                mocked=outcome.mocked,
+            )
+        )
+        return Caught(outcome.name)
 
     def _withheld(self, outcome: Withheld) -> "Stopped | _Ask":
         step, decision = self.step, outcome.decision
@@ -291,7 +308,7 @@ class StepLife:
         return Stopped(finding)
 
 
-def _signalled(step: LockedToolStep, outcome: Signalled) -> Finding:
+def _unprovided(step: LockedToolStep, outcome: Signalled) -> Finding:
     detail = outcome.detail[:500]
     place = f"step `{step.id}`"
     if outcome.recovery:

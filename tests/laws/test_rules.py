@@ -3,15 +3,15 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import islice, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lockstep.graph import order, path
+from lockstep.graph import cycle, order, path
 from policies.certainty import Shape
 from policies.rules import Before, Mandatory, Rules
 
@@ -167,7 +167,7 @@ def test_what_is_proposed_for_a_guarded_plan_mends_it(shape: Shape) -> None:
             needs = {**shape.needs, late: [*shape.needs[late], edge[1]]}
             assert late not in broken_at(replace(shape, needs=needs))
             continue
-        drawn = re.match("`(.*)` may be left out: let `(.*)` draw from its output", found.fix)
+        drawn = re.match("`(.*)` may be left out or stood in for: let `.*` draw from", found.fix)
         if drawn is not None:
             needs = {**shape.needs, late: [*shape.needs[late], drawn[1]]}
             draws = {**shape.draws, late: [*shape.draws[late], drawn[1]]}
@@ -199,3 +199,103 @@ def test_what_remains_without_a_step_is_what_the_runs_without_it_are(
     rest = shape.without(gone)
     for late, early in product(rest.tools, rest.tools):
         assert bool(path(shape.needs, late, early)) == bool(path(rest.needs, late, early))
+
+
+@st.composite
+def provided(draw: st.DrawFn) -> Shape:
+    """The same where some steps stand in for others, and some outputs are given by the plan."""
+    shape = draw(conditional())
+    free = sorted(shape.tools.keys() - {need for needs in shape.needs.values() for need in needs})
+    for name in free:
+        owner = draw(st.sampled_from(sorted(shape.tools)))
+        taken = {**shape.stand_ins, owner: [*shape.stand_ins.get(owner, ()), name]}
+        tried = replace(shape, stand_ins=taken)
+        if draw(st.booleans()) and cycle(tried.ends) is None:
+            shape = tried
+    return replace(
+        shape, hollow=frozenset(step for step in shape.tools if draw(st.integers(0, 3)) == 0)
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One way in which a plan may go: what each step does if it is called."""
+
+    shape: Shape
+    chosen: dict[str, str]
+
+    def called(self, step: str) -> bool:
+        owner = self.shape.whose.get(step)
+        if owner is not None and not (self.called(owner) and self.chosen[owner] == step):
+            return False
+        return self.chosen[step] != "left out" and all(
+            self.gives(need) for need in self.shape.draws.get(step, ())
+        )
+
+    def gives(self, step: str) -> bool:
+        if not self.called(step):
+            return False
+        return self.chosen[step] in ("done", "given") or self.gives(self.chosen[step])
+
+    def done(self, step: str) -> bool:
+        return self.called(step) and self.chosen[step] == "done"
+
+    def over(self, step: str) -> set[str]:
+        """All that is over when the step begins."""
+        owner = self.shape.whose.get(step)
+        found = self.over(owner) if owner is not None else set[str]()
+        return found.union(*(self.after(need) for need in self.shape.needs[step]))
+
+    def after(self, step: str) -> set[str]:
+        """All that is over when the step is."""
+        other = self.chosen[step] if self.called(step) else ""
+        return (
+            {step}
+            | self.over(step)
+            | (self.over(other) | {other} if other in self.shape.tools else set())
+        )
+
+
+def outcomes(shape: Shape) -> Iterator[Outcome]:
+    steps = sorted(shape.tools)
+    ways = [
+        [
+            "done",
+            *(["left out"] if step in shape.optional else []),
+            *(["given"] if step in shape.hollow else []),
+            *shape.stand_ins.get(step, ()),
+        ]
+        for step in steps
+    ]
+    for chosen in islice(product(*ways), 3000):
+        yield Outcome(shape, dict(zip(steps, chosen, strict=True)))
+
+
+@given(provided())
+@settings(max_examples=150, deadline=None)
+def test_no_fallback_makes_a_rule_promise_what_is_not_kept(shape: Shape) -> None:
+    """Whatever is signalled: what the rules let pass has the one before the other in every run."""
+    fetches, kept = shape.steps_of("Fetch"), {*shape.steps_of("Tell")} - {*broken_at(shape)}
+    mandatory = Rules(mandatory=(Mandatory(id="m", tool="Fetch", reason="every plan looks"),))
+    promised = not list(mandatory.violations(shape))
+    for outcome in outcomes(shape):
+        for late in kept:
+            if outcome.called(late):
+                over = outcome.over(late)
+                assert any(outcome.done(early) and early in over for early in fetches)
+        if promised:
+            assert any(map(outcome.done, fetches))
+
+
+def test_a_stand_in_of_the_same_tool_keeps_the_rule_and_another_does_not() -> None:
+    """Either way a Fetch has been done; or it may be that only something else was."""
+    tools = {"a": "Fetch", "b": "Fetch", "t": "Tell"}
+    shape = Shape(
+        tools,
+        {"a": [], "b": [], "t": ["a"]},
+        {"a": [], "b": [], "t": ["a"]},
+        stand_ins={"a": ["b"]},
+    )
+    assert [] == broken_at(shape)
+    assert ["t"] == broken_at(replace(shape, tools={**tools, "b": "Other"}))
+    assert ["t"] == broken_at(replace(shape, hollow=frozenset({"a"})))

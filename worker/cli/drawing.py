@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
+from lockstep.fallback import Fallback, edges, owners
 from lockstep.graph import order
 from lockstep.guard import Guard
 from lockstep.reference import Malformed, as_reference
@@ -38,6 +39,8 @@ class Drawn(Protocol):
     @property
     def when(self) -> tuple[Guard, ...]: ...
     @property
+    def on_error(self) -> Mapping[str, Fallback]: ...
+    @property
     def draws(self) -> tuple[str, ...]: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
@@ -49,6 +52,7 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
     """Lines: the steps in an order they may run in, numbered; without an order, as they stand."""
     found = _ordered(list(steps))
     decisions = {decision.step: decision for decision in checked.decisions}
+    whose = owners(found)
     ids, tools = (max((len(name) for name in names), default=0) for names in _names(found))
     for number, step in enumerate(found, start=1):
         decision = decisions.get(step.id)
@@ -61,7 +65,7 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
             line.append(decision.outcome, style=f"not dim {COLOURS[decision.outcome]}")
             line.append(f"  {plain(decision.why)}")
         yield line
-        for told in _told(step):
+        for told in _told(step, whose.get(step.id)):
             yield Text(f"       {told}", style="dim")
 
 
@@ -88,14 +92,19 @@ def conditions(step: Drawn) -> Iterator[str]:
     """On what it depends whether the step runs, a line each."""
     if step.when:
         yield f"when {' and '.join(plain(str(guard)) for guard in step.when)}"
+    for error, fallback in step.on_error.items():
+        given = "" if fallback.output is None else f" {shown({'': fallback.output})[1:]}"
+        yield f"on {plain(error)}: {plain(str(fallback))}{plain(given)}"
 
 
-def _told(step: Drawn) -> Iterable[str]:
+def _told(step: Drawn, whose: str | None) -> Iterable[str]:
+    if whose is not None:
+        yield f"stands in for {plain(whose)}"
     arguments = called(step.args)
     if arguments:
         yield arguments if len(arguments) <= _WIDEST else f"{arguments[: _WIDEST - 1]}…"
     yield from conditions(step)
-    silent = sorted({*step.needs} - {*step.draws})
+    silent = sorted({*step.needs} - {*step.draws, whose})
     if silent:
         # What flows shows in the arguments and guards.
         yield f"after {', '.join(map(plain, silent))}"
@@ -105,7 +114,7 @@ def _told(step: Drawn) -> Iterable[str]:
 
 def _ordered(steps: list[Drawn]) -> list[Drawn]:
     known = {step.id: step for step in steps}
-    needs = {step.id: [need for need in step.needs if need in known] for step in steps}
+    needs = {id: [one for one in found if one in known] for id, found in edges(steps).items()}
     if len(known) != len(steps):
         return steps
     try:

@@ -24,6 +24,7 @@ from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
 from lockstep.event import Event, GoalAsked, PlanChecked, PlannerAnswered, PlannerFailed
+from lockstep.fallback import owners
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
@@ -259,18 +260,19 @@ def _text(document: Any) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-_PROPOSED = {"id", "kind", "tool", "reason", "args", "when"}
+_PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error"}
 
 
 def _as_plan(lock: Lock) -> dict[str, Any]:
     """The plan that a lock was made of: its own edges are those that no reference draws."""
+    whose = owners(lock.steps)
     return {
         "lockstep": "plan/1",
         "goal": lock.body.goal,
         "steps": [
             {
                 **step.model_dump(mode="json", include=_PROPOSED),
-                "after": sorted({*step.needs} - {*step.draws}),
+                "after": sorted({*step.needs} - {*step.draws, whose.get(step.id)}),
             }
             for step in lock.steps
         ],

@@ -24,8 +24,10 @@ from lockstep.event import (
     QuestionExpired,
     StepAttempted,
     StepBlocked,
+    StepCaught,
     StepCompleted,
     StepFailed,
+    StepReplaced,
     StepSkipped,
     StepStarted,
 )
@@ -108,6 +110,12 @@ class Progress:
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why
+            case StepCaught(step=id, error=error, fallback=fallback):
+                row = self.steps[id]
+                row.state, row.note = "caught", f"{error}: {fallback}"
+            case StepReplaced(step=id, by=by):
+                row = self.steps[id]
+                row.state, row.note = "done", f"{by} stood in" if by else "as the plan gives it"
             case StepSkipped(step=id, because=because):
                 row = self.steps[id]
                 row.state, row.note = "skipped", because
@@ -178,6 +186,7 @@ class Progress:
             "done": Text("✓", style="green"),
             "blocked": Text("✗", style="red"),
             "failed": Text("✗", style="red"),
+            "caught": Text("!", style="yellow"),
             "skipped": Text("–", style="yellow"),
             "asking": Text("?", style="yellow"),
             "answered": Text("·", style="cyan"),

@@ -22,14 +22,17 @@ from lockstep.event import (
     RunVerified,
     StepAttempted,
     StepBlocked,
+    StepCaught,
     StepCompleted,
     StepDecided,
     StepEdited,
     StepFailed,
     StepGuarded,
+    StepReplaced,
     StepSkipped,
     StepStarted,
 )
+from lockstep.fallback import Fallback
 from lockstep.usage import Bill
 from worker.cli.terminal import counted
 
@@ -98,6 +101,11 @@ def told(what: Happening) -> str:
         case StepCompleted(step=step, value=value, mocked=mocked):
             how = "answered by a mock" if mocked else "completed"
             return f"Step {step}: {how}, {value.size:,} bytes, {value.digest[:19]}…"
+        case StepCaught(step=step, error=error, detail=detail, fallback=fallback):
+            return f"Step {step}: signalled {error}({detail}), {_way(fallback)}"
+        case StepReplaced(step=step, by=by, value=value):
+            whose = f"that of step {by}" if by else "the one that the plan gives"
+            return f"Step {step}: its output is {whose}, {value.size:,} bytes, {value.digest[:19]}…"
         case StepEdited(step=step, by=by):
             return f"Step {step}: arguments edited by {by}"
         case StepSkipped(step=step, because=because):
@@ -119,6 +127,12 @@ def told(what: Happening) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def _way(fallback: Fallback) -> str:
+    if fallback.step is not None:
+        return f"so step {fallback.step} stands in for it"
+    return "so it is left out" if fallback.skip else "for which the plan gives an output"
 
 
 def _subject(blocked: StepBlocked) -> str:
