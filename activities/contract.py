@@ -164,6 +164,34 @@ class Keep(Record):
     value: Exact
 
 
+class Count(Record):
+    """The list that a loop is to go through."""
+
+    list: Exact
+    sources: Sources
+
+
+class Counted(Record):
+    """How many items there are; None where there is no list, with the reason."""
+
+    items: int | None
+    problem: str = ""
+
+
+class Gather(Record):
+    """The outputs of a loop's items, in their order, and how many bytes they may have together."""
+
+    items: tuple[Value, ...]
+    most: int
+
+
+class Gathered(Record):
+    """The list of all of them by reference; None where it would be too large."""
+
+    value: Value | None
+    size: int
+
+
 class Planner(ABC):
     """The model that plans: one question at a time, counted."""
 
@@ -216,3 +244,11 @@ class Reader(ABC):
     @abstractmethod
     async def keep(self, request: Keep) -> Value:
         """The value by reference, stored."""
+
+    @activity.defn(name="lockstep.count")
+    @abstractmethod
+    async def count(self, request: Count) -> Counted: ...
+
+    @activity.defn(name="lockstep.gather")
+    @abstractmethod
+    async def gather(self, request: Gather) -> Gathered: ...

@@ -13,11 +13,21 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Keep, Reader, Sources, Weigh, Weighing
+from activities.contract import (
+    Count,
+    Counted,
+    Gather,
+    Gathered,
+    Keep,
+    Reader,
+    Sources,
+    Weigh,
+    Weighing,
+)
 from activities.store import Store, load
 from lockstep.errors import LockstepError
-from lockstep.guard import weighed
-from lockstep.reference import resolve
+from lockstep.guard import kind, weighed
+from lockstep.reference import Unresolved, resolve
 from lockstep.value import Value
 
 Given = TypeVar("Given")
@@ -36,6 +46,35 @@ class StoreReader(Reader):
     @activity.defn(name="lockstep.keep")
     async def keep(self, request: Keep) -> Value:
         return await _told(partial(keeping, request, self._store))
+
+    @activity.defn(name="lockstep.count")
+    async def count(self, request: Count) -> Counted:
+        return await _told(partial(counting, request, self._store))
+
+    @activity.defn(name="lockstep.gather")
+    async def gather(self, request: Gather) -> Gathered:
+        return await _told(partial(gathering, request, self._store))
+
+
+def counting(request: Count, store: Store) -> Counted:
+    """How long the list is."""
+    try:
+        found = resolver(request.sources, store)(request.list)
+    except Unresolved as lost:
+        return Counted(items=None, problem=str(lost.args[0]))
+    if not isinstance(found, list):
+        return Counted(items=None, problem=f"it is a `{kind(found)}`")
+    return Counted(items=len(found))
+
+
+def gathering(request: Gather, store: Store) -> Gathered:
+    """The list of the items, put together from their bytes and stored."""
+    size = sum(value.size for value in request.items) + len(request.items) + 1
+    if size > request.most:
+        return Gathered(value=None, size=size)
+    value, data = Value.of([load(store, item) for item in request.items])
+    store.put(data)
+    return Gathered(value=value, size=len(data))
 
 
 def keeping(request: Keep, store: Store) -> Value:

@@ -17,6 +17,7 @@ from lockstep.environment import Attribute, Limits, Stage
 from lockstep.errors import LockstepError
 from lockstep.fallback import MAX_FALLBACKS, Fallback
 from lockstep.guard import MAX_GUARDS, Guard
+from lockstep.loop import ForEach
 from lockstep.names import (
     AgentName,
     EnvironmentName,
@@ -51,6 +52,7 @@ class LockedToolStep(Record, Flow):
     on_error: dict[ErrorName, Fallback] = Field(
         default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
     )
+    for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
     needs: tuple[StepId, ...]
     reason: Sentence
     effect: Effect
@@ -69,6 +71,7 @@ class LockedToolStep(Record, Flow):
 
     @property
     def worst_cost(self) -> Amount:
+        """Of one dispatch; a loop has one for each item."""
         return self.cost.times(self.attempts)
 
 

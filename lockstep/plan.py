@@ -15,6 +15,7 @@ from lockstep.canonical import Digest, ExactObject, digest
 from lockstep.duration import Duration
 from lockstep.fallback import MAX_FALLBACKS, Fallback
 from lockstep.guard import MAX_GUARDS, Guard, drawn
+from lockstep.loop import ForEach
 from lockstep.names import ErrorName, Sentence, StepId, ToolName
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, references
@@ -85,11 +86,18 @@ class Flow:
     if TYPE_CHECKING:
         args: dict[str, JsonValue]
         when: tuple[Guard, ...]
+        for_each: ForEach | None
 
     @property
     def draws(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs this step cannot do without, sorted."""
-        return tuple(sorted({*sources(self.args), *self.guarded_by}))
+        return tuple(sorted({*self.fed_by, *self.guarded_by}))
+
+    @property
+    def fed_by(self) -> tuple[str, ...]:
+        """The ids of the steps whose outputs its arguments are made of, sorted."""
+        source = self.for_each.source if self.for_each else None
+        return tuple(sorted({*sources(self.args), *named([source] if source else [])}))
 
     @property
     def guarded_by(self) -> tuple[str, ...]:
@@ -101,7 +109,8 @@ class ToolStep(Record, Flow):
     """A call of one tool; `after` names steps that must be done first though nothing flows.
 
     `when` are comparisons, all of which must hold for the step to run; `on_error` says what takes
-    its place when it signals an error that its tool declares. `timeout` and `attempts` may
+    its place when it signals an error that its tool declares; with `for_each` it is done for each
+    item of a list. `timeout` and `attempts` may
     only be tighter than the tool's own.
     """
 
@@ -113,6 +122,7 @@ class ToolStep(Record, Flow):
     on_error: dict[ErrorName, Fallback] = Field(
         default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
     )
+    for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
     after: tuple[StepId, ...] = ()
     reason: Sentence = ""
     timeout: Duration | None = None

@@ -32,10 +32,13 @@ _ANYTHING: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class Sources:
-    """The schemas that references may draw from: the steps' outputs and the run's inputs."""
+    """The schemas that references may draw from: the steps' outputs, the run's inputs, and within
+    a loop its item.
+    """
 
     outputs: Mapping[str, Schema]
     inputs: Schema
+    item: "Reached | None" = None
 
 
 def check_arguments(
@@ -188,10 +191,18 @@ def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reach
     """What a reference brings, or what is wrong with its path; None where its producer is not
     known, which is found elsewhere and named once.
     """
-    root, owner = _producer(reference, sources)
-    if root is None:
-        return None
-    reached: list[dict[str, Any]] = [dict(root)]
+    if reference.source == "$item":
+        if sources.item is None:
+            return place.finding(
+                "LS-PLAN-017", at, f"`{reference}` stands outside a loop", "add `for_each`"
+            )
+        root, owner = sources.item.root, "the item"
+        reached = list(sources.item.schemas)
+    else:
+        produced, owner = _producer(reference, sources)
+        if produced is None:
+            return None
+        root, reached = produced, [dict(produced)]
     for part in reference.parts:
         here: list[dict[str, Any]] = []
         names: list[str] = []
@@ -218,7 +229,7 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return sources.outputs.get(reference.step), f"the output of step `{reference.step}`"
         case "$input":
             return sources.inputs, "the agent's inputs"
-        case "$run":
+        case _:
             return RUN_SCHEMA, "what a plan may know of its run"
 
 

@@ -17,6 +17,7 @@ from typing import Protocol
 from lockstep.fallback import Provided, owners, stand_ins
 from lockstep.graph import Graph, order
 from lockstep.guard import Guard
+from lockstep.loop import ForEach
 
 
 class Shaped(Provided, Protocol):
@@ -26,6 +27,8 @@ class Shaped(Provided, Protocol):
     def tool(self) -> str: ...
     @property
     def when(self) -> tuple[Guard, ...]: ...
+    @property
+    def for_each(self) -> ForEach | None: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Shape:
             hollow=frozenset(
                 step.id
                 for step in found
-                if any(one.output is not None for one in fallbacks[step.id])
+                # A list may be empty.
+                if step.for_each or any(one.output is not None for one in fallbacks[step.id])
             ),
         )
 

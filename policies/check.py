@@ -8,6 +8,7 @@ in other words by a later one.
 import difflib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from lockstep.amount import Amount
@@ -16,14 +17,17 @@ from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
+from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
+from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
 from policies.certainty import Shape
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
+from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
 from policies.recovery import about
 from policies.request import named, planned
@@ -46,7 +50,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     findings = list(structure(plan.steps))
     sources = Sources(
         outputs={
-            step.id: world.tools[step.tool].output
+            step.id: output_of(step, world.tools[step.tool])
             for step in plan.steps
             if step.tool in world.tools
         },
@@ -56,11 +60,13 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     for step in plan.steps:
         problems = list(_tool(step, world))
         if not problems:
+            spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
             problems = [
-                *check_arguments(step.id, world.tools[step.tool], step.args, sources),
+                *check_loop(step, sources),
+                *check_arguments(step.id, spec, step.args, here),
                 *check_guards(step.id, step.when, sources),
-                *check_fallbacks(step, world.tools[step.tool].signals, sources.outputs),
-                *_tighter(step, world.tools[step.tool]),
+                *check_fallbacks(step, spec, sources.outputs),
+                *_tighter(step, spec),
                 *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not problems:
@@ -160,15 +166,26 @@ def _worst(steps: Iterable[Step], world: World) -> Amount:
     total = Amount()
     for step in steps:
         spec = world.tools[step.tool]
-        total += spec.cost.times(step.attempts or spec.attempts)
+        total += spec.cost.times((step.attempts or spec.attempts) * times(step))
     return total
+
+
+def output_of(step: Step, spec: ToolSpec) -> Schema:
+    """What those get who refer to the step."""
+    return listed(spec.output, step.for_each.max) if step.for_each else spec.output
+
+
+def times(step: Step) -> int:
+    """How often a run may send the step out, if no human has it sent out again."""
+    return step.for_each.max if step.for_each else 1
 
 
 def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
     limits = world.environment.limits
     if len(plan.steps) > limits.steps:
         yield _too_long(plan, limits.steps, f"`{world.environment.name}` allows")
-    largest = sorted(map(_dispatched, plan.steps), reverse=True)[: limits.parallel]
+    sizes = [_dispatched(step) for step in plan.steps for _ in range(times(step))]
+    largest = sorted(sizes, reverse=True)[: limits.parallel]
     if sum(largest) > MAX_COMMANDS:
         yield _plan_finding(
             "LS-PLAN-012",

@@ -70,6 +70,7 @@ def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -
         args=step.args,
         when=step.when,
         on_error=step.on_error,
+        for_each=step.for_each,
         needs=needs,
         reason=step.reason,
         effect=spec.effect,

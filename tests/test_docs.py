@@ -27,6 +27,7 @@ from lockstep.fallback import Fallback
 from lockstep.guard import Guard
 from lockstep.loading import load, parse_json, parse_toml, shaped
 from lockstep.lock import Body, Lock, LockedToolStep
+from lockstep.loop import ForEach
 from lockstep.plan import Plan, ToolStep
 from lockstep.schemas import NOUNS, published
 from policies.rules import Before, Mandatory, Rules
@@ -45,7 +46,7 @@ WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking),
     *(Environment, Binding, Limits),
     *(Rules, Before, Mandatory),
-    *(Plan, ToolStep, Guard, Fallback),
+    *(Plan, ToolStep, Guard, Fallback, ForEach),
     *(Lock, Body, LockedToolStep),
 ]
 """The documents of an agent package, and their parts."""

@@ -77,6 +77,8 @@ async def serving(
                     validator.recheck,
                     reader.weigh,
                     reader.keep,
+                    reader.count,
+                    reader.gather,
                     *(
                         performer.activity_for(package.tools[name])
                         for name in sorted(world.environment.tools)

@@ -17,6 +17,7 @@ from lockstep.amount import Amount
 from lockstep.event import StepFailed, StepGuarded
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
+from lockstep.loop import label
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.ends import NotStarted, Skipped, Stopped
@@ -67,10 +68,14 @@ async def guarded(
 
 
 async def kept(
-    run: RunContext, step: LockedToolStep, error: str, output: JsonValue
+    run: RunContext,
+    step: LockedToolStep,
+    error: str,
+    output: JsonValue,
+    item: int | None = None,
 ) -> Value | Stopped:
     """A value that was written down with the plan, put where outputs are."""
-    found = await read(run, f"{step.id}.{error}", Reader.keep, Keep(value=output))
+    found = await read(run, f"{label(step.id, item)}.{error}", Reader.keep, Keep(value=output))
     return stopped(run, step, found) if isinstance(found, Finding) else found
 
 

@@ -12,12 +12,13 @@ from typing import assert_never
 from lockstep.event import StepReplaced, StepSkipped
 from lockstep.fallback import Fallback, owners, stand_ins
 from lockstep.lock import LockedToolStep
-from lockstep.plan import sources
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.loop import Loop
 from workflows.reading import guarded, kept
 from workflows.step import StepLife
+from workflows.together import together
 
 
 @dataclass
@@ -39,13 +40,7 @@ class Walk:
         for step in self.run.body.steps:
             if step.id not in self._whose:
                 self._tasks[step.id] = asyncio.create_task(self._one(step), name=step.id)
-        try:
-            await asyncio.gather(*self._tasks.values())
-        except (Exception, asyncio.CancelledError):
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-            raise
+        await together([*self._tasks.values()])
 
     async def _one(self, step: LockedToolStep) -> None:
         await self._needs_of(step)
@@ -71,7 +66,9 @@ class Walk:
         end = await guarded(self.run, step, self.values)
         if end is not None:
             return end
-        values = {name: self.values[name].bare for name in sources(step.args)}
+        values = {name: self.values[name].bare for name in step.fed_by}
+        if step.for_each is not None:
+            return await Loop(self.run, step, step.for_each, values).live()
         lived = await StepLife(self.run, step, values).live()
         if isinstance(lived, Caught):
             return await self._recovered(step, lived.error, step.on_error[lived.error])

@@ -14,6 +14,7 @@ from lockstep.decision import Outcome
 from lockstep.fallback import Fallback, edges, owners
 from lockstep.graph import order
 from lockstep.guard import Guard
+from lockstep.loop import ForEach
 from lockstep.reference import Malformed, as_reference
 from lockstep.shown import shown
 from worker.cli.terminal import plain
@@ -38,6 +39,8 @@ class Drawn(Protocol):
     def args(self) -> dict[str, JsonValue]: ...
     @property
     def when(self) -> tuple[Guard, ...]: ...
+    @property
+    def for_each(self) -> ForEach | None: ...
     @property
     def on_error(self) -> Mapping[str, Fallback]: ...
     @property
@@ -90,6 +93,8 @@ def _value(value: JsonValue) -> str:
 
 def conditions(step: Drawn) -> Iterator[str]:
     """On what it depends whether the step runs, a line each."""
+    if step.for_each is not None:
+        yield plain(str(step.for_each))
     if step.when:
         yield f"when {' and '.join(plain(str(guard)) for guard in step.when)}"
     for error, fallback in step.on_error.items():

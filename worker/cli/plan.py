@@ -260,7 +260,7 @@ def _text(document: Any) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-_PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error"}
+_PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error", "for_each"}
 
 
 def _as_plan(lock: Lock) -> dict[str, Any]:
