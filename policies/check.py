@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import islice
 
 from lockstep.amount import Amount
+from lockstep.bounds import Bounds
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
@@ -24,6 +25,7 @@ from lockstep.resource import Touched
 from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
+from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
 from policies.certainty import Shape
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
@@ -80,9 +82,12 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
         for step, made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    worst = _worst(usable, world)
-    findings += _limits(plan, world, worst)
-    return Checked(findings=_shortened(findings), decisions=decisions, worst=worst)
+    most = worst(usable, world.tools)
+    whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
+    parallel = world.environment.limits.parallel
+    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
+    findings += (*_limits(plan, world, most), *_history(reach))
+    return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
@@ -162,29 +167,16 @@ def _denied(step: Step, decision: Decision) -> Finding:
     return Finding(code=code, place=f"step `{step.id}`", problem=problem, fix=fix)
 
 
-def _worst(steps: Iterable[Step], world: World) -> Amount:
-    total = Amount()
-    for step in steps:
-        spec = world.tools[step.tool]
-        total += spec.cost.times((step.attempts or spec.attempts) * times(step))
-    return total
-
-
 def output_of(step: Step, spec: ToolSpec) -> Schema:
     """What those get who refer to the step."""
     return listed(spec.output, step.for_each.max) if step.for_each else spec.output
 
 
-def times(step: Step) -> int:
-    """How often a run may send the step out, if no human has it sent out again."""
-    return step.for_each.max if step.for_each else 1
-
-
-def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
+def _limits(plan: Plan, world: World, most: Amount) -> Iterator[Finding]:
     limits = world.environment.limits
     if len(plan.steps) > limits.steps:
         yield _too_long(plan, limits.steps, f"`{world.environment.name}` allows")
-    sizes = [_dispatched(step) for step in plan.steps for _ in range(times(step))]
+    sizes = [dispatched(step) for step in plan.steps for _ in range(times(step))]
     largest = sorted(sizes, reverse=True)[: limits.parallel]
     if sum(largest) > MAX_COMMANDS:
         yield _plan_finding(
@@ -192,13 +184,26 @@ def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
             f"up to {sum(largest):,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
             "lower `limits.parallel` in the manifest, or let a step gather what many steps need",
         )
-    for part in worst.over(limits.amount):
+    for part in most.over(limits.amount):
         yield _plan_finding(
             "LS-PLAN-012",
-            f"may spend {getattr(worst, part):,} {part}, and `{world.environment.name}` allows "
+            f"may spend {getattr(most, part):,} {part}, and `{world.environment.name}` allows "
             f"{getattr(limits.amount, part):,} a run",
             "lower `attempts`, take out steps, or raise the limit in the manifest",
         )
+
+
+def _history(reach: Bounds) -> Iterator[Finding]:
+    for found, most, what in (
+        (reach.events, MAX_EVENTS, "events"),
+        (reach.bytes, MAX_BYTES, "bytes"),
+    ):
+        if found > most:
+            yield _plan_finding(
+                "LS-PLAN-012",
+                f"a run may write a history of about {found:,} {what}, and {most:,} are safe",
+                "lower `max` of its loops, or split the plan",
+            )
 
 
 def _too_long(plan: Plan, most: int, allowed: str) -> Finding:
@@ -215,12 +220,6 @@ def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
         "LS-PLAN-012", f"has at least {rest:,} findings more", "mend these and check again"
     )
     return (*findings[:MAX_FINDINGS], last)
-
-
-def _dispatched(step: Step) -> int:
-    """About how many bytes it takes to send the step out: its arguments, and its references."""
-    # Ten kilobytes are for the run's inputs and facts, which go out with every step.
-    return 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
 
 
 def _plan_finding(code: str, problem: str, fix: str) -> Finding:

@@ -53,11 +53,15 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
 
 def deadline(timeout: timedelta, attempts: int) -> timedelta:
     """Schedule-to-close: all attempts, the back-offs between them, and some slack."""
-    pauses = sum(
+    return min(timeout * attempts + pauses(attempts) + SLACK, LONGEST)
+
+
+def pauses(attempts: int) -> timedelta:
+    """The back-offs between so many attempts."""
+    return sum(
         (min(BACKOFF * BACKOFF_COEFFICIENT**n, MAX_BACKOFF) for n in range(attempts - 1)),
         timedelta(),
     )
-    return min(timeout * attempts + pauses + SLACK, LONGEST)
 
 
 def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -> LockedToolStep:

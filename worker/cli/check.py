@@ -1,5 +1,7 @@
 """`lockstep check`: would this plan be locked? Answered here and now, without a server."""
 
+import math
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -73,5 +75,20 @@ def show_verdict(checked: Checked, steps: int) -> None:
             f"{counted(worst.calls, 'call')}, {counted(worst.tokens, 'token')}, "
             f"${worst.microdollars / 1e6:,.2f} a run"
         )
+        reach = checked.bounds
+        if reach.calling is not None:
+            out.print(
+                f"[dim]  calls take at most {_about(reach.calling)}; its history has about "
+                f"{reach.events:,} events, {math.ceil(reach.bytes / 1024):,} KiB[/dim]"
+            )
     else:
         out.print(f"[red]rejected[/red]: {counted(len(checked.errors), 'finding')}")
+
+
+def _about(length: timedelta) -> str:
+    """`40 s`, `12 min`, `2 h 5 min`; rounded up."""
+    seconds = math.ceil(length.total_seconds())
+    minutes = math.ceil(seconds / 60)
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
