@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 
 from lockstep.event import StepCompleted, StepCounted, StepGathered
 from lockstep.lock import Lock
 from lockstep.loop import label, listed
+from lockstep.schemas import published
 from lockstep.value import Value
 from policies.arguments import check_value
 from tests.laws.port import (
@@ -177,3 +179,15 @@ def test_a_loop_is_drawn_and_told() -> None:
         }
     )
     assert told(made).startswith("Step tell[3]: completed")
+
+
+def test_the_published_schema_has_the_whole_language() -> None:
+    """An editor that knows the schema takes what the reader takes, and refuses what it refuses."""
+    schema = jsonschema_rs.validator_for(published("plan"))
+    guard = {"left": {"$from": "list", "path": "/count"}, "is": ">", "right": 0}
+    said = with_(each(), when=[guard], on_error={"FogTooThick": {"skip": True}})
+    given = {"lockstep": "plan/1", "steps": [LIST, said]}
+    assert schema.is_valid(given)
+    assert schema.is_valid(plan(LIST, said).model_dump(mode="json"))
+    assert not schema.is_valid({**given, "steps": [with_(said, when=[{**guard, "is": "~"}])]})
+    assert not schema.is_valid({**given, "steps": [with_(said, for_each={"in": SHIPS})]})

@@ -60,7 +60,7 @@ def show_checked(checked: Checked, plan: Plan) -> None:
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
         for told in conditions(step):
-            table.add_row("", "", Text(told, style="dim"), "", "")
+            table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))
 
