@@ -194,7 +194,7 @@ class Answering:
             ) from None
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
-        return Finding(code=code, place=f"step `{self.call.step.id}`", problem=problem, fix=fix)
+        return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)
 
 
 def answered(tool: Tool, mock: Mock, args: dict[str, JsonValue]) -> BaseModel:

@@ -91,7 +91,7 @@ class _Attempt:
         if decision.outcome is not Outcome.ALLOW:
             return self._withhold(decision, (), args)
         self.attempts.decided(decision.digest)
-        key = idempotency_key(self.call.run.id, self.call.step.id, written)
+        key = idempotency_key(self.call.run.id, self.call.label, written)
         answering = Answering(self.house, self.tool, self.call, self.attempts, decision, args, key)
         return await answering.run(request)
 
@@ -111,11 +111,11 @@ class _Attempt:
             ), None
 
     def _misfits(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
-        place = f"step `{self.call.step.id}`"
+        place = f"step `{self.call.label}`"
         return tuple(check_value(place, self.tool.spec.input, args, "LS-PLAN-008"))
 
     def _absent(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
-        place = f"step `{self.call.step.id}`"
+        place = f"step `{self.call.label}`"
         named = touched(self.tool.spec.input, args)
         return tuple(missing_resources(place, named, self.house.world))
 
@@ -166,4 +166,4 @@ class _Attempt:
         )
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
-        return Finding(code=code, place=f"step `{self.call.step.id}`", problem=problem, fix=fix)
+        return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)

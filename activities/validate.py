@@ -16,19 +16,21 @@ from lockstep.canonical import canonical
 from lockstep.checked import Checked
 from lockstep.decision import Outcome, Phase, Request
 from lockstep.errors import LockstepError
+from lockstep.fallback import edges
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
-from lockstep.plan import Plan, sources
+from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
 from policies.arguments import Sources, check_arguments, check_value
+from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
 from policies.drift import drift
 from policies.freeze import freeze
 from policies.request import targets
-from policies.rules import Shape
+from policies.structure import structure
 from policies.world import World
 
 MAX_VERDICT_BYTES = 512 * 1024
@@ -87,7 +89,7 @@ class WorldValidator(Validator):
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        shape = _remaining(change.body, set(change.gone))
+        shape = Shape.of(change.body.steps).without(set(change.gone))
         edited = change.edited
         return (
             *self._world.rules.violations(shape),
@@ -160,9 +162,12 @@ def _unsound(body: Body) -> Iterator[Finding]:
     """Steps that could never be reached. Freezing makes none, but a digest does not say who
     froze.
     """
+    for found in structure(body.steps) if body.steps else ():
+        yield found.model_copy(update={"code": "LS-RUN-006"})
     before: set[str] = set()
+    needs = edges(body.steps)
     for step in body.steps:
-        lost = {*step.needs, *sources(step.args)} - (before & {*step.needs})
+        lost = {*needs[step.id], *step.draws} - (before & {*step.needs})
         if lost or step.id in before:
             problem = f"needs {', '.join(sorted(lost))} and does not come after it"
             yield Finding(
@@ -193,19 +198,6 @@ def _too_much(inputs: dict[str, JsonValue]) -> Iterator[Finding]:
             problem=f"{size:,} bytes, more than {MAX_INPUT_BYTES:,}",
             fix="pass a name or a path, and let a step fetch what is behind it",
         )
-
-
-def _remaining(body: Body, gone: set[str]) -> Shape:
-    """The plan without what will not run. Who needed a step that is gone comes after all that it
-    needed, as before."""
-    needs: dict[str, list[str]] = {}
-    for step in body.steps:
-        inherited = [far for need in step.needs if need in gone for far in needs.get(need, ())]
-        needs[step.id] = sorted({need for need in step.needs if need not in gone} | {*inherited})
-    return Shape(
-        tools={step.id: step.tool for step in body.steps if step.id not in gone},
-        needs={id: near for id, near in needs.items() if id not in gone},
-    )
 
 
 def _defaults(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:

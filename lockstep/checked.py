@@ -1,17 +1,20 @@
 """The recorded result of checking a plan: what was found, and how each step was decided."""
 
 from lockstep.amount import Amount
+from lockstep.bounds import Bounds
 from lockstep.decision import Decision
 from lockstep.finding import Finding, Severity
 from lockstep.record import Record
 
 
 class Checked(Record):
-    """A verdict on one plan in one world; `worst` is the most that a run of it may spend."""
+    """A verdict on one plan in one world; `worst` is the most that a run of it may spend,
+    `bounds` how far it may go otherwise."""
 
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...] = ()
     worst: Amount = Amount()
+    bounds: Bounds = Bounds()
 
     @property
     def passed(self) -> bool:

@@ -54,6 +54,9 @@ CODES: dict[str, Code] = {
     "LS-PLAN-012": Code("the plan does not fit its limits", Exit.REJECTED),
     "LS-PLAN-013": Code("a run's inputs do not fit the agent's declaration", Exit.REJECTED),
     "LS-PLAN-014": Code("planning has used up its re-plans", Exit.REJECTED),
+    "LS-PLAN-015": Code("a guard compares what cannot be compared", Exit.REJECTED),
+    "LS-PLAN-016": Code("a fallback cannot stand in for its step", Exit.REJECTED),
+    "LS-PLAN-017": Code("a loop has no list to go through", Exit.REJECTED),
     # rules over the graph
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
@@ -92,6 +95,7 @@ CODES: dict[str, Code] = {
     "LS-STEP-005": Code("a step ran out of time", Exit.ERROR),
     "LS-STEP-007": Code("a stored value is missing or damaged", Exit.ERROR),
     "LS-STEP-008": Code("a mock has no answer to these arguments", Exit.ERROR),
+    "LS-STEP-009": Code("a loop's list cannot be gone through", Exit.ERROR),
     # the model that plans
     "LS-MODEL-001": Code("no key for the model is set", Exit.USAGE),
     "LS-MODEL-002": Code("the model's provider does not accept the key", Exit.ERROR),

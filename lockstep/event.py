@@ -13,7 +13,9 @@ from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Rule, Target
 from lockstep.escalation import Question, Verdict
+from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
+from lockstep.guard import Weighed
 from lockstep.names import Person
 from lockstep.outcome import Attempt
 from lockstep.record import Record
@@ -21,6 +23,9 @@ from lockstep.usage import Bill
 from lockstep.value import Value
 
 VERSION = "events/1"
+
+Item = Annotated[int | None, Field(exclude_if=is_absent)]
+"""Which item of a loop this is about, from 0; not there where the step is no loop."""
 
 
 class GoalAsked(Record):
@@ -121,11 +126,21 @@ class RunRefused(Record):
     findings: tuple[Finding, ...]
 
 
+class StepGuarded(Record):
+    """The step's guards were weighed; it is left out unless all of them hold."""
+
+    type: Literal["step.guarded"] = "step.guarded"
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
+
+
 class StepStarted(Record):
     """The step was dispatched, with what was set aside for it."""
 
     type: Literal["step.started"] = "step.started"
     step: str
+    item: Item = None
     tool: str
     dispatch: int
     reason: str
@@ -135,6 +150,7 @@ class StepStarted(Record):
 class StepAttempted(Record):
     type: Literal["step.attempted"] = "step.attempted"
     step: str
+    item: Item = None
     attempt: Attempt
 
 
@@ -143,6 +159,7 @@ class StepCompleted(Record):
 
     type: Literal["step.completed"] = "step.completed"
     step: str
+    item: Item = None
     value: Value
     spent: Amount
     decision: Digest
@@ -155,6 +172,7 @@ class StepDecided(Record):
 
     type: Literal["step.decided"] = "step.decided"
     step: str
+    item: Item = None
     decision: Decision
 
 
@@ -166,6 +184,7 @@ class StepBlocked(Record):
 
     type: Literal["step.blocked"] = "step.blocked"
     step: str
+    item: Item = None
     tool: str
     targets: tuple[Target, ...] = ()
     args: Value | None
@@ -176,9 +195,50 @@ class StepBlocked(Record):
     findings: tuple[Finding, ...] = ()
 
 
+class StepCounted(Record):
+    """The list that the step goes through has been counted; each item is a dispatch."""
+
+    type: Literal["step.counted"] = "step.counted"
+    step: str
+    items: int
+
+
+class StepGathered(Record):
+    """Every item of the loop is done; `value` is the list of their outputs."""
+
+    type: Literal["step.gathered"] = "step.gathered"
+    step: str
+    items: int
+    value: Value
+
+
+class StepCaught(Record):
+    """The tool signalled an error for which the plan has a fallback, which is taken."""
+
+    type: Literal["step.caught"] = "step.caught"
+    step: str
+    item: Item = None
+    error: str
+    detail: str
+    fallback: Fallback
+    spent: Amount
+    mocked: bool = False
+
+
+class StepReplaced(Record):
+    """The step's output is another's: that of the step `by`, or one that the plan gives."""
+
+    type: Literal["step.replaced"] = "step.replaced"
+    step: str
+    item: Item = None
+    by: str | None = None
+    value: Value
+
+
 class StepEdited(Record):
     type: Literal["step.edited"] = "step.edited"
     step: str
+    item: Item = None
     by: Person
     args: dict[str, JsonValue]
 
@@ -194,6 +254,7 @@ class StepFailed(Record):
 
     type: Literal["step.failed"] = "step.failed"
     step: str
+    item: Item = None
     finding: Finding
     spent: Amount
     mocked: bool = False
@@ -252,11 +313,16 @@ Happening = Annotated[
     | RunStarted
     | RunVerified
     | RunRefused
+    | StepGuarded
     | StepStarted
     | StepDecided
     | StepAttempted
     | StepCompleted
     | StepBlocked
+    | StepCounted
+    | StepGathered
+    | StepCaught
+    | StepReplaced
     | StepEdited
     | StepSkipped
     | StepFailed

@@ -63,12 +63,3 @@ def _walked(came: Mapping[str, str], start: str, goal: str) -> tuple[str, ...]:
     while steps[-1] != start:
         steps.append(came[steps[-1]])
     return tuple(reversed(steps))
-
-
-def dependents(needs: Graph, gone: set[str]) -> set[str]:
-    """All steps that need one of the given, directly or through others."""
-    found: set[str] = set()
-    for step in order(needs):
-        if step not in gone and any(need in gone or need in found for need in needs[step]):
-            found.add(step)
-    return found

@@ -6,7 +6,7 @@ stand outside it, so that two proposals of one plan give one lock.
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
 from lockstep.agent import Asking
 from lockstep.amount import Amount
@@ -15,8 +15,20 @@ from lockstep.decision import Outcome
 from lockstep.duration import Duration
 from lockstep.environment import Attribute, Limits, Stage
 from lockstep.errors import LockstepError
-from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId, ToolName
-from lockstep.plan import Steps
+from lockstep.fallback import MAX_FALLBACKS, Fallback
+from lockstep.guard import MAX_GUARDS, Guard
+from lockstep.loop import ForEach
+from lockstep.names import (
+    AgentName,
+    EnvironmentName,
+    ErrorName,
+    Person,
+    Role,
+    Sentence,
+    StepId,
+    ToolName,
+)
+from lockstep.plan import Flow, Steps, is_empty
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
 from lockstep.usage import Bill
@@ -25,7 +37,7 @@ MAX_LOCK_BYTES = 1024 * 1024
 """A lock travels as one Temporal payload, which may hold 2 MiB; half is room for the rest."""
 
 
-class LockedToolStep(Record):
+class LockedToolStep(Record, Flow):
     """A step with nothing left to choose.
 
     `needs` are all edges, sorted; `timeout` is start-to-close of one attempt, `deadline` is
@@ -36,6 +48,11 @@ class LockedToolStep(Record):
     id: StepId
     tool: ToolName
     args: dict[str, JsonValue]
+    when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
+    on_error: dict[ErrorName, Fallback] = Field(
+        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+    )
+    for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
     needs: tuple[StepId, ...]
     reason: Sentence
     effect: Effect
@@ -54,6 +71,7 @@ class LockedToolStep(Record):
 
     @property
     def worst_cost(self) -> Amount:
+        """Of one dispatch; a loop has one for each item."""
         return self.cost.times(self.attempts)
 
 

@@ -12,8 +12,10 @@ from pydantic import AwareDatetime, Field, JsonValue
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.decision import Decision, Grant
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
+from lockstep.loop import label
 from lockstep.names import ErrorName, Person
 from lockstep.record import Record
 from lockstep.value import Value
@@ -56,12 +58,18 @@ class RunFacts(Record):
     tool: Digest
     output_bytes: int
 
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        """What a plan may know of its run: what `$run` refers to."""
+        return {"scheduled_at": self.scheduled_at.isoformat(), "id": self.id}
+
 
 class Dispatch(Record):
     """The one argument of a step's activity.
 
     `values` are the outputs its references name; `edited` replaces its arguments after a human
     changed them, `approved` by the very ones that a human said yes to; `grants` are the approvals.
+    `item` counts from 0 in the list that a loop goes through.
     """
 
     run: RunFacts
@@ -70,6 +78,12 @@ class Dispatch(Record):
     edited: dict[str, JsonValue] | None = None
     approved: Value | None = None
     grants: tuple[Grant, ...] = ()
+    item: int | None = Field(default=None, exclude_if=is_absent)
+
+    @property
+    def label(self) -> str:
+        """What this is called among all that a run sends out, but for repeated dispatches."""
+        return label(self.step.id, self.item)
 
 
 class Completed(Record):

@@ -1,20 +1,24 @@
 """A plan: a finite graph of steps that somebody proposes, and nothing runs yet.
 
-A step's edges are the references in its arguments and what it names in `after`. The order in the
-file means nothing: whoever wants an order draws an edge.
+A step's edges are the references that it holds and what it names in `after`. The order in the file
+means nothing: whoever wants an order draws an edge. The two kinds of edges differ where a step is
+left out: who draws its output is left out with it, who only comes after it is not.
 """
 
-from collections.abc import Mapping
-from typing import Any, Generic, Literal, Protocol, SupportsIndex, TypeVar, overload
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, SupportsIndex, TypeVar, overload
 
 from pydantic import Field, GetCoreSchemaHandler, JsonValue
 from pydantic_core import CoreSchema, core_schema
 
 from lockstep.canonical import Digest, ExactObject, digest
 from lockstep.duration import Duration
-from lockstep.names import Sentence, StepId, ToolName
+from lockstep.fallback import MAX_FALLBACKS, Fallback
+from lockstep.guard import MAX_GUARDS, Guard, drawn
+from lockstep.loop import ForEach
+from lockstep.names import ErrorName, Sentence, StepId, ToolName
 from lockstep.record import Record
-from lockstep.reference import Reference, references
+from lockstep.reference import Malformed, Reference, references
 
 
 class Named(Protocol):
@@ -60,27 +64,65 @@ class Steps(tuple[Item, ...], Generic[Item]):
 
 def sources(args: Mapping[str, JsonValue]) -> tuple[str, ...]:
     """The ids of the steps whose outputs these arguments refer to, sorted."""
-    return tuple(
-        sorted(
-            {
-                found.step
-                for _, found in references(dict(args))
-                if isinstance(found, Reference) and found.source == "$from"
-            }
-        )
-    )
+    return named(found for _, found in references(dict(args)))
 
 
-class ToolStep(Record):
+def named(found: Iterable[Reference | Malformed]) -> tuple[str, ...]:
+    """The ids of the steps that references name, sorted."""
+    ours = (one for one in found if isinstance(one, Reference))
+    return tuple(sorted({one.step for one in ours if one.source == "$from"}))
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field says nothing: such fields of a step are not written down, so that a plan
+    that does without them has the digest it always had.
+    """
+    return not value
+
+
+class Flow:
+    """How a step depends on what comes before it; the same of a proposed and of a locked step."""
+
+    if TYPE_CHECKING:
+        args: dict[str, JsonValue]
+        when: tuple[Guard, ...]
+        for_each: ForEach | None
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """The ids of the steps whose outputs this step cannot do without, sorted."""
+        return tuple(sorted({*self.fed_by, *self.guarded_by}))
+
+    @property
+    def fed_by(self) -> tuple[str, ...]:
+        """The ids of the steps whose outputs its arguments are made of, sorted."""
+        source = self.for_each.source if self.for_each else None
+        return tuple(sorted({*sources(self.args), *named([source] if source else [])}))
+
+    @property
+    def guarded_by(self) -> tuple[str, ...]:
+        """The ids of the steps whose outputs its guards look at, sorted."""
+        return named(drawn(self.when))
+
+
+class ToolStep(Record, Flow):
     """A call of one tool; `after` names steps that must be done first though nothing flows.
 
-    `timeout` and `attempts` may only be tighter than the tool's own.
+    `when` are comparisons, all of which must hold for the step to run; `on_error` says what takes
+    its place when it signals an error that its tool declares; with `for_each` it is done for each
+    item of a list. `timeout` and `attempts` may
+    only be tighter than the tool's own.
     """
 
     kind: Literal["tool"] = "tool"
     id: StepId
     tool: ToolName
     args: ExactObject = {}
+    when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
+    on_error: dict[ErrorName, Fallback] = Field(
+        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+    )
+    for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
     after: tuple[StepId, ...] = ()
     reason: Sentence = ""
     timeout: Duration | None = None
@@ -93,7 +135,7 @@ class ToolStep(Record):
     @property
     def needs(self) -> tuple[str, ...]:
         """The ids of all steps that must be done first, sorted."""
-        return tuple(sorted({*self.after, *sources(self.args)}))
+        return tuple(sorted({*self.after, *self.draws}))
 
 
 Step = ToolStep

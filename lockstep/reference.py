@@ -1,8 +1,8 @@
 """References: how an argument says "what that step found" instead of a literal.
 
-`{"$from": "fetch", "path": "/series"}`, `{"$input": "/host"}`, `{"$run": "/scheduled_at"}`. An
-object with any other key that begins with `$` is malformed: a literal can never be mistaken for a
-reference, nor the other way round.
+`{"$from": "fetch", "path": "/series"}`, `{"$input": "/host"}`, `{"$run": "/scheduled_at"}`, and in
+a loop `{"$item": "/name"}`. An object with any other key that begins with `$` is malformed: a
+literal can never be mistaken for a reference, nor the other way round.
 """
 
 import re
@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from lockstep.loading import MAX_CANONICAL_DEPTH, pointer
 from lockstep.schema import is_index
 
-Source = Literal["$from", "$input", "$run"]
+Source = Literal["$from", "$input", "$run", "$item"]
 
 RUN_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
@@ -29,6 +29,7 @@ RUN_SCHEMA: dict[str, JsonValue] = {
 """What a plan may know about its run; `scheduled_at` is the only clock it sees."""
 
 
+_KINDS = "`$from`, `$input`, `$run`, `$item`"
 _BAD_ESCAPE = re.compile(r"~(?![01])")
 
 
@@ -76,12 +77,12 @@ def as_reference(value: JsonValue) -> Reference | None:
             if set(value) - {"$from", "path"} or not isinstance(path, str):
                 raise Malformed('`$from` is written {"$from": STEP, "path": "/FIELD"}')
             return Reference("$from", _checked(path), target)
-        case "$input" | "$run" as source:
+        case "$input" | "$run" | "$item" as source:
             if len(value) > 1:
                 raise Malformed(f'`{source}` is written {{"{source}": "/FIELD"}}')
             return Reference(source, _checked(target))
         case other:
-            raise Malformed(f"`{other}` is not a reference; there are `$from`, `$input`, `$run`")
+            raise Malformed(f"`{other}` is not a reference; there are {_KINDS}")
 
 
 def _checked(path: str) -> str:
@@ -119,9 +120,10 @@ def resolve(
     outputs: Mapping[str, JsonValue],
     inputs: Mapping[str, JsonValue],
     run: Mapping[str, JsonValue],
+    item: tuple[JsonValue, ...] = (),
 ) -> Any:
     """The argument with every reference replaced by its value; Unresolved where one leads
-    nowhere.
+    nowhere. `item` is the one item of a loop, if there is a loop.
     """
     reference = as_reference(value)
     if reference is not None:
@@ -134,13 +136,19 @@ def resolve(
                 return _follow(dict(inputs), reference)
             case "$run":
                 return _follow(dict(run), reference)
+            case "$item":
+                if not item:
+                    raise Unresolved(f"`{reference}`: there is no loop")
+                return _follow(item[0], reference)
     if isinstance(value, dict):
         return {
-            key: resolve(child, outputs=outputs, inputs=inputs, run=run)
+            key: resolve(child, outputs=outputs, inputs=inputs, run=run, item=item)
             for key, child in value.items()
         }
     if isinstance(value, list):
-        return [resolve(child, outputs=outputs, inputs=inputs, run=run) for child in value]
+        return [
+            resolve(child, outputs=outputs, inputs=inputs, run=run, item=item) for child in value
+        ]
     return value
 
 

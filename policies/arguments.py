@@ -32,10 +32,13 @@ _ANYTHING: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class Sources:
-    """The schemas that references may draw from: the steps' outputs and the run's inputs."""
+    """The schemas that references may draw from: the steps' outputs, the run's inputs, and within
+    a loop its item.
+    """
 
     outputs: Mapping[str, Schema]
     inputs: Schema
+    item: "Reached | None" = None
 
 
 def check_arguments(
@@ -125,30 +128,15 @@ class _Walk:
     def _reference(
         self, sources: Sources, schema: Any, reference: Reference, at: At
     ) -> Iterator[Finding]:
-        root, owner = _producer(reference, sources)
-        if root is None:
-            # A step that does not exist, or whose tool does not, is found elsewhere and named once.
+        reached = reach(reference, sources, self.place, at)
+        if reached is None:
             return
-        reached: list[dict[str, Any]] = [dict(root)]
-        for part in reference.parts:
-            here: list[dict[str, Any]] = []
-            names: list[str] = []
-            for candidate in reached:
-                found, known = step_into(root, candidate, part)
-                here += found
-                names += known
-            if not here:
-                there = ", ".join(f"`{name}`" for name in names[:8]) or "no fields"
-                yield self.place.finding(
-                    "LS-PLAN-009",
-                    at,
-                    f"`{reference}` names `{part}`, which {owner} does not have (it has {there})",
-                    did_you_mean(part, names) or "name a field that exists",
-                )
-                return
-            # The branches of a recursive union meet again: each schema is followed once.
-            reached = [one for n, one in enumerate(here) if one not in here[:n]]
-        clauses = [can_feed(root, source, self.place.root, schema) for source in reached]
+        if isinstance(reached, Finding):
+            yield reached
+            return
+        clauses = [
+            can_feed(reached.root, source, self.place.root, schema) for source in reached.schemas
+        ]
         if clauses and None not in clauses:
             yield self.place.finding(
                 "LS-PLAN-010",
@@ -191,13 +179,57 @@ class _Walk:
         return self.validators[id(schema)]
 
 
+@dataclass(frozen=True)
+class Reached:
+    """What a reference brings: one of these schemas, in the words of one root."""
+
+    root: Schema
+    schemas: tuple[dict[str, Any], ...]
+
+
+def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reached | Finding | None:
+    """What a reference brings, or what is wrong with its path; None where its producer is not
+    known, which is found elsewhere and named once.
+    """
+    if reference.source == "$item":
+        if sources.item is None:
+            return place.finding(
+                "LS-PLAN-017", at, f"`{reference}` stands outside a loop", "add `for_each`"
+            )
+        root, owner = sources.item.root, "the item"
+        reached = list(sources.item.schemas)
+    else:
+        produced, owner = _producer(reference, sources)
+        if produced is None:
+            return None
+        root, reached = produced, [dict(produced)]
+    for part in reference.parts:
+        here: list[dict[str, Any]] = []
+        names: list[str] = []
+        for candidate in reached:
+            found, known = step_into(root, candidate, part)
+            here += found
+            names += known
+        if not here:
+            there = ", ".join(f"`{name}`" for name in names[:8]) or "no fields"
+            return place.finding(
+                "LS-PLAN-009",
+                at,
+                f"`{reference}` names `{part}`, which {owner} does not have (it has {there})",
+                did_you_mean(part, names) or "name a field that exists",
+            )
+        # The branches of a recursive union meet again: each schema is followed once.
+        reached = [one for n, one in enumerate(here) if one not in here[:n]]
+    return Reached(root, tuple(reached))
+
+
 def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, str]:
     match reference.source:
         case "$from":
             return sources.outputs.get(reference.step), f"the output of step `{reference.step}`"
         case "$input":
             return sources.inputs, "the agent's inputs"
-        case "$run":
+        case _:
             return RUN_SCHEMA, "what a plan may know of its run"
 
 

@@ -8,24 +8,32 @@ in other words by a later one.
 import difflib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from lockstep.amount import Amount
+from lockstep.bounds import Bounds
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
-from lockstep.graph import cycle
+from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
+from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
+from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
+from policies.certainty import Shape
+from policies.fallbacks import check_fallbacks
+from policies.guards import check_guards
+from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
 from policies.recovery import about
 from policies.request import named, planned
-from policies.rules import Shape
+from policies.structure import GRAPHLESS, structure
 from policies.world import World
 
 MAX_FINDINGS = 100
@@ -41,10 +49,10 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
-    findings = list(_structure(plan, world))
+    findings = list(structure(plan.steps))
     sources = Sources(
         outputs={
-            step.id: world.tools[step.tool].output
+            step.id: output_of(step, world.tools[step.tool])
             for step in plan.steps
             if step.tool in world.tools
         },
@@ -54,36 +62,32 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     for step in plan.steps:
         problems = list(_tool(step, world))
         if not problems:
+            spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
             problems = [
-                *check_arguments(step.id, world.tools[step.tool], step.args, sources),
-                *_tighter(step, world.tools[step.tool]),
+                *check_loop(step, sources),
+                *check_arguments(step.id, spec, step.args, here),
+                *check_guards(step.id, step.when, sources),
+                *check_fallbacks(step, spec, sources.outputs),
+                *_tighter(step, spec),
                 *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not problems:
                 usable.append(step)
         findings += problems
-    if not any(found.code in _GRAPHLESS for found in findings):
-        findings += world.rules.violations(shape_of(plan))
+    if not any(found.code in GRAPHLESS for found in findings):
+        findings += world.rules.violations(Shape.of(plan.steps))
     decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
     findings += (
         _denied(step, made)
         for step, made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    worst = _worst(usable, world)
-    findings += _limits(plan, world, worst)
-    return Checked(findings=_shortened(findings), decisions=decisions, worst=worst)
-
-
-_GRAPHLESS = {"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005"}
-"""Findings after which the plan has no graph for rules to speak about."""
-
-
-def shape_of(plan: Plan) -> Shape:
-    return Shape(
-        tools={step.id: step.tool for step in plan.steps},
-        needs={step.id: step.needs for step in plan.steps},
-    )
+    most = worst(usable, world.tools)
+    whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
+    parallel = world.environment.limits.parallel
+    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
+    findings += (*_limits(plan, world, most), *_history(reach))
+    return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
@@ -109,32 +113,6 @@ def missing_resources(place: str, found: Iterable[Touched], world: World) -> Ite
             problem=problem,
             fix=advice,
         )
-
-
-def _structure(plan: Plan, world: World) -> Iterator[Finding]:
-    if not plan.steps:
-        yield _plan_finding("LS-PLAN-001", "there are no steps", "add one")
-        return
-    seen: set[str] = set()
-    for step in plan.steps:
-        if step.id in seen:
-            yield _plan_finding("LS-PLAN-002", f"two steps are called `{step.id}`", "rename one")
-        seen.add(step.id)
-    for step in plan.steps:
-        for need in step.needs:
-            if need not in seen:
-                close = difflib.get_close_matches(need, sorted(seen - {step.id}), 1)
-                yield Finding(
-                    code="LS-PLAN-005",
-                    place=f"step `{step.id}`",
-                    problem=f"needs step `{need}`, which the plan does not have",
-                    fix=f"did you mean `{close[0]}`?" if close else "name a step of this plan",
-                )
-    needs = {step.id: [need for need in step.needs if need in seen] for step in plan.steps}
-    circle = cycle(needs)
-    if circle:
-        walk = " needs ".join(f"`{step}`" for step in circle)
-        yield _plan_finding("LS-PLAN-003", f"{walk}: a cycle never ends", "remove one of the edges")
 
 
 def _tool(step: Step, world: World) -> Iterator[Finding]:
@@ -189,32 +167,43 @@ def _denied(step: Step, decision: Decision) -> Finding:
     return Finding(code=code, place=f"step `{step.id}`", problem=problem, fix=fix)
 
 
-def _worst(steps: Iterable[Step], world: World) -> Amount:
-    total = Amount()
-    for step in steps:
-        spec = world.tools[step.tool]
-        total += spec.cost.times(step.attempts or spec.attempts)
-    return total
+def output_of(step: Step, spec: ToolSpec) -> Schema:
+    """What those get who refer to the step."""
+    return listed(spec.output, step.for_each.max) if step.for_each else spec.output
 
 
-def _limits(plan: Plan, world: World, worst: Amount) -> Iterator[Finding]:
+def _limits(plan: Plan, world: World, most: Amount) -> Iterator[Finding]:
     limits = world.environment.limits
     if len(plan.steps) > limits.steps:
         yield _too_long(plan, limits.steps, f"`{world.environment.name}` allows")
-    largest = sorted(map(_dispatched, plan.steps), reverse=True)[: limits.parallel]
+    sizes = [dispatched(step) for step in plan.steps for _ in range(times(step))]
+    largest = sorted(sizes, reverse=True)[: limits.parallel]
     if sum(largest) > MAX_COMMANDS:
         yield _plan_finding(
             "LS-PLAN-012",
             f"up to {sum(largest):,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
             "lower `limits.parallel` in the manifest, or let a step gather what many steps need",
         )
-    for part in worst.over(limits.amount):
+    for part in most.over(limits.amount):
         yield _plan_finding(
             "LS-PLAN-012",
-            f"may spend {getattr(worst, part):,} {part}, and `{world.environment.name}` allows "
+            f"may spend {getattr(most, part):,} {part}, and `{world.environment.name}` allows "
             f"{getattr(limits.amount, part):,} a run",
             "lower `attempts`, take out steps, or raise the limit in the manifest",
         )
+
+
+def _history(reach: Bounds) -> Iterator[Finding]:
+    for found, most, what in (
+        (reach.events, MAX_EVENTS, "events"),
+        (reach.bytes, MAX_BYTES, "bytes"),
+    ):
+        if found > most:
+            yield _plan_finding(
+                "LS-PLAN-012",
+                f"a run may write a history of about {found:,} {what}, and {most:,} are safe",
+                "lower `max` of its loops, or split the plan",
+            )
 
 
 def _too_long(plan: Plan, most: int, allowed: str) -> Finding:
@@ -231,12 +220,6 @@ def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
         "LS-PLAN-012", f"has at least {rest:,} findings more", "mend these and check again"
     )
     return (*findings[:MAX_FINDINGS], last)
-
-
-def _dispatched(step: Step) -> int:
-    """About how many bytes it takes to send the step out: its arguments, and its references."""
-    # Ten kilobytes are for the run's inputs and facts, which go out with every step.
-    return 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
 
 
 def _plan_finding(code: str, problem: str, fix: str) -> Finding:

@@ -12,7 +12,7 @@ from lockstep.environment import Limits
 from lockstep.finding import Finding
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
-from policies.rules import Shape
+from policies.certainty import Shape
 from policies.world import World
 
 
@@ -36,12 +36,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
                 yield _claim(f"resources.{kind}.{name}")
     for step in body.steps:
         yield from _step(step, world)
-    yield from world.rules.violations(
-        Shape(
-            tools={step.id: step.tool for step in body.steps},
-            needs={step.id: step.needs for step in body.steps},
-        )
-    )
+    yield from world.rules.violations(Shape.of(body.steps))
 
 
 def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:

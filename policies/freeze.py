@@ -9,6 +9,7 @@ from datetime import timedelta
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
+from lockstep.fallback import edges
 from lockstep.graph import order
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
@@ -30,7 +31,8 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         raise ValueError("a plan that did not pass is not frozen")
     verdicts = {decision.step: decision.outcome for decision in checked.decisions}
     steps = {step.id: step for step in plan.steps}
-    in_order = order({step.id: step.needs for step in plan.steps})
+    needs = edges(plan.steps)
+    in_order = order(needs)
     environment = world.environment
     return Body(
         agent=world.agent.name,
@@ -40,7 +42,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         task_queue=task_queue(world.agent.name, environment.name),
         goal=plan.goal or world.agent.goal,
         inputs=world.agent.input_schema,
-        steps=Steps(_step(steps[id], world, verdicts[id]) for id in in_order),
+        steps=Steps(_step(steps[id], world, needs[id], verdicts[id]) for id in in_order),
         limits=environment.limits,
         approvers=world.agent.approvers,
         asking=world.agent.asking,
@@ -51,14 +53,18 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
 
 def deadline(timeout: timedelta, attempts: int) -> timedelta:
     """Schedule-to-close: all attempts, the back-offs between them, and some slack."""
-    pauses = sum(
+    return min(timeout * attempts + pauses(attempts) + SLACK, LONGEST)
+
+
+def pauses(attempts: int) -> timedelta:
+    """The back-offs between so many attempts."""
+    return sum(
         (min(BACKOFF * BACKOFF_COEFFICIENT**n, MAX_BACKOFF) for n in range(attempts - 1)),
         timedelta(),
     )
-    return min(timeout * attempts + pauses + SLACK, LONGEST)
 
 
-def _step(step: Step, world: World, expected: Outcome) -> LockedToolStep:
+def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -> LockedToolStep:
     spec = world.tools[step.tool]
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
@@ -66,7 +72,10 @@ def _step(step: Step, world: World, expected: Outcome) -> LockedToolStep:
         id=step.id,
         tool=step.tool,
         args=step.args,
-        needs=step.needs,
+        when=step.when,
+        on_error=step.on_error,
+        for_each=step.for_each,
+        needs=needs,
         reason=step.reason,
         effect=spec.effect,
         idempotency=spec.idempotency,

@@ -4,6 +4,7 @@ Both are put together here and nowhere else, so that what a replay asks again is
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from pydantic import JsonValue
 
@@ -11,7 +12,7 @@ from lockstep.decision import Grant, Phase, Principal, Request, Target
 from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
-from lockstep.reference import Reference, references, resolve
+from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
@@ -85,15 +86,19 @@ def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, J
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
-    run: dict[str, JsonValue] = {
-        "scheduled_at": call.run.scheduled_at.isoformat(),
-        "id": call.run.id,
-    }
     outputs = {step: load(value) for step, value in call.values.items()}
-    resolved: dict[str, JsonValue] = resolve(
-        dict(call.step.args), outputs=outputs, inputs=call.run.inputs, run=run
-    )
+    bring = partial(resolve, outputs=outputs, inputs=call.run.inputs, run=call.run.told)
+    item: tuple[JsonValue, ...] = ()
+    if call.step.for_each is not None and call.item is not None:
+        item = (_nth(bring(call.step.for_each.in_), call.item),)
+    resolved: dict[str, JsonValue] = bring(dict(call.step.args), item=item)
     return resolved
+
+
+def _nth(found: JsonValue, item: int) -> JsonValue:
+    if not isinstance(found, list) or item >= len(found):
+        raise Unresolved(f"the list has no item {item}")
+    return found[item]
 
 
 def targets(found: Iterable[Touched]) -> tuple[Target, ...]:

@@ -1,35 +1,25 @@
 """What must hold of a plan's graph: this before that, and never without it.
 
 Cedar decides about one call; these rules speak about how calls stand to one another. They read the
-edges of the graph and never the order of the file, because steps without an edge run at once. A
-violation carries its witness and, where one edge would mend it, that edge.
+edges of the graph and never the order of the file, because steps without an edge run at once; and
+they count no step as done that may be left out. A violation carries its witness and, where one edge
+would mend it, that edge.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Protocol, Self
 
 from pydantic import model_validator
 
 from lockstep.finding import Finding
-from lockstep.graph import Graph, dependents, path
+from lockstep.graph import path
 from lockstep.names import RuleId, Sentence, ToolName
 from lockstep.record import Record
+from policies.certainty import Certainty, Shape
 
 _ENOUGH = 20
 """Of one rule; where it is broken more often, it is mostly the same mistake again."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A plan as rules see it: each step's tool, and its needs."""
-
-    tools: dict[str, str]
-    needs: Graph
-
-    def steps_of(self, tool: str) -> list[str]:
-        return sorted(step for step, name in self.tools.items() if name == tool)
 
 
 class PlanRule(Protocol):
@@ -44,7 +34,7 @@ class PlanRule(Protocol):
 
 
 class Before(Record):
-    """Every step of `then` needs a step of `first`, directly or through others."""
+    """Whenever a step of `then` runs, a step of `first` that it needs has been done."""
 
     id: RuleId
     first: ToolName
@@ -58,44 +48,53 @@ class Before(Record):
         return self
 
     def violations(self, shape: Shape) -> Iterator[Finding]:
-        firsts = shape.steps_of(self.first)
-        kept = dependents(shape.needs, set(firsts))
+        firsts, sure = shape.steps_of(self.first), shape.sure
+        counted = [early for early in firsts if shape.does(early, self.first)]
         for late in shape.steps_of(self.then):
-            if late in kept:
+            if any(sure.before(late, early) for early in counted):
                 continue
             yield Finding(
                 code="LS-RULE-001",
                 place=f"step `{late}`",
                 problem=f"policy violation: {self.reason} ({self.id})",
-                fix=self._fix(shape, firsts, late),
+                fix=self._fix(shape, sure, firsts, late),
             )
 
-    def _fix(self, shape: Shape, firsts: list[str], late: str) -> str:
+    def _fix(self, shape: Shape, sure: Certainty, firsts: list[str], late: str) -> str:
         if not firsts:
             return f"add a `{self.first}` step that `{late}` needs"
-        behind = dependents(shape.needs, {late})
-        for early in firsts:
-            if early not in behind:
+        possible = [
+            early for early in firsts if early not in shape.whose and not sure.follows(early, late)
+        ]
+        for early in possible:
+            if sure.together(late, early) and shape.does(early, self.first):
                 return f"add the missing edge: `{early}` to `after` of `{late}`"
-        walk = " needs ".join(f"`{step}`" for step in path(shape.needs, firsts[0], late) or ())
+        if possible:
+            return (
+                f"`{possible[0]}` may be left out or stood in for: let `{late}` draw from its "
+                "output, or have it run in any case"
+            )
+        walk = " needs ".join(f"`{step}`" for step in path(shape.ends, firsts[0], late) or ())
         return f"turn the edges round: now {walk}"
 
 
 class Mandatory(Record):
-    """The plan has a step of this tool."""
+    """Every run of the plan does a step of this tool."""
 
     id: RuleId
     tool: ToolName
     reason: Sentence
 
     def violations(self, shape: Shape) -> Iterator[Finding]:
-        if not shape.steps_of(self.tool):
-            yield Finding(
-                code="LS-RULE-002",
-                place="plan",
-                problem=f"policy violation: {self.reason} ({self.id})",
-                fix=f"add a `{self.tool}` step",
-            )
+        found = shape.steps_of(self.tool)
+        if any(shape.sure.always(step) and shape.does(step, self.tool) for step in found):
+            return
+        yield Finding(
+            code="LS-RULE-002",
+            place="plan",
+            problem=f"policy violation: {self.reason} ({self.id})",
+            fix=f"have `{found[0]}` run in any case" if found else f"add a `{self.tool}` step",
+        )
 
 
 class Rules(Record):

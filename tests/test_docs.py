@@ -25,9 +25,12 @@ from lockstep.catalogue import Pinned
 from lockstep.codes import CODES, Exit
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
+from lockstep.fallback import Fallback
+from lockstep.guard import Guard
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
 from lockstep.lock import Asked, Body, Lock, LockedToolStep, Proposed
+from lockstep.loop import ForEach
 from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
 from lockstep.planner import PlannerSettings
@@ -52,7 +55,7 @@ WRITTEN: list[type[BaseModel]] = [
     *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),
     *(Cases, Case),
-    *(Plan, ToolStep),
+    *(Plan, ToolStep, Guard, Fallback, ForEach),
     *(Lock, Body, LockedToolStep, Proposed, Asked),
 ]
 """The documents of an agent package, and their parts."""
@@ -230,7 +233,8 @@ def test_every_field_of_the_package_is_in_the_reference(noun: type[BaseModel]) -
     quoted = set(re.findall(r"`([a-z_]+)[`.]", text)) | set(re.findall(r'"?(\w+)"?(?: =|:)', text))
     tables = set(re.findall(r"^\[+(\w+)", text, re.MULTILINE))
 
-    assert set() == set(noun.model_fields) - quoted - tables
+    written = {field.alias or name for name, field in noun.model_fields.items()}
+    assert set() == written - quoted - tables
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

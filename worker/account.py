@@ -27,6 +27,8 @@ from lockstep.event import (
     StepDecided,
     StepEdited,
     StepFailed,
+    StepGathered,
+    StepReplaced,
     StepSkipped,
     StepStarted,
 )
@@ -53,7 +55,7 @@ class Argument(Record):
     """
 
     at: str
-    source: Literal["plan", "step", "input", "run", "human"]
+    source: Literal["plan", "step", "input", "run", "item", "human"]
     name: str = ""
     text: str = ""
     digest: str = ""
@@ -162,7 +164,10 @@ def _place_is(place: str, step: str) -> bool:
 def _end(about: tuple[Event, ...]) -> End:
     for event in reversed(about):
         match event.what:
-            case StepCompleted():
+            case StepCompleted(item=item) if item is not None:
+                # One of several; the loop is done when they are gathered.
+                return "running"
+            case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
             case StepFailed():
                 return "failed"
@@ -181,8 +186,9 @@ def _sent(history: WorkflowHistory, step: str) -> Dispatch | None:
     """What the step was last sent out with."""
     last: Dispatch | None = None
     for scheduled, _ in recorded(history.events):
-        # Sent out again its id is `STEP.2`; verdicts on a step are activities of our own.
-        mine = scheduled.activity_id.partition(".")[0] == step
+        # Sent out again its id is `STEP.2`, and `STEP[0]` for an item of a loop; verdicts on a step
+        # are activities of our own.
+        mine = scheduled.activity_id.partition(".")[0].partition("[")[0] == step
         if mine and not scheduled.activity_type.name.startswith(VERDICTS):
             with suppress(ValueError, LookupError):
                 last = Dispatch.model_validate(json_of(scheduled.input.payloads)[0])
@@ -221,7 +227,8 @@ class _Known:
 
     @classmethod
     def of(cls, sent: Dispatch | None, events: list[Event]) -> "_Known":
-        values = {e.what.step: e.what.value for e in events if isinstance(e.what, StepCompleted)}
+        given = (StepCompleted, StepGathered, StepReplaced)
+        values = {e.what.step: e.what.value for e in events if isinstance(e.what, given)}
         if sent is not None:
             facts: dict[str, JsonValue] = {
                 "scheduled_at": sent.run.scheduled_at.isoformat(),
@@ -262,6 +269,9 @@ class _Known:
                 return Argument(
                     at=at, source="run", name=reference.path, text=self._resolved(reference)
                 )
+            case "$item":
+                # Each call of a loop has its own.
+                return Argument(at=at, source="item", name=reference.path)
 
     def _resolved(self, reference: Reference) -> str:
         written: dict[str, JsonValue] = {reference.source: reference.path}

@@ -11,10 +11,12 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.contract import Reply
+from activities.contract import Counted, Gathered, Reply, Weighing
 from lockstep.checked import Checked
 from lockstep.finding import Finding
 from lockstep.outcome import Report
+from lockstep.record import Record
+from lockstep.value import Value
 from worker.history import first_line
 
 Scheduled = ActivityTaskScheduledEventAttributes
@@ -24,11 +26,17 @@ Recorded = tuple[Scheduled, Any]
 VERDICTS = "lockstep."
 CHECK = "lockstep.check"
 PROPOSE = "lockstep.propose"
+READINGS: dict[str, type[Record]] = {
+    "lockstep.weigh": Weighing,
+    "lockstep.keep": Value,
+    "lockstep.count": Counted,
+    "lockstep.gather": Gathered,
+}
 
 
 def recorded(events: "list[HistoryEvent] | Any") -> Iterator[Recorded]:
     """Each scheduled activity with what came of it: a step's outcome, the verdict on a
-    plan, or a model's answer."""
+    plan, a model's answer, or what was read of stored values."""
     ends: dict[int, Any] = {}
     for event in events:
         if event.HasField("activity_task_completed_event_attributes"):
@@ -49,6 +57,8 @@ def _end(scheduled: Scheduled, payloads: Any) -> Any:
             return Checked.model_validate(json_of(payloads)[0])
         if kind == PROPOSE:
             return Reply.model_validate(json_of(payloads)[0])
+        if kind in READINGS:
+            return READINGS[kind].model_validate(json_of(payloads)[0])
         if kind.startswith(VERDICTS):
             return None
         return Report.model_validate(json_of(payloads)[0]).outcome

@@ -28,7 +28,7 @@ def redecided(
         assert then is not None
         if then.policy != world.decider.policy:
             notes.append(
-                f"step `{call.step.id}`: not decided again, since the policy is another one now"
+                f"step `{call.label}`: not decided again, since the policy is another one now"
             )
             continue
         try:
@@ -42,11 +42,11 @@ def redecided(
             # Which grants still held then is in the record; that they hold is decided again.
             now = world.decider.decide(attempted(call, spec, args, then.grants))
         except (LockstepError, Unresolved, ValueError) as error:
-            notes.append(f"step `{call.step.id}`: not decided again: {error}")
+            notes.append(f"step `{call.label}`: not decided again: {error}")
             continue
         count += 1
         if now.digest != then.digest:
-            findings.append(_differs(call.step.id, then, now))
+            findings.append(_differs(call.label, then, now))
     return count, findings, notes
 
 

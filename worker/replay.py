@@ -31,6 +31,7 @@ from worker.recheck import rechecked
 from worker.recorded import Recorded, Scheduled, json_of, recorded, written
 from worker.recorder import Record
 from worker.redecide import redecided
+from worker.reread import reread
 
 
 class ReplayReport(Noun):
@@ -85,16 +86,18 @@ def compared(
     findings += different
     checked, changed, more = rechecked(_verdicts(steps), world)
     findings += changed
+    read, other, unread = reread(steps, store)
+    findings += other
     return ReplayReport(
         run=run,
         events=len(record.events),
         head=record.events[-1].digest if record.events else None,
         activities=len(steps),
-        decisions=decided + checked,
+        decisions=decided + checked + read,
         outputs=sum(map(len, outputs.values())),
         result=record.ended,
         findings=tuple(findings),
-        notes=(*notes, *more),
+        notes=(*notes, *more, *unread),
     )
 
 

@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 
 from activities.package import AgentPackage
 from activities.perform import Performer
+from activities.reading import StoreReader
 from activities.store import FolderStore
 from activities.validate import WorldValidator
 from lockstep.names import task_queue
@@ -51,6 +52,7 @@ async def serving(
     world = package.world(environment)
     build = build_id(package.root)
     validator = WorldValidator(world, build)
+    reader = StoreReader(FolderStore(values))
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
         performer = Performer(
@@ -73,6 +75,10 @@ async def serving(
                     validator.freeze,
                     validator.verify,
                     validator.recheck,
+                    reader.weigh,
+                    reader.keep,
+                    reader.count,
+                    reader.gather,
                     *(
                         performer.activity_for(package.tools[name])
                         for name in sorted(world.environment.tools)

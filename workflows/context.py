@@ -14,10 +14,10 @@ from activities.contract import Change, Validator
 from lockstep.budget import Ledger
 from lockstep.decision import Decision
 from lockstep.escalation import Question
+from lockstep.fallback import owners
 from lockstep.finding import Finding
 from lockstep.lock import Body, LockedToolStep
 from lockstep.outcome import Dispatch, RunFacts
-from lockstep.plan import sources
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
 from workflows.journal import Journal
@@ -61,11 +61,17 @@ class RunContext:
             self.stopping = finding
             self.desk.closed = True
 
-    def without(self, step: str) -> tuple[str, ...]:
-        """What would not run if the step did not: itself, and all that need its output."""
-        gone = {*self.gone, step}
+    def without(self, step: str | None) -> tuple[str, ...]:
+        """What would not run if the step did not: itself, all that draw from its output, and what
+        stands in for any of them. Where the step stands in, the one that it stands in for has
+        signalled, and has no output without it.
+        """
+        gone, whose = {*self.gone}, owners(self.body.steps)
+        while step is not None:
+            gone.add(step)
+            step = whose.get(step)
         for other in self.body.steps:
-            if gone.intersection(sources(other.args)):
+            if gone.intersection(other.draws) or whose.get(other.id) in gone:
                 gone.add(other.id)
         return tuple(sorted(gone))
 

@@ -4,6 +4,7 @@ It holds the state that both doors act on. State is made in `@workflow.init`: an
 before the run's first line.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -60,8 +61,12 @@ class Desk:
         since = self._waiting_since
         return self._waited + (workflow.now() - since if since else timedelta())
 
-    async def ask(self, question: Question) -> Answer | Silent | Withdrawn:
-        """Lay the question open until it is answered, its deadline passes, or the desk closes."""
+    async def ask(
+        self, question: Question, is_moot: Callable[[], bool] = lambda: False
+    ) -> Answer | Silent | Withdrawn:
+        """Lay the question open until it is answered, its deadline passes, the desk closes, or its
+        answer does not matter any more.
+        """
         if not self._open:
             self._waiting_since = workflow.now()
             workflow.upsert_search_attributes([STATE.value_set("waiting")])
@@ -70,7 +75,7 @@ class Desk:
         silent = False
         try:
             await workflow.wait_condition(
-                lambda: self.closed or question.id in self._answers,
+                lambda: self.closed or question.id in self._answers or is_moot(),
                 timeout=question.deadline - workflow.now(),
                 timeout_summary=f"answer to {question.id}",
             )

@@ -50,7 +50,7 @@ async def dispatch(
             step.tool,
             call,
             result_type=Report,
-            activity_id=step.id if number == 1 else f"{step.id}.{number}",
+            activity_id=call.label if number == 1 else f"{call.label}.{number}",
             task_queue=task_queue,
             start_to_close_timeout=timeout,
             heartbeat_timeout=min(step.heartbeat, timeout),
@@ -63,14 +63,14 @@ async def dispatch(
                 non_retryable_error_types=["PayloadsTooLarge", "PayloadSizeError"],
             ),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=step.id,
+            summary=call.label,
         )
         return report.outcome
     except ActivityError as error:
         # An activity may also be cancelled by itself, which is a failure like any other.
         if isinstance(error.cause, CancelledError) and workflow.cancellation_reason() is not None:
             raise
-        return _failed(step, error.cause, deadline)
+        return _failed(call, error.cause, deadline)
 
 
 def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
@@ -81,8 +81,8 @@ def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
     return total
 
 
-def _failed(step: LockedToolStep, cause: BaseException | None, deadline: timedelta) -> Failed:
-    place = f"step `{step.id}`"
+def _failed(call: Dispatch, cause: BaseException | None, deadline: timedelta) -> Failed:
+    step, place = call.step, f"step `{call.label}`"
     harmful = step.effect is not Effect.READ and step.idempotency is Idempotency.NONE
     match cause:
         case ApplicationError():

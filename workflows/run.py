@@ -24,20 +24,19 @@ from lockstep.event import (
     RunRefused,
     RunStarted,
     RunVerified,
-    StepSkipped,
 )
+from lockstep.fallback import last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import Lock, LockedToolStep
+from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
-from lockstep.plan import sources
 from lockstep.record import Record
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
-from workflows.step import Done, End, NotStarted, Skipped, StepLife, Stopped
 from workflows.verdicts import cancelled, failed, verdict
+from workflows.walk import Walk
 
 SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
@@ -111,8 +110,9 @@ class Run(Doors):
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
+        walk = Walk(self.context, self.values, self.skipped)
         try:
-            await self._steps(self.context)
+            await walk.to_its_end()
         except (Exception, asyncio.CancelledError):
             # The account is closed before the run is: who reads it should see how it ended. A run
             # that is only dropped from memory is cancelled too, with no reason, and has not ended.
@@ -122,46 +122,6 @@ class Run(Doors):
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._ended(self.context)
-
-    async def _steps(self, context: RunContext) -> None:
-        """One task a step; each waits for its needs. Cancelled in the lock's order, if at all."""
-        tasks: dict[str, asyncio.Task[None]] = {}
-
-        async def one(step: LockedToolStep) -> None:
-            for need in step.needs:
-                await asyncio.shield(tasks[need])
-            self._account(context, step, await self._end_of(context, step))
-
-        for step in context.body.steps:
-            tasks[step.id] = asyncio.create_task(one(step), name=step.id)
-        try:
-            await asyncio.gather(*tasks.values())
-        except (Exception, asyncio.CancelledError):
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
-            raise
-
-    async def _end_of(self, context: RunContext, step: LockedToolStep) -> End:
-        if context.stopping:
-            return NotStarted()
-        if step.id in context.gone:
-            return Skipped("it needs the output of a step that was left out")
-        values = {name: self.values[name].bare for name in sources(step.args)}
-        return await StepLife(context, step, values).live()
-
-    def _account(self, context: RunContext, step: LockedToolStep, end: End) -> None:
-        match end:
-            case Done(value):
-                self.values[step.id] = value
-            case Skipped(because):
-                context.leave_out(step.id)
-                self.skipped.append(step.id)
-                self.journal.write(StepSkipped(step=step.id, because=because))
-            case Stopped(finding):
-                context.stop(finding)
-            case NotStarted():
-                pass
 
     def _facts(self, request: RunRequest) -> RunFacts:
         info = workflow.info()
@@ -241,12 +201,11 @@ class Run(Doors):
 
         A result is one payload, and a run may have a thousand steps.
         """
-        steps = self.context.body.steps if self.context else ()
-        used = {need for step in steps for need in step.needs}
+        unused = last(self.context.body.steps) if self.context else ()
         room = _MAX_PREVIEWS
         outputs = {}
         for id, value in self.values.items():
-            keep = id not in used and value.preview is not None and room > 0
+            keep = id in unused and value.preview is not None and room > 0
             outputs[id] = value if keep else value.bare
             room -= value.size if keep else 0
         return outputs

@@ -18,6 +18,7 @@ from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
     StepAttempted,
     StepBlocked,
+    StepCaught,
     StepCompleted,
     StepDecided,
     StepEdited,
@@ -26,6 +27,7 @@ from lockstep.event import (
 )
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
+from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.recovery import told, way_out
 from lockstep.shown import shown
@@ -33,54 +35,33 @@ from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn
 from workflows.dispatch import Failed, dispatch, spent
+from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
 
 MAX_DISPATCHES = 20
 """How often one step may be sent out, humans' edits and retries counted."""
 
 
-@dataclass(frozen=True)
-class Done:
-    value: Value
-
-
-@dataclass(frozen=True)
-class Skipped:
-    because: str
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The run cannot go on."""
-
-    finding: Finding
-
-
-@dataclass(frozen=True)
-class NotStarted:
-    """The run stopped elsewhere before this step began or while it waited."""
-
-
-End = Done | Skipped | Stopped | NotStarted
-
-
 @dataclass
 class StepLife:
-    """One step of one run; `values` are the outputs that its references name."""
+    """One step of one run, or one item of a loop; `values` are the outputs that its references
+    name.
+    """
 
     run: RunContext
     step: LockedToolStep
     values: dict[str, Value]
+    item: int | None = None
     number: int = 0
     edited: dict[str, JsonValue] | None = None
     approved: Value | None = None
     grants: list[Grant] = field(default_factory=list)
 
-    async def live(self) -> End:
+    async def live(self) -> End | Caught:
         """Until the step is done, skipped or stopped."""
         while self.number < MAX_DISPATCHES:
             self.number += 1
             async with self.run.slots:
-                if self.run.stopping:
+                if self._is_moot():
                     return NotStarted()
                 end = await self._turn()
             if isinstance(end, _Ask):
@@ -94,7 +75,18 @@ class StepLife:
             "see why it is asked about again",
         )
 
-    async def _turn(self) -> "End | _Ask | None":
+    @property
+    def label(self) -> str:
+        return label(self.step.id, self.item)
+
+    def _is_moot(self) -> bool:
+        """Whether nobody wants this any more: the run stops, or the loop is left out for another
+        item's sake.
+        """
+        gone = self.item is not None and self.step.id in self.run.gone
+        return gone or self.run.stopping is not None
+
+    async def _turn(self) -> "End | Caught | _Ask | None":
         step, journal = self.step, self.run.journal
         left = self.run.time_left()
         if left is None:
@@ -103,13 +95,14 @@ class StepLife:
                 "the run's time is spent before this step could start",
                 "raise `limits.wall` in the manifest and lock again",
             )
-        key = f"{step.id}.{self.number}"
+        key = f"{self.label}.{self.number}"
         exhausted = self.run.ledger.reserve(key, step.worst_cost)
         if exhausted is not None:
             return self._stop("LS-RUN-004", str(exhausted), "raise the limit and lock again")
         journal.write(
             StepStarted(
                 step=step.id,
+                item=self.item,
                 tool=step.tool,
                 dispatch=self.number,
                 reason=step.reason,
@@ -123,6 +116,7 @@ class StepLife:
             edited=self.edited,
             approved=self.approved.bare if self.approved else None,
             grants=self._live_grants(),
+            item=self.item,
         )
         try:
             outcome = await dispatch(
@@ -130,18 +124,18 @@ class StepLife:
             )
         except (Exception, asyncio.CancelledError):
             # Cancelled: what it used is not known, so the reservation counts as spent.
-            self._fail(_cancelled(step.id), self.run.ledger.settle(key, None))
+            self._fail(_cancelled(self.label), self.run.ledger.settle(key, None))
             raise
         used = self.run.ledger.settle(key, spent(outcome.attempts, step.cost))
         for attempt in outcome.attempts:
-            journal.write(StepAttempted(step=step.id, attempt=attempt))
+            journal.write(StepAttempted(step=step.id, item=self.item, attempt=attempt))
         match outcome:
             case Completed():
                 return self._completed(outcome)
             case Withheld():
                 return self._withheld(outcome)
             case Signalled():
-                return self._fail(_signalled(step, outcome), used, outcome.mocked)
+                return self._signalled(outcome, used)
             case Unfit():
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
@@ -163,6 +157,7 @@ class StepLife:
         self.run.journal.write(
             StepCompleted(
                 step=step.id,
+                item=self.item,
                 value=outcome.value,
                 spent=outcome.spent,
                 decision=outcome.decision.digest,
@@ -171,6 +166,25 @@ class StepLife:
             )
         )
         return Done(outcome.value)
+
+    def _signalled(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
+        fallback = self.step.on_error.get(outcome.name)
+        if fallback is None:
+            return self._fail(
+                _unprovided(self.label, self.step.tool, outcome), used, outcome.mocked
+            )
+        self.run.journal.write(
+            StepCaught(
+                step=self.step.id,
+                item=self.item,
+                error=outcome.name,
+                detail=outcome.detail[:500],
+                fallback=fallback,
+                spent=used,
+                mocked=outcome.mocked,
+            )
+        )
+        return Caught(outcome.name)
 
     def _withheld(self, outcome: Withheld) -> "Stopped | _Ask":
         step, decision = self.step, outcome.decision
@@ -184,6 +198,7 @@ class StepLife:
         self.run.journal.write(
             StepBlocked(
                 step=step.id,
+                item=self.item,
                 tool=step.tool,
                 targets=decision.targets if decision else (),
                 args=outcome.args,
@@ -208,7 +223,7 @@ class StepLife:
                 f"{ask.why}; and nobody may answer for it",
                 "name approvers in agent.toml and lock again",
             )
-        answer = await self.run.desk.ask(question)
+        answer = await self.run.desk.ask(question, self._is_moot)
         match answer:
             case Withdrawn():
                 return NotStarted()
@@ -243,7 +258,7 @@ class StepLife:
                 assert answer.args is not None
                 self.edited, self.approved = answer.args, None
                 self.run.journal.write(
-                    StepEdited(step=self.step.id, by=answer.by, args=answer.args)
+                    StepEdited(step=self.step.id, item=self.item, by=answer.by, args=answer.args)
                 )
                 return None
             case Verdict.SKIP:
@@ -263,7 +278,7 @@ class StepLife:
         roles = roles or tuple(sorted(body.approvers))
         people = sorted({person for role in roles for person in body.approvers.get(role, ())})
         return Question(
-            id=f"{self.step.id}.{self.number}",
+            id=f"{self.label}.{self.number}",
             run=self.run.facts.id,
             step=self.step.id,
             tool=self.step.tool,
@@ -281,7 +296,7 @@ class StepLife:
         )
 
     def _granted(self, question: Question, answer: Answer) -> list[Grant]:
-        decision = self.run.decisions[self.step.id]
+        decision = self.run.decisions[self.label]
         return [
             Grant(
                 run=self.run.facts.id,
@@ -299,29 +314,31 @@ class StepLife:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
 
     def _decided(self, decision: Decision) -> None:
-        self.run.decisions[self.step.id] = decision
-        self.run.journal.write(StepDecided(step=self.step.id, decision=decision))
+        self.run.decisions[self.label] = decision
+        self.run.journal.write(StepDecided(step=self.step.id, item=self.item, decision=decision))
 
     def _stop(self, code: str, problem: str, fix: str, used: Amount | None = None) -> Stopped:
-        place = f"step `{self.step.id}`"
+        place = f"step `{self.label}`"
         return self._fail(
             Finding(code=code, place=place, problem=problem, fix=fix), used or Amount()
         )
 
     def _fail(self, finding: Finding, used: Amount, mocked: bool = False) -> Stopped:
         self.run.journal.write(
-            StepFailed(step=self.step.id, finding=finding, spent=used, mocked=mocked)
+            StepFailed(
+                step=self.step.id, item=self.item, finding=finding, spent=used, mocked=mocked
+            )
         )
         return Stopped(finding)
 
 
-def _signalled(step: LockedToolStep, outcome: Signalled) -> Finding:
+def _unprovided(step: str, tool: str, outcome: Signalled) -> Finding:
     detail = outcome.detail[:500]
-    place = f"step `{step.id}`"
+    place = f"step `{step}`"
     if outcome.recovery:
         problem, fix = told(outcome.name, detail), way_out(outcome.recovery)
     else:
-        problem = f"{step.tool} signalled {outcome.name}({detail})"
+        problem = f"{tool} signalled {outcome.name}({detail})"
         fix = "mend what it names, or change the plan"
     return Finding(code="LS-STEP-003", place=place, problem=problem, fix=fix)
 

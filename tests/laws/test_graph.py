@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.graph import Graph, cycle, dependents, order, path
+from lockstep.graph import Graph, cycle, order, path
 
 names = st.sampled_from([f"s{n}" for n in range(8)])
 few = settings(max_examples=30)
@@ -106,16 +106,6 @@ def test_a_path_is_a_shortest_one() -> None:
     needs = {"a": ["b", "d"], "b": ["c"], "c": ["d"], "d": []}
     assert ("a", "d") == path(needs, "a", "d")
     assert ("a", "b", "c") == path(needs, "a", "c")
-
-
-@given(acyclic(), st.sets(names))
-@few
-def test_dependents_are_all_steps_with_a_path_to_what_is_gone(needs: Graph, gone: set[str]) -> None:
-    """Directly or through others, and none of those that are gone themselves."""
-    expected = {
-        step for step in needs if step not in gone and any(path(needs, step, one) for one in gone)
-    }
-    assert expected == dependents(needs, gone)
 
 
 def test_a_thousand_steps_are_ordered_in_no_time() -> None:

@@ -115,7 +115,7 @@ def test_every_place_in_a_value_can_be_pointed_at(value: Any, data: st.DataObjec
         ({"$from": "a", "path": "/x~2"}, "is written `~0`"),
         ({"$from": "a", "path": "/x~"}, "is written `~0`"),
         ({"$from": "a", "path": "/x" * 129}, "deeper than any value"),
-        ({"$form": "a"}, "`$form` is not a reference; there are `$from`, `$input`, `$run`"),
+        ({"$form": "a"}, "is not a reference; there are `$from`, `$input`, `$run`, `$item`"),
         ({"$": "a"}, "is not a reference"),
         ({"$ref": "#/x"}, "is not a reference"),
         ({"$FROM": "a"}, "is not a reference"),

@@ -2,14 +2,18 @@
 
 import re
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lockstep.graph import path
-from policies.rules import Before, Mandatory, Rules, Shape
+from lockstep.graph import cycle, order, path
+from policies.certainty import Shape
+from policies.rules import Before, Mandatory, Rules
 
 RULE = Before(id="fetch-first", first="Fetch", then="Tell", reason="nothing is told unseen")
 RULES = Rules(before=(RULE,))
@@ -108,3 +112,190 @@ def test_rules_over_a_dense_graph_take_no_time(turned: bool) -> None:
     found = list(RULES.violations(Shape(tools, needs)))
     assert time.process_time() - start < 1
     assert (20 if turned else 0) == len(found)
+
+
+@st.composite
+def conditional(draw: st.DrawFn) -> Shape:
+    """The same where some steps have guards, and some edges draw."""
+    shape = draw(shapes())
+    steps = sorted(shape.tools)
+    return Shape(
+        shape.tools,
+        shape.needs,
+        {step: [need for need in shape.needs[step] if draw(st.booleans())] for step in steps},
+        frozenset(step for step in steps if draw(st.booleans())),
+    )
+
+
+def runs(shape: Shape) -> Iterator[set[str]]:
+    """Every way in which the guards may come out: the steps that are done."""
+    guarded = sorted(shape.optional)
+    for held in product([False, True], repeat=len(guarded)):
+        left_out = {step for step, holds in zip(guarded, held, strict=True) if not holds}
+        done: set[str] = set()
+        for step in order(shape.needs):
+            if step not in left_out and done.issuperset(shape.draws.get(step, ())):
+                done.add(step)
+        yield done
+
+
+@given(conditional())
+@settings(max_examples=150)
+def test_a_rule_holds_exactly_if_it_holds_however_the_guards_come_out(shape: Shape) -> None:
+    """In every run, before each step of the one tool a step of the other that it needs is done."""
+    fetches = shape.steps_of("Fetch")
+    expected = [
+        late
+        for late in shape.steps_of("Tell")
+        if not all(
+            any(early in done and path(shape.needs, late, early) for early in fetches)
+            for done in runs(shape)
+            if late in done
+        )
+    ]
+    assert expected == broken_at(shape)
+
+
+@given(conditional())
+@settings(max_examples=100)
+def test_what_is_proposed_for_a_guarded_plan_mends_it(shape: Shape) -> None:
+    """An edge is proposed only where what it leads to is done whenever the step runs."""
+    for found in RULES.violations(shape):
+        late = found.place.split("`")[1]
+        edge = re.fullmatch("add the missing edge: `(.*)` to `after` of `(.*)`", found.fix)
+        if edge is not None:
+            needs = {**shape.needs, late: [*shape.needs[late], edge[1]]}
+            assert late not in broken_at(replace(shape, needs=needs))
+            continue
+        drawn = re.match("`(.*)` may be left out or stood in for: let `.*` draw from", found.fix)
+        if drawn is not None:
+            needs = {**shape.needs, late: [*shape.needs[late], drawn[1]]}
+            draws = {**shape.draws, late: [*shape.draws[late], drawn[1]]}
+            assert late not in broken_at(replace(shape, needs=needs, draws=draws))
+
+
+@given(conditional())
+@settings(max_examples=100)
+def test_a_mandatory_tool_is_one_that_every_run_uses(shape: Shape) -> None:
+    """A step that may be left out is no promise."""
+    rules = Rules(mandatory=(Mandatory(id="m", tool="Fetch", reason="every plan looks"),))
+    always = all(done.intersection(shape.steps_of("Fetch")) for done in runs(shape))
+    sure = any(all(step in done for done in runs(shape)) for step in shape.steps_of("Fetch"))
+    found = [one.code for one in rules.violations(shape)]
+    assert ([] if sure else ["LS-RULE-002"]) == found
+    assert always or found
+
+
+@given(conditional(), st.data())
+@settings(max_examples=60)
+def test_what_remains_without_a_step_is_what_the_runs_without_it_are(
+    shape: Shape, data: st.DataObject
+) -> None:
+    """Who came after a step that is gone comes after all that it came after."""
+    gone = data.draw(st.sets(st.sampled_from(sorted(shape.tools) or ["none"]), max_size=2))
+    for step in order(shape.needs):
+        if gone.intersection(shape.draws[step]):
+            gone.add(step)
+    rest = shape.without(gone)
+    for late, early in product(rest.tools, rest.tools):
+        assert bool(path(shape.needs, late, early)) == bool(path(rest.needs, late, early))
+
+
+@st.composite
+def provided(draw: st.DrawFn) -> Shape:
+    """The same where some steps stand in for others, and some outputs are given by the plan."""
+    shape = draw(conditional())
+    free = sorted(shape.tools.keys() - {need for needs in shape.needs.values() for need in needs})
+    for name in free:
+        owner = draw(st.sampled_from(sorted(shape.tools)))
+        taken = {**shape.stand_ins, owner: [*shape.stand_ins.get(owner, ()), name]}
+        tried = replace(shape, stand_ins=taken)
+        if draw(st.booleans()) and cycle(tried.ends) is None:
+            shape = tried
+    return replace(
+        shape, hollow=frozenset(step for step in shape.tools if draw(st.integers(0, 3)) == 0)
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One way in which a plan may go: what each step does if it is called."""
+
+    shape: Shape
+    chosen: dict[str, str]
+
+    def called(self, step: str) -> bool:
+        owner = self.shape.whose.get(step)
+        if owner is not None and not (self.called(owner) and self.chosen[owner] == step):
+            return False
+        return self.chosen[step] != "left out" and all(
+            self.gives(need) for need in self.shape.draws.get(step, ())
+        )
+
+    def gives(self, step: str) -> bool:
+        if not self.called(step):
+            return False
+        return self.chosen[step] in ("done", "given") or self.gives(self.chosen[step])
+
+    def done(self, step: str) -> bool:
+        return self.called(step) and self.chosen[step] == "done"
+
+    def over(self, step: str) -> set[str]:
+        """All that is over when the step begins."""
+        owner = self.shape.whose.get(step)
+        found = self.over(owner) if owner is not None else set[str]()
+        return found.union(*(self.after(need) for need in self.shape.needs[step]))
+
+    def after(self, step: str) -> set[str]:
+        """All that is over when the step is."""
+        other = self.chosen[step] if self.called(step) else ""
+        return (
+            {step}
+            | self.over(step)
+            | (self.over(other) | {other} if other in self.shape.tools else set())
+        )
+
+
+def outcomes(shape: Shape) -> Iterator[Outcome]:
+    steps = sorted(shape.tools)
+    ways = [
+        [
+            "done",
+            *(["left out"] if step in shape.optional else []),
+            *(["given"] if step in shape.hollow else []),
+            *shape.stand_ins.get(step, ()),
+        ]
+        for step in steps
+    ]
+    for chosen in islice(product(*ways), 3000):
+        yield Outcome(shape, dict(zip(steps, chosen, strict=True)))
+
+
+@given(provided())
+@settings(max_examples=150, deadline=None)
+def test_no_fallback_makes_a_rule_promise_what_is_not_kept(shape: Shape) -> None:
+    """Whatever is signalled: what the rules let pass has the one before the other in every run."""
+    fetches, kept = shape.steps_of("Fetch"), {*shape.steps_of("Tell")} - {*broken_at(shape)}
+    mandatory = Rules(mandatory=(Mandatory(id="m", tool="Fetch", reason="every plan looks"),))
+    promised = not list(mandatory.violations(shape))
+    for outcome in outcomes(shape):
+        for late in kept:
+            if outcome.called(late):
+                over = outcome.over(late)
+                assert any(outcome.done(early) and early in over for early in fetches)
+        if promised:
+            assert any(map(outcome.done, fetches))
+
+
+def test_a_stand_in_of_the_same_tool_keeps_the_rule_and_another_does_not() -> None:
+    """Either way a Fetch has been done; or it may be that only something else was."""
+    tools = {"a": "Fetch", "b": "Fetch", "t": "Tell"}
+    shape = Shape(
+        tools,
+        {"a": [], "b": [], "t": ["a"]},
+        {"a": [], "b": [], "t": ["a"]},
+        stand_ins={"a": ["b"]},
+    )
+    assert [] == broken_at(shape)
+    assert ["t"] == broken_at(replace(shape, tools={**tools, "b": "Other"}))
+    assert ["t"] == broken_at(replace(shape, hollow=frozenset({"a"})))

@@ -1,5 +1,7 @@
 """`lockstep check`: would this plan be locked? Answered here and now, without a server."""
 
+import math
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
-from worker.cli.drawing import COLOURS
+from worker.cli.drawing import COLOURS, conditions
 from worker.cli.options import (
     AgentOption,
     EnvironmentOption,
@@ -82,6 +84,8 @@ def show_checked(checked: Checked, plan: Plan) -> None:
             verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
+        for told in conditions(step):
+            table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))
 
@@ -96,5 +100,20 @@ def show_verdict(checked: Checked, steps: int) -> None:
             f"{counted(worst.calls, 'call')}, {counted(worst.tokens, 'token')}, "
             f"${worst.microdollars / 1e6:,.2f} a run"
         )
+        reach = checked.bounds
+        if reach.calling is not None:
+            out.print(
+                f"[dim]  calls take at most {_about(reach.calling)}; its history has about "
+                f"{reach.events:,} events, {math.ceil(reach.bytes / 1024):,} KiB[/dim]"
+            )
     else:
         out.print(f"[red]rejected[/red]: {counted(len(checked.errors), 'finding')}")
+
+
+def _about(length: timedelta) -> str:
+    """`40 s`, `12 min`, `2 h 5 min`; rounded up."""
+    seconds = math.ceil(length.total_seconds())
+    minutes = math.ceil(seconds / 60)
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

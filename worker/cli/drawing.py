@@ -11,8 +11,10 @@ from rich.text import Text
 
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
+from lockstep.fallback import Fallback, edges, owners
 from lockstep.graph import order
-from lockstep.plan import sources
+from lockstep.guard import Guard
+from lockstep.loop import ForEach
 from lockstep.reference import Malformed, as_reference
 from lockstep.shown import shown
 from worker.cli.terminal import plain
@@ -36,6 +38,14 @@ class Drawn(Protocol):
     @property
     def args(self) -> dict[str, JsonValue]: ...
     @property
+    def when(self) -> tuple[Guard, ...]: ...
+    @property
+    def for_each(self) -> ForEach | None: ...
+    @property
+    def on_error(self) -> Mapping[str, Fallback]: ...
+    @property
+    def draws(self) -> tuple[str, ...]: ...
+    @property
     def needs(self) -> tuple[str, ...]: ...
     @property
     def reason(self) -> str: ...
@@ -45,6 +55,7 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
     """Lines: the steps in an order they may run in, numbered; without an order, as they stand."""
     found = _ordered(list(steps))
     decisions = {decision.step: decision for decision in checked.decisions}
+    whose = owners(found)
     ids, tools = (max((len(name) for name in names), default=0) for names in _names(found))
     for number, step in enumerate(found, start=1):
         decision = decisions.get(step.id)
@@ -57,7 +68,7 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
             line.append(decision.outcome, style=f"not dim {COLOURS[decision.outcome]}")
             line.append(f"  {plain(decision.why)}")
         yield line
-        for told in _told(step):
+        for told in _told(step, whose.get(step.id)):
             yield Text(f"       {told}", style="dim")
 
 
@@ -80,13 +91,27 @@ def _value(value: JsonValue) -> str:
     return shown({"": value}).removeprefix("=")
 
 
-def _told(step: Drawn) -> Iterable[str]:
+def conditions(step: Drawn) -> Iterator[str]:
+    """On what it depends whether the step runs, a line each."""
+    if step.for_each is not None:
+        yield plain(str(step.for_each))
+    if step.when:
+        yield f"when {' and '.join(plain(str(guard)) for guard in step.when)}"
+    for error, fallback in step.on_error.items():
+        given = "" if fallback.output is None else f" {shown({'': fallback.output})[1:]}"
+        yield f"on {plain(error)}: {plain(str(fallback))}{plain(given)}"
+
+
+def _told(step: Drawn, whose: str | None) -> Iterable[str]:
+    if whose is not None:
+        yield f"stands in for {plain(whose)}"
     arguments = called(step.args)
     if arguments:
         yield arguments if len(arguments) <= _WIDEST else f"{arguments[: _WIDEST - 1]}…"
-    silent = sorted({*step.needs} - {*sources(step.args)})
+    yield from conditions(step)
+    silent = sorted({*step.needs} - {*step.draws, whose})
     if silent:
-        # What flows shows in the arguments.
+        # What flows shows in the arguments and guards.
         yield f"after {', '.join(map(plain, silent))}"
     if step.reason:
         yield plain(json.dumps(step.reason, ensure_ascii=False))
@@ -94,7 +119,7 @@ def _told(step: Drawn) -> Iterable[str]:
 
 def _ordered(steps: list[Drawn]) -> list[Drawn]:
     known = {step.id: step for step in steps}
-    needs = {step.id: [need for need in step.needs if need in known] for step in steps}
+    needs = {id: [one for one in found if one in known] for id, found in edges(steps).items()}
     if len(known) != len(steps):
         return steps
     try:

@@ -175,6 +175,8 @@ def _origin(one: Argument) -> str:
             return f"the run's input {one.name}{value}"
         case "run":
             return f"the run's own {one.name}{value}"
+        case "item":
+            return f"each item's own {one.name or 'value'}"
         case "step":
             if not one.digest:
                 return f"from step {one.name}"

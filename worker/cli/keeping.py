@@ -15,8 +15,8 @@ from typing import Any
 
 from activities.package import AgentPackage
 from lockstep.errors import LockstepError
+from lockstep.fallback import owners
 from lockstep.lock import Lock
-from lockstep.plan import sources
 from worker.cli.lock import is_there, keep_lock
 from worker.cli.terminal import write_file
 from workflows.lock_plan import LockRequest
@@ -109,19 +109,19 @@ def _text(document: Any) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+_PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error", "for_each"}
+
+
 def _as_plan(lock: Lock) -> dict[str, Any]:
     """The plan that a lock was made of: its own edges are those that no reference draws."""
+    whose = owners(lock.steps)
     return {
         "lockstep": "plan/1",
         "goal": lock.body.goal,
         "steps": [
             {
-                "id": step.id,
-                "kind": step.kind,
-                "tool": step.tool,
-                "reason": step.reason,
-                "args": step.args,
-                "after": sorted({*step.needs} - {*sources(step.args)}),
+                **step.model_dump(mode="json", include=_PROPOSED),
+                "after": sorted({*step.needs} - {*step.draws, whose.get(step.id)}),
             }
             for step in lock.steps
         ],

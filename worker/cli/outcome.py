@@ -4,6 +4,7 @@ import contextlib
 
 from activities.store import FolderStore, load
 from lockstep.errors import LockstepError
+from lockstep.fallback import last
 from lockstep.lock import Lock
 from worker.cli.terminal import counted, out, safe, show_findings
 from workflows.run import RunResult
@@ -16,7 +17,7 @@ def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None
         out.print(f"[red]{ended.status}[/red] {safe(ended.run)}")
         return
     out.print(f"[green]completed[/green] {safe(ended.run)}")
-    for id in _last(lock) if lock else ended.outputs:
+    for id in last(lock.steps) if lock else ended.outputs:
         value = ended.outputs.get(id)
         if value is None:
             continue
@@ -35,9 +36,3 @@ def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None
         f"${spent.microdollars / 1e6:.2f}, {counted(ended.planner_calls, 'planner call')}; "
         f"{ended.events} events, head {ended.head[:19]}…[/dim]"
     )
-
-
-def _last(lock: Lock) -> list[str]:
-    """The steps that no other step needs: what the run was for."""
-    needed = {need for step in lock.steps for need in step.needs}
-    return [step.id for step in lock.steps if step.id not in needed]

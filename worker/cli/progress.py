@@ -24,13 +24,17 @@ from lockstep.event import (
     QuestionExpired,
     StepAttempted,
     StepBlocked,
+    StepCaught,
     StepCompleted,
+    StepCounted,
     StepFailed,
+    StepGathered,
+    StepReplaced,
     StepSkipped,
     StepStarted,
 )
 from lockstep.lock import Lock
-from worker.cli.terminal import plain
+from worker.cli.terminal import counted, plain
 
 
 @dataclass
@@ -44,6 +48,8 @@ class StepView:
     took: float = 0.0
     note: str = ""
     attempts: int = 0
+    items: int = 0
+    ended: int = 0
     mocked: bool = False
 
 
@@ -94,20 +100,42 @@ class Progress:
 
     def _take(self, event: Event) -> None:
         match event.what:
-            case StepStarted(step=id):
+            case StepStarted(step=id, item=item):
                 row = self.steps[id]
-                row.state, row.since = "running", event.at
+                begun = row.since if item is not None else None
+                row.state, row.since = "running", begun or event.at
+                if item:
+                    # A line for the first item is enough.
+                    return
             case StepAttempted(step=id, attempt=attempt):
                 row = self.steps[id]
                 row.attempts = attempt.number
                 self.spent += attempt.spent
                 return
+            case StepCounted(step=id, items=items):
+                row = self.steps[id]
+                row.items, row.since = items, row.since or event.at
+                return
+            case StepCompleted(step=id, item=int()) | StepReplaced(step=id, item=int()):
+                row = self.steps[id]
+                row.ended += 1
+                row.state, row.note = "running", f"{row.ended} of {row.items}"
+                return
+            case StepGathered(step=id, items=items):
+                row = self.steps[id]
+                row.state, row.note = "done", counted(items, "item")
             case StepCompleted(step=id, mocked=mocked):
                 row = self.steps[id]
                 row.state, row.note, row.mocked = "done", "", mocked
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why
+            case StepCaught(step=id, error=error, fallback=fallback):
+                row = self.steps[id]
+                row.state, row.note = "caught", f"{error}: {fallback}"
+            case StepReplaced(step=id, by=by):
+                row = self.steps[id]
+                row.state, row.note = "done", f"{by} stood in" if by else "as the plan gives it"
             case StepSkipped(step=id, because=because):
                 row = self.steps[id]
                 row.state, row.note = "skipped", because
@@ -178,6 +206,7 @@ class Progress:
             "done": Text("✓", style="green"),
             "blocked": Text("✗", style="red"),
             "failed": Text("✗", style="red"),
+            "caught": Text("!", style="yellow"),
             "skipped": Text("–", style="yellow"),
             "asking": Text("?", style="yellow"),
             "answered": Text("·", style="cyan"),

@@ -1,6 +1,7 @@
 """A question as a person is asked it: who, what, why, until when, and the words to answer with."""
 
 from pathlib import Path
+from shlex import quote
 
 from lockstep.agent import ANYONE, Silence
 from lockstep.escalation import Ground, Question, Verdict
@@ -26,11 +27,11 @@ def show_question(question: Question, plan: Path | None = None) -> None:
     out.print(f"  may answer {safe(who)}")
     for offer in question.offers:
         out.print(
-            f"    lockstep inbox {offer} {safe(question.run)} {safe(question.id)}"
+            f"    lockstep inbox {offer} {safe(question.run)} {safe(quote(question.id))}"
             f"{_tail(question, offer)}"
         )
         if offer is Verdict.EDIT and _large(question):
-            show = f"lockstep inbox show {question.run} {question.id} --format json"
+            show = f"lockstep inbox show {question.run} {quote(question.id)} --format json"
             out.print(f"      [dim]{safe(show)} | jq .arguments > args.json[/dim]")
 
 

@@ -22,13 +22,20 @@ from lockstep.event import (
     RunVerified,
     StepAttempted,
     StepBlocked,
+    StepCaught,
     StepCompleted,
+    StepCounted,
     StepDecided,
     StepEdited,
     StepFailed,
+    StepGathered,
+    StepGuarded,
+    StepReplaced,
     StepSkipped,
     StepStarted,
 )
+from lockstep.fallback import Fallback
+from lockstep.loop import label
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -78,27 +85,41 @@ def told(what: Happening) -> str:
             return f"lock verified: nothing has drifted (worker {build})"
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
-        case StepStarted(step=step, tool=tool, dispatch=number, reserved=reserved):
+        case StepGuarded(holds=holds, comparisons=made):
+            weighed = "; ".join(map(str, made))
+            return f"Step {_of(what)}: {'may start' if holds else 'is not wanted'}, {weighed}"
+        case StepStarted(tool=tool, dispatch=number, reserved=reserved):
             again = f", dispatch {number}" if number > 1 else ""
-            return f"Step {step}: {tool} started{again}, {reserved.calls} calls reserved"
-        case StepAttempted(step=step, attempt=attempt):
+            return f"Step {_of(what)}: {tool} started{again}, {reserved.calls} calls reserved"
+        case StepAttempted(attempt=attempt):
             why = f": {attempt.failure}" if attempt.failure else ""
-            return f"Step {step}: attempt {attempt.number} {attempt.end}{why}"
-        case StepDecided(step=step, decision=decision):
-            return f"Step {step}: policy says {decision.outcome} ({decision.why})"
-        case StepBlocked(step=step, tool=tool, reason=reason) as blocked:
+            return f"Step {_of(what)}: attempt {attempt.number} {attempt.end}{why}"
+        case StepDecided(decision=decision):
+            return f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+        case StepBlocked(tool=tool, reason=reason) as blocked:
             return (
-                f"Step {step}: Proposed Action -> {tool}({_subject(blocked)})\n"
+                f"Step {_of(what)}: Proposed Action -> {tool}({_subject(blocked)})\n"
                 f'  Reason -> "{reason}"\n'
                 f"  {_obstacle(blocked)}"
             )
-        case StepCompleted(step=step, value=value, mocked=mocked):
+        case StepCompleted(value=value, mocked=mocked):
             how = "answered by a mock" if mocked else "completed"
-            return f"Step {step}: {how}, {value.size:,} bytes, {value.digest[:19]}…"
-        case StepEdited(step=step, by=by):
-            return f"Step {step}: arguments edited by {by}"
-        case StepSkipped(step=step, because=because):
-            return f"Step {step}: skipped, {because}"
+            return f"Step {_of(what)}: {how}, {value.size:,} bytes, {value.digest[:19]}…"
+        case StepCounted(items=items):
+            return f"Step {_of(what)}: goes through {counted(items, 'item')}"
+        case StepGathered(items=items, value=value):
+            whole = f"{value.size:,} bytes, {value.digest[:19]}…"
+            return f"Step {_of(what)}: {counted(items, 'item')} done, {whole}"
+        case StepCaught(error=error, detail=detail, fallback=fallback):
+            return f"Step {_of(what)}: signalled {error}({detail}), {_way(fallback)}"
+        case StepReplaced(by=by, value=value):
+            whose = f"that of step {by}" if by else "the one that the plan gives"
+            given = f"{value.size:,} bytes, {value.digest[:19]}…"
+            return f"Step {_of(what)}: its output is {whose}, {given}"
+        case StepEdited(by=by):
+            return f"Step {_of(what)}: arguments edited by {by}"
+        case StepSkipped(because=because):
+            return f"Step {_of(what)}: skipped, {because}"
         case StepFailed(finding=finding, mocked=mocked):
             how = " on a mock's answer" if mocked else ""
             return f"step failed{how}: {finding}"
@@ -116,6 +137,17 @@ def told(what: Happening) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def _of(what: Happening) -> str:
+    """Which step this is about, and which item of it."""
+    return label(getattr(what, "step", ""), getattr(what, "item", None))
+
+
+def _way(fallback: Fallback) -> str:
+    if fallback.step is not None:
+        return f"so step {fallback.step} stands in for it"
+    return "so it is left out" if fallback.skip else "for which the plan gives an output"
 
 
 def _subject(blocked: StepBlocked) -> str:

@@ -264,6 +264,51 @@ def remove(request: RemoveInput, call: Call) -> Removed:
     return Removed(load=request.load)
 
 
+class MusterInput(Record):
+    """Whose names are called, and who calls them, if anybody does."""
+
+    names: list[str] = Field(max_length=200)
+    master: str | None = None
+
+
+class Hand(Record):
+    """One of the crew, numbered from 1."""
+
+    name: str
+    number: int
+
+
+class Mustered(Record):
+    """Who is there."""
+
+    hands: list[Hand]
+    master: str | None
+    count: int
+
+
+@tool("Muster", effect="read", heartbeat=BEAT)
+def muster(request: MusterInput) -> Mustered:
+    """Number the crew."""
+    hands = [Hand(name=name, number=n) for n, name in enumerate(request.names, start=1)]
+    return Mustered(hands=hands, master=request.master, count=len(hands))
+
+
+class SeekInput(Record):
+    """What is looked for; of some names it is known that they cannot be found."""
+
+    name: str
+
+
+@tool("Seek", effect="read", heartbeat=BEAT, signals=("NotFound", "Foggy"))
+def seek(request: SeekInput) -> Said:
+    """Find it, or say by name why not."""
+    if request.name.startswith("lost"):
+        raise Signal("NotFound", request.name)
+    if request.name.startswith("fog"):
+        raise Signal("Foggy", "nothing can be seen")
+    return Said(text=request.name, number=len(request.name))
+
+
 class SpendInput(Record):
     """How much to spend, in how many calls that fail first."""
 

@@ -1,0 +1,107 @@
+"""What a run of this plan may cost at most, how long it may take, and whether its history fits.
+
+Every way is counted that the plan leaves open: all attempts of all calls, loops as often as they
+may go round, stand-ins on top of the steps they stand in for. Guards are taken to hold.
+
+How long calls take is the longest of two things put together: the longest chain of steps that wait
+for one another, and all the work there is, spread over the run's slots. Whoever starts what is
+ready whenever a slot is free takes no longer than (work + (slots - 1) x chain) / slots. Not in it
+is the wait for a worker, for a human, and for the run's own readings.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from lockstep.amount import Amount
+from lockstep.bounds import Bounds
+from lockstep.duration import LONGEST
+from lockstep.fallback import owners, stand_ins, waits
+from lockstep.graph import order
+from lockstep.plan import Step
+from lockstep.tool import ToolSpec
+from policies.freeze import pauses
+
+EVENTS = 6
+"""Of one activity in a chain: scheduled, started, completed, and a workflow task's three."""
+FIRST_EVENTS = 20
+"""Of a run that does nothing: its start, the verdict on its lock, its end."""
+ANSWER = 8 * 1024
+"""Bytes of what a step's activity gives back: a preview, a decision, its attempts."""
+READING = 4 * 1024
+
+MAX_EVENTS = 40_000
+MAX_BYTES = 40 * 1024 * 1024
+"""The server ends a run at 51,200 events or 50 MiB; the rest is for questions and answers."""
+
+
+def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec]) -> Amount:
+    """What the steps may spend together."""
+    total = Amount()
+    for step in steps:
+        spec = specs[step.tool]
+        total += spec.cost.times((step.attempts or spec.attempts) * times(step))
+    return total
+
+
+def times(step: Step) -> int:
+    """How often a run may send the step out, if no human has it sent out again."""
+    return step.for_each.max if step.for_each else 1
+
+
+def bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int) -> Bounds:
+    """Of steps that form a graph and whose tools are known."""
+    own = {step.id: _lasts(step, specs[step.tool]) for step in steps}
+    work = sum((own[step.id] * times(step) for step in steps), timedelta())
+    # Items of a loop run beside one another, as far as there are slots.
+    calling = (work + (parallel - 1) * _chain(steps, own)) / parallel
+    activities = sum(times(step) + _readings(step) for step in steps)
+    size = sum(
+        times(step) * (dispatched(step) + ANSWER) + _readings(step) * (READING + 160 * times(step))
+        for step in steps
+    )
+    # The plan itself comes three times: asked for, verified, and in the answer's place.
+    plan = 3 * sum(len(step.model_dump_json().encode()) for step in steps)
+    return Bounds(
+        calling=min(timedelta(seconds=math.ceil(calling.total_seconds())), LONGEST) or None,
+        events=FIRST_EVENTS + EVENTS * activities,
+        bytes=size + plan,
+    )
+
+
+def dispatched(step: Step) -> int:
+    """About how many bytes it takes to send the step out: its arguments, and its references."""
+    # Ten kilobytes are for the run's inputs and facts, which go out with every step.
+    return 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
+
+
+def _lasts(step: Step, spec: ToolSpec) -> timedelta:
+    attempts = step.attempts or spec.attempts
+    return (step.timeout or spec.timeout) * attempts + pauses(attempts)
+
+
+def _readings(step: Step) -> int:
+    """The activities beside its calls: guards, a loop's list and its outputs, given outputs."""
+    given = any(one.output is not None for one in step.on_error.values())
+    return bool(step.when) + 2 * bool(step.for_each) + given * times(step)
+
+
+def _chain(steps: Sequence[Step], own: Mapping[str, timedelta]) -> timedelta:
+    """When the last step ends if there are slots for all; a stand-in begins when its step has
+    signalled.
+    """
+    known, whose = {step.id: step for step in steps}, owners(steps)
+    ends: dict[str, timedelta] = {}
+
+    def begins(step: Step) -> timedelta:
+        return max((ends[need] for need in step.needs if need in ends), default=timedelta())
+
+    def over(step: Step, begun: timedelta) -> timedelta:
+        signalled = begun + own[step.id]
+        others = [known[name] for name in stand_ins(step)]
+        return max([signalled, *(over(one, max(signalled, begins(one))) for one in others)])
+
+    for id in order(waits(steps)):
+        if id not in whose:
+            ends[id] = over(known[id], begins(known[id]))
+    return max(ends.values(), default=timedelta())

@@ -1,0 +1,77 @@
+"""Is this a graph at all: are its steps told apart, do they name what exists, does it end?
+
+The same is asked of a plan that is proposed and of a lock that somebody wants to run: a digest says
+that a lock is whole, not that it can be gone through.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from lockstep.fallback import Provided, owners, stand_ins, waits
+from lockstep.finding import Finding
+from lockstep.graph import cycle
+
+GRAPHLESS = frozenset({"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005", "LS-PLAN-016"})
+"""Findings after which a plan has no graph for rules to speak about."""
+
+
+def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
+    """Everything that keeps the steps from being a graph that can be gone through."""
+    if not steps:
+        yield _of_plan("LS-PLAN-001", "there are no steps", "add one")
+        return
+    seen: set[str] = set()
+    for step in steps:
+        if step.id in seen:
+            yield _of_plan("LS-PLAN-002", f"two steps are called `{step.id}`", "rename one")
+        seen.add(step.id)
+    whose = owners(steps)
+    for step in steps:
+        owner = whose.get(step.id)
+        if owner in step.draws:
+            yield _of_step(
+                step,
+                f"draws from `{owner}`, for which it stands in and which then has no output",
+                "draw from something else",
+            )
+        for need in sorted({*step.needs} - {owner}):
+            if need not in seen:
+                yield _unknown(step, f"needs step `{need}`", need, seen)
+            elif need in whose and need != step.id:
+                yield _of_step(
+                    step,
+                    f"needs step `{need}`, which only stands in for `{whose[need]}`",
+                    f"need `{whose[need]}`: it gives what its stand-in gave",
+                )
+        for name in stand_ins(step):
+            if name not in seen:
+                yield _unknown(step, f"falls back on step `{name}`", name, seen)
+            elif whose[name] != step.id:
+                yield _of_step(
+                    step,
+                    f"falls back on step `{name}`, which stands in for `{whose[name]}`",
+                    "give each its own",
+                )
+    needs = {id: [one for one in found if one in seen] for id, found in waits(steps).items()}
+    circle = cycle(needs)
+    if circle:
+        walk = " needs ".join(f"`{step}`" for step in circle)
+        yield _of_plan("LS-PLAN-003", f"{walk}: a cycle never ends", "remove one of the edges")
+
+
+def _unknown(step: Provided, problem: str, name: str, seen: set[str]) -> Finding:
+    close = difflib.get_close_matches(name, sorted(seen - {step.id}), 1)
+    return Finding(
+        code="LS-PLAN-005",
+        place=f"step `{step.id}`",
+        problem=f"{problem}, which the plan does not have",
+        fix=f"did you mean `{close[0]}`?" if close else "name a step of this plan",
+    )
+
+
+def _of_step(step: Provided, problem: str, fix: str) -> Finding:
+    return Finding(code="LS-PLAN-016", place=f"step `{step.id}`", problem=problem, fix=fix)
+
+
+def _of_plan(code: str, problem: str, fix: str) -> Finding:
+    return Finding(code=code, place="plan", problem=problem, fix=fix)

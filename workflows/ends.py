@@ -1,0 +1,38 @@
+"""How a step may end, as far as the run is concerned."""
+
+from dataclasses import dataclass
+
+from lockstep.finding import Finding
+from lockstep.value import Value
+
+
+@dataclass(frozen=True)
+class Done:
+    value: Value
+
+
+@dataclass(frozen=True)
+class Skipped:
+    because: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The run cannot go on."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class NotStarted:
+    """The run stopped elsewhere before this step began or while it waited."""
+
+
+@dataclass(frozen=True)
+class Caught:
+    """The tool signalled an error for which the plan has a fallback."""
+
+    error: str
+
+
+End = Done | Skipped | Stopped | NotStarted
