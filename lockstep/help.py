@@ -39,10 +39,10 @@ HELP: dict[str, str] = {
     ),
     "LS-PLAN-013": "Give the inputs that `agent.toml` declares, 8 KiB in all.",
     "LS-PLAN-014": "Answer the question that is asked: give a plan, allow more re-plans, or stop.",
-    "LS-PLAN-015": "Compare two numbers, two strings or two booleans, one of which only the run knows; "
-    "see guards.",
-    "LS-PLAN-016": "Name an error that the tool declares, and a step or value that gives what the tool "
-    "gives; see fallbacks.",
+    "LS-PLAN-015": "Compare two numbers, two strings or two booleans, one of which only the run "
+    "knows; see guards.",
+    "LS-PLAN-016": "Name an error that the tool declares, and a step or value that gives what the "
+    "tool gives; see fallbacks.",
     "LS-PLAN-017": "Refer to a list with `in`, and to `$item` only in a step with `for_each`; see "
     "loops.",
     "LS-RULE-001": "Add the missing edge that is proposed.",
@@ -92,8 +92,8 @@ HELP: dict[str, str] = {
     "LS-STEP-005": "See whether the tool or its worker hung, or give it more time and lock again.",
     "LS-STEP-007": "Let all workers of the queue, and your command line, see one values folder.",
     "LS-STEP-008": "Add an answer whose `when` fits, or a last one without `when`; see mocks.",
-    "LS-STEP-009": "It is longer than the plan's `max`, or not there: raise `max`, have fewer items "
-    "given, or guard the step.",
+    "LS-STEP-009": "It is longer than the plan's `max`, or not there: raise `max`, have fewer "
+    "items given, or guard the step.",
     "LS-MODEL-001": "Set `ANTHROPIC_API_KEY` where the worker runs. Locked plans run without one.",
     "LS-MODEL-002": "Use a key that is valid, and may use this model.",
     "LS-MODEL-003": "Raise the spend limit or settle the bill with the provider, then plan again.",

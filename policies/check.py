@@ -39,6 +39,9 @@ from policies.world import World
 MAX_FINDINGS = 100
 """Nobody reads more, and the rest is mostly the same mistake again."""
 
+MAX_GUESSES = 5
+"""Of a step's unknown names: how many are compared with all the known ones."""
+
 MAX_COMMANDS = 3 * 1024 * 1024
 """Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
 
@@ -92,12 +95,15 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
     """What the arguments name and the environment does not hold."""
+    guesses = 0
     for resource in found:
         members = world.environment.resources.get(resource.kind, {})
         if resource.name in members:
             continue
         here = world.environment.name
-        guess = did_you_mean(resource.name, members)
+        # Against hundreds of names a guess takes milliseconds, and the first few show the mistake.
+        guess = did_you_mean(resource.name, members) if guesses < MAX_GUESSES else ""
+        guesses += 1
         known = about(world.environment, resource.kind)
         if known is not None:
             name, recovery = known
