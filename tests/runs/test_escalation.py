@@ -360,7 +360,7 @@ async def test_changes_are_looked_at_so_many_times(yard: Yard, book: Book) -> No
     for _ in range(MAX_CHANGES + 20):
         await inbox.leave(yard.client, handle.id, reply(question, Verdict.SKIP, "cleo"))
     error = await refused("LS-ASK-006", yard, handle, question, Verdict.SKIP, "cleo", note="again")
-    assert "approve or deny" in str(error)
+    assert "give another answer" in str(error)
     await yard.answer(handle, question, Verdict.APPROVE, "cleo")
     ended = await yard.ended(handle)
     codes = [what.finding.code for what in ended.of("answer.refused")]
