@@ -72,7 +72,11 @@ def gathering(request: Gather, store: Store) -> Gathered:
     size = sum(value.size for value in request.items) + len(request.items) + 1
     if size > request.most:
         return Gathered(value=None, size=size)
-    value, data = Value.of([load(store, item) for item in request.items])
+    try:
+        value, data = Value.of([load(store, item) for item in request.items])
+    except ValueError:
+        # Each was as deep as a value may be, and the list of them is deeper by one.
+        return Gathered(value=None, size=size)
     store.put(data)
     return Gathered(value=value, size=len(data))
 

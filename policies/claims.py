@@ -12,7 +12,10 @@ from lockstep.environment import Limits
 from lockstep.finding import Finding
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
+from lockstep.tool import ToolSpec
+from policies.arguments import check_value
 from policies.certainty import Shape
+from policies.freeze import BACKOFF
 from policies.world import World
 
 
@@ -34,7 +37,11 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         for name, attributes in members.items():
             if environment.resources.get(kind, {}).get(name) != attributes:
                 yield _claim(f"resources.{kind}.{name}")
+    if len(body.steps) > environment.limits.steps:
+        yield _claim("limits.steps")
     for step in body.steps:
+        if step.tool in world.tools and step.tool not in body.pins.tools:
+            yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
     yield from world.rules.violations(Shape.of(body.steps))
 
@@ -50,10 +57,22 @@ def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:
         ("heartbeat", step.heartbeat == spec.heartbeat),
         ("cost", step.cost == spec.cost),
         ("timeout", step.timeout <= spec.timeout),
-        ("attempts", step.attempts <= spec.attempts),
+        # None would mean no end of them, and a longer pause no retry that Temporal accepts.
+        ("attempts", 1 <= step.attempts <= spec.attempts),
+        ("backoff", step.backoff <= BACKOFF),
+        *((f"on_error.{name}", _provides(step, name, spec)) for name in step.on_error),
     ):
         if not fits:
             yield _claim(f"steps.{step.id}.{part}")
+
+
+def _provides(step: LockedToolStep, error: str, spec: ToolSpec) -> bool:
+    """Whether a fallback is one that a plan would have been allowed."""
+    fallback = step.on_error[error]
+    if error not in spec.signals or (step.for_each and fallback.step is not None):
+        return False
+    given = fallback.output
+    return given is None or not any(check_value("", spec.output, given, "LS-PLAN-016"))
 
 
 def _looser(said: Limits, true: Limits) -> list[str]:

@@ -100,8 +100,8 @@ class Loop:
                 Finding(
                     code="LS-STEP-002",
                     place="",
-                    problem=f"its outputs together have {found.size:,} bytes, more than "
-                    f"{request.most:,}",
+                    problem=f"its outputs together have {found.size:,} bytes, where {request.most:,} "
+                    "are allowed, or are too deep",
                     fix="lower `max`, or let each call return less",
                 ),
             )

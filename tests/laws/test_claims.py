@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lockstep.agent import Silence
+from lockstep.fallback import Fallback
 from lockstep.lock import Body
 from lockstep.plan import Steps
 from lockstep.tool import Effect, Idempotency
@@ -49,6 +50,11 @@ def test_a_frozen_lock_claims_nothing_false() -> None:
         (step("sink", idempotency=Idempotency.NATURAL), "`steps.sink.idempotency`"),
         (step("sink", attempts=20), "`steps.sink.attempts`"),
         (step("sink", timeout=timedelta(days=9)), "`steps.sink.timeout`"),
+        (step("list", attempts=0), "`steps.list.attempts`"),
+        (step("list", backoff=timedelta(minutes=2)), "`steps.list.backoff`"),
+        (step("list", on_error={"Fog": Fallback(skip=True)}), "`steps.list.on_error.Fog`"),
+        (part("pins", tools={}), "`pins.tools.ListShips`"),
+        (BODY.model_copy(update={"steps": Steps([*BODY.steps] * 100)}), "`limits.steps`"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
