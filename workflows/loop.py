@@ -100,8 +100,8 @@ class Loop:
                 Finding(
                     code="LS-STEP-002",
                     place="",
-                    problem=f"its outputs together have {found.size:,} bytes, where {request.most:,} "
-                    "are allowed, or are too deep",
+                    problem=f"its outputs together have {found.size:,} bytes, of {request.most:,} "
+                    "that are allowed, or are nested too deeply",
                     fix="lower `max`, or let each call return less",
                 ),
             )
