@@ -1,7 +1,7 @@
 """Puts the model that plans into a worker, where a key is set; where none is, it says so.
 
-The key is read here and handed to the provider's client alone: no tool, no placeholder of a
-manifest and no child process gets to see it.
+The key is read here and handed to the provider's client alone: no placeholder of a manifest is
+filled with it, and no process that a tool starts is given it.
 """
 
 from collections.abc import AsyncIterator, Mapping

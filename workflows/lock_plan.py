@@ -29,7 +29,8 @@ from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.record import Record
 from lockstep.usage import Bill
 from workflows.doors import Door, Doors
-from workflows.planning import Candidate, NoAnswer, Planning
+from workflows.planning import Candidate, Planning
+from workflows.questioning import NoAnswer
 from workflows.verdicts import cancelled, failed, verdict
 
 Status = Literal["locked", "rejected", "stopped", "failed"]

@@ -6,43 +6,28 @@ on, or to stop. The budget is reserved before each question and settled with wha
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
-    ApplicationError,
-    CancelledError,
-    is_cancelled_exception,
-)
-from temporalio.exceptions import (
-    TimeoutError as AttemptTimeoutError,
 )
 
 from activities.contract import (
     Ask,
     Brief,
     Goal,
-    Planner,
     Proposal,
     Rejected,
     Reply,
     Validator,
 )
-from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.checked import Checked
-from lockstep.codes import CODES
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
     PlanChecked,
-    PlannerAnswered,
-    PlannerFailed,
     PlanningHalted,
     PlanProposed,
 )
@@ -53,13 +38,8 @@ from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
 from workflows.doors import Door
 from workflows.journal import Journal
+from workflows.questioning import NoAnswer, Questioning
 from workflows.verdicts import cancelled, verdict
-
-ATTEMPTS = 5
-HEARTBEAT = timedelta(seconds=30)
-PATIENCE = timedelta(hours=1)
-"""How long one question may wait for a provider that is busy, beside the time of its calls."""
-
 
 _NOT_ACCEPTED = "LS-MODEL-004"
 _TO_GO_ON, _TO_EDIT = 20 * 1024 * 1024, 40 * 1024 * 1024
@@ -78,30 +58,26 @@ class Candidate:
     checked: Checked
 
 
-class NoAnswer(Exception):
-    """The model gave none, and asking again would not help."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(str(finding))
-        self.finding = finding
-
-
 class Planning:
     """One goal's way to a plan; `bill`, `last` and `gaps` hold whatever becomes of it."""
 
     def __init__(self, goal: Goal, brief: Brief, journal: Journal, desk: Desk) -> None:
         self.goal = goal
-        self.bill = Bill()
         self.last: Candidate | None = None
         self.gaps: tuple[str, ...] = ()
         self._brief = brief
         self._journal = journal
         self._desk = desk
-        self._ledger = Ledger(brief.limit)
-        self._answers = self._checks = self._questions = self._raises = 0
+        self._model = Questioning(brief, journal)
+        self._checks = self._questions = self._raises = 0
         self._left = self._allowed = brief.replans
         self._by_hand: Candidate | None = None
         self._changing = asyncio.Lock()
+
+    @property
+    def bill(self) -> Bill:
+        """What the model has cost so far."""
+        return self._model.bill
 
     async def find(self) -> Candidate | Finding:
         """A candidate that passed, or what the planning was stopped for. Raises NoAnswer."""
@@ -125,6 +101,7 @@ class Planning:
         reply = await self._reply(rejected)
         if isinstance(reply, Finding):
             return reply
+        self.gaps = reply.gaps or self.gaps
         match reply.status:
             case "refused" | "cancelled":
                 return reply.findings[0] if reply.findings else cancelled("planner")
@@ -144,79 +121,17 @@ class Planning:
 
     async def _reply(self, rejected: Rejected | None) -> Reply | Finding:
         """An answer, asked for once more with more room if the first was cut off."""
-        reply = await self._ask(Ask(goal=self.goal, rejected=rejected))
+        reply = await self._model.ask(Ask(goal=self.goal, rejected=rejected))
         if not isinstance(reply, Reply) or reply.status != "truncated":
             return reply
         try:
-            again = await self._ask(Ask(goal=self.goal, rejected=rejected, room=2))
+            again = await self._model.ask(Ask(goal=self.goal, rejected=rejected, room=2))
         except NoAnswer as error:
             if error.finding.code != _NOT_ACCEPTED:
                 raise
             again = error.finding
         # Where there is no budget for that, or a model cannot say so much, the first one counts.
         return again if isinstance(again, Reply) else reply
-
-    async def _ask(self, ask: Ask) -> Reply | Finding:
-        name = f"propose.{self._answers + 1}"
-        spent = self._ledger.reserve(name, self._brief.reserve)
-        if spent is not None:
-            return Finding(
-                code="LS-MODEL-009",
-                place="planner",
-                problem=f"the budget for planning has no room for another call: {spent}",
-                fix="allow as much again (retry), give a plan by hand (edit), or stop (deny)",
-            )
-        self._answers += 1
-        try:
-            reply = await workflow.execute_activity_method(
-                Planner.propose,
-                ask,
-                activity_id=name,
-                start_to_close_timeout=self._brief.timeout + HEARTBEAT,
-                schedule_to_close_timeout=ATTEMPTS * self._brief.timeout + PATIENCE,
-                heartbeat_timeout=HEARTBEAT,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                retry_policy=RetryPolicy(
-                    maximum_attempts=ATTEMPTS, maximum_interval=timedelta(minutes=1)
-                ),
-                summary=self._brief.model,
-            )
-        except ActivityError as error:
-            finding, bill = _gave_up(error)
-            self._failed(name, finding, bill)
-            if is_cancelled_exception(error):
-                raise
-            raise NoAnswer(finding) from error
-        if workflow.cancellation_reason() is not None:
-            # Waiting for the bill has swallowed the cancellation; it counts all the same.
-            self._failed(name, cancelled("planner"), reply.bill)
-            raise CancelledError("planning was cancelled")
-        self._settle(name, reply.bill)
-        self.gaps = reply.gaps or self.gaps
-        self._journal.write(
-            PlannerAnswered(
-                answer=self._answers,
-                status=reply.status,
-                model=reply.model,
-                stop_reason=reply.stop_reason,
-                request=reply.request,
-                prompt=reply.prompt,
-                text=digest(reply.text),
-                gaps=reply.gaps,
-                findings=reply.findings,
-                bill=reply.bill,
-            )
-        )
-        return reply
-
-    def _failed(self, name: str, finding: Finding, bill: Bill) -> None:
-        self._settle(name, bill)
-        self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
-
-    def _settle(self, name: str, bill: Bill) -> None:
-        """What is known is spent; a call that ended without a word may have cost all it could."""
-        self.bill += bill
-        self._ledger.settle(name, bill.amount + self._brief.reserve.times(bill.unknown))
 
     async def _checked(self, plan: JsonValue, by: str, asked: Asked | None) -> Candidate:
         """The recorded verdict on a proposal, whoever made it."""
@@ -260,7 +175,7 @@ class Planning:
             self._allowed += more
             # The question that follows is the first of them.
             self._left = more - 1
-            self._ledger.limit += self._brief.limit
+            self._model.allow_again()
         return answer
 
     def _question(self, finding: Finding) -> Question:
@@ -334,33 +249,3 @@ class Planning:
                 self.last = self._by_hand = found
                 self._desk.take(given, door)
             return problem
-
-
-def _gave_up(error: ActivityError) -> tuple[Finding, Bill]:
-    """Why no answer came, and what is known to have been spent on it."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.type in CODES:
-        bill = _bill(cause.details)
-        if bill is not None:
-            problem, _, fix = cause.message.removeprefix(f"{cause.type} ").rpartition("; ")
-            return Finding(code=cause.type, place="", problem=problem, fix=fix), bill
-    # A worker that died, an attempt beyond its time, a call that was cancelled: nobody was left to
-    # say what was spent.
-    lost = Bill(calls=1, unknown=1)
-    if is_cancelled_exception(error):
-        return cancelled("planner"), lost
-    if isinstance(cause, AttemptTimeoutError):
-        lost = _bill(cause.last_heartbeat_details) or lost
-    return Finding(
-        code="LS-MODEL-006",
-        place="planner",
-        problem=f"no answer came: {str(cause or error)[:300]}",
-        fix="see the worker's log, and plan again",
-    ), lost
-
-
-def _bill(details: Sequence[Any]) -> Bill | None:
-    try:
-        return Bill.model_validate(details[0])
-    except (IndexError, ValidationError):
-        return None

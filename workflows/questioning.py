@@ -1,0 +1,150 @@
+"""The model asked, and its bill kept: reserved before each question, settled after it.
+
+Whatever becomes of a question is counted: an answer, a failure, a cancellation, a worker that did
+not live to tell. What ended without a word keeps all that was set aside for it.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import TimeoutError as AttemptTimeoutError
+
+from activities.contract import Ask, Brief, Planner, Reply
+from lockstep.budget import Ledger
+from lockstep.canonical import digest
+from lockstep.codes import CODES
+from lockstep.event import PlannerAnswered, PlannerFailed
+from lockstep.finding import Finding
+from lockstep.usage import Bill
+from workflows.journal import Journal
+from workflows.verdicts import cancelled
+
+ATTEMPTS = 5
+HEARTBEAT = timedelta(seconds=30)
+PATIENCE = timedelta(hours=1)
+"""How long one question may wait for a provider that is busy, beside the time of its calls."""
+
+
+class NoAnswer(Exception):
+    """The model gave none, and asking again would not help."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+class Questioning:
+    """One planning's questions to the model; `bill` is of all that were asked."""
+
+    def __init__(self, brief: Brief, journal: Journal) -> None:
+        self.bill = Bill()
+        self._brief = brief
+        self._journal = journal
+        self._ledger = Ledger(brief.limit)
+        self._answers = 0
+
+    def allow_again(self) -> None:
+        """As much again may be spent."""
+        self._ledger.limit += self._brief.limit
+
+    async def ask(self, ask: Ask) -> Reply | Finding:
+        """An answer, or a finding where the budget has no room for it. Raises NoAnswer."""
+        name = f"propose.{self._answers + 1}"
+        spent = self._ledger.reserve(name, self._brief.reserve)
+        if spent is not None:
+            return Finding(
+                code="LS-MODEL-009",
+                place="planner",
+                problem=f"the budget for planning has no room for another call: {spent}",
+                fix="allow as much again (retry), give a plan by hand (edit), or stop (deny)",
+            )
+        self._answers += 1
+        try:
+            reply = await workflow.execute_activity_method(
+                Planner.propose,
+                ask,
+                activity_id=name,
+                start_to_close_timeout=self._brief.timeout + HEARTBEAT,
+                schedule_to_close_timeout=ATTEMPTS * self._brief.timeout + PATIENCE,
+                heartbeat_timeout=HEARTBEAT,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                retry_policy=RetryPolicy(
+                    maximum_attempts=ATTEMPTS, maximum_interval=timedelta(minutes=1)
+                ),
+                summary=self._brief.model,
+            )
+        except ActivityError as error:
+            finding, bill = _gave_up(error)
+            self._failed(name, finding, bill)
+            if is_cancelled_exception(error):
+                raise
+            raise NoAnswer(finding) from error
+        if workflow.cancellation_reason() is not None:
+            # Waiting for the bill has swallowed the cancellation; it counts all the same.
+            self._failed(name, cancelled("planner"), reply.bill)
+            raise CancelledError("planning was cancelled")
+        self._settle(name, reply.bill)
+        self._journal.write(
+            PlannerAnswered(
+                answer=self._answers,
+                status=reply.status,
+                model=reply.model,
+                stop_reason=reply.stop_reason,
+                request=reply.request,
+                prompt=reply.prompt,
+                text=digest(reply.text),
+                gaps=reply.gaps,
+                findings=reply.findings,
+                bill=reply.bill,
+            )
+        )
+        return reply
+
+    def _failed(self, name: str, finding: Finding, bill: Bill) -> None:
+        self._settle(name, bill)
+        self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
+
+    def _settle(self, name: str, bill: Bill) -> None:
+        """What is known is spent; a call that ended without a word may have cost all it could."""
+        self.bill += bill
+        self._ledger.settle(name, bill.amount + self._brief.reserve.times(bill.unknown))
+
+
+def _gave_up(error: ActivityError) -> tuple[Finding, Bill]:
+    """Why no answer came, and what is known to have been spent on it."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type in CODES:
+        bill = _bill(cause.details)
+        if bill is not None:
+            problem, _, fix = cause.message.removeprefix(f"{cause.type} ").rpartition("; ")
+            return Finding(code=cause.type, place="", problem=problem, fix=fix), bill
+    # A worker that died, an attempt beyond its time, a call that was cancelled: nobody was left to
+    # say what was spent.
+    lost = Bill(calls=1, unknown=1)
+    if is_cancelled_exception(error):
+        return cancelled("planner"), lost
+    if isinstance(cause, AttemptTimeoutError):
+        lost = _bill(cause.last_heartbeat_details) or lost
+    return Finding(
+        code="LS-MODEL-006",
+        place="planner",
+        problem=f"no answer came: {str(cause or error)[:300]}",
+        fix="see the worker's log, and plan again",
+    ), lost
+
+
+def _bill(details: Sequence[Any]) -> Bill | None:
+    try:
+        return Bill.model_validate(details[0])
+    except (IndexError, ValidationError):
+        return None
