@@ -9,19 +9,23 @@ import difflib
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from activities.manifests import is_base, read_manifest
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
-from lockstep.loading import load, read
-from lockstep.tool import Tool
+from lockstep.extension import Extended, unnamed
+from lockstep.finding import Finding
+from lockstep.loading import load, read, shaped
+from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
 from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
 from policies.recovery import contradictions
@@ -45,7 +49,8 @@ class AgentPackage:
 
     @property
     def environments(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in self.manifests.glob("*.toml")))
+        paths = (path for path in self.manifests.glob("*.toml") if not is_base(path))
+        return tuple(sorted(path.stem for path in paths))
 
     @property
     def manifests(self) -> Path:
@@ -53,9 +58,16 @@ class AgentPackage:
         return self.root / "environments"
 
     def manifest(self, environment: str) -> Environment:
-        """One manifest as it is written, without what its catalogues add; or what is wrong."""
-        if environment not in self.environments:
-            there = ", ".join(f"`{name}`" for name in self.environments) or "none"
+        """One manifest as it is written, with what it inherits and without what its catalogues
+        add; or what is wrong.
+        """
+        return self.written(environment)[0]
+
+    def written(self, environment: str) -> tuple[Environment, Extended]:
+        """The same, and in which file each of its values stands."""
+        known = self.environments
+        if environment not in known:
+            there = ", ".join(f"`{name}`" for name in known) or "none"
             raise LockstepError.of(
                 "LS-ENV-001",
                 f"agent `{self.agent.name}`",
@@ -63,41 +75,68 @@ class AgentPackage:
                 f"name one of {there}, or write environments/{environment}.toml",
             )
         path = self.manifests / f"{environment}.toml"
-        manifest = load(Environment, path)
-        self._agree(manifest, environment, path)
-        return manifest
+        extended = read_manifest(path)
+        with _placed(extended):
+            manifest = shaped(Environment, extended.document, str(path))
+            self._agree(manifest, extended, path)
+        return manifest, extended
 
     def world(self, environment: str) -> World:
         """Everything a plan is held against in one environment, or what is wrong with it."""
-        written = self.manifest(environment)
+        written, extended = self.written(environment)
         manifest = stocked(written, read_pinned(written, self.manifests))
         path = self.manifests / f"{environment}.toml"
         specs = {name: found.spec for name, found in self.tools.items()}
-        found = tuple(contradictions(manifest, specs, str(path)))
-        if found:
-            raise LockstepError(*found)
-        mocks = load_mocks(self.root, manifest, self.tools, str(path))
+        with _placed(extended):
+            found = tuple(contradictions(manifest, specs, str(path)))
+            if found:
+                raise LockstepError(*found)
+            mocks = load_mocks(self.root, manifest, self.tools, str(path))
         decider = CedarDecider.load(self.texts, specs, manifest)
         return World(
             self.agent, manifest, specs, self.texts, self.rules, decider, self.tools, mocks
         )
 
-    def _agree(self, manifest: Environment, name: str, path: Path) -> None:
-        if manifest.name != name:
+    def _agree(self, manifest: Environment, extended: Extended, path: Path) -> None:
+        if manifest.name != path.stem:
             raise LockstepError.of(
                 "LS-AGENT-003",
                 str(path),
                 f"calls itself `{manifest.name}`",
-                f"call it `{name}`, or rename the file",
+                f"call it `{path.stem}`, or rename the file",
             )
         for tool in manifest.tools:
             if tool not in self.tools:
                 raise LockstepError.of(
                     "LS-AGENT-003",
-                    str(path),
+                    f"{path}/tools/{tool}",
                     f"names tool `{tool}`, which tools.py does not have",
                     "add the tool or take it out of the manifest",
                 )
+        changing = [
+            name for name in manifest.tools if self.tools[name].spec.effect is not Effect.READ
+        ]
+        unseen = unnamed(extended, changing)
+        if unseen:
+            raise LockstepError(*(_unseen(manifest, path, name) for name in unseen))
+
+
+def _unseen(manifest: Environment, path: Path, tool: str) -> Finding:
+    return Finding(
+        code="LS-ENV-008",
+        place=f"{path}/tools/{tool}",
+        problem=f"`{tool}` changes something, and `{manifest.name}` inherits it without naming it",
+        fix=f'write `[tools.{tool}]` into {path.name}, or `without = ["/tools/{tool}"]`',
+    )
+
+
+@contextmanager
+def _placed(extended: Extended) -> Iterator[None]:
+    """What is wrong is told with the file that it stands in, which may be one that is extended."""
+    try:
+        yield
+    except LockstepError as error:
+        raise LockstepError(*map(extended.placed, error.findings)) from None
 
 
 def find_root(start: Path) -> Path:

@@ -75,6 +75,7 @@ CODES: dict[str, Code] = {
     "LS-ENV-005": Code("a mock stands where calls are real", Exit.REJECTED),
     "LS-ENV-006": Code("a catalogue is not pinned", Exit.REJECTED),
     "LS-ENV-007": Code("a catalogue cannot be fetched", Exit.ERROR),
+    "LS-ENV-008": Code("a manifest cannot inherit what it does", Exit.REJECTED),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),

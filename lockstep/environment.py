@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest, digest
 from lockstep.duration import Duration
+from lockstep.extension import Pointer
 from lockstep.mock import MockFile
 from lockstep.names import (
     EnvironmentName,
@@ -96,12 +97,17 @@ Catalogue = Mapping[str, Mapping[str, Mapping[str, bool | int | str]]]
 
 
 class Environment(Record):
-    """One manifest; one of these per dev, staging, prod, sandbox."""
+    """One manifest with all that it inherits; one of these per dev, staging, prod, sandbox.
+
+    `extends` and `without` say how it was put together, and nothing of what holds.
+    """
 
     lockstep: Literal["environment/1"]
     name: EnvironmentName
     stage: Stage
     description: Sentence = ""
+    extends: EnvironmentName | None = None
+    without: tuple[Pointer, ...] = ()
     tools: dict[ToolName, Binding]
     catalogues: dict[ResourceKind, CatalogueSource] = {}
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}

@@ -68,6 +68,10 @@ HELP: dict[str, str] = {
     "LS-ENV-007": (
         "Start the server, or correct the catalogue's `endpoint`. The file stays what it was."
     ),
+    "LS-ENV-008": (
+        "Correct `extends` or `without`; name the tool that writes in the manifest itself;"
+        " `lockstep environment show` prints what a manifest comes to."
+    ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
         "Undo the change, or lock the plan again and review the difference. See also a stale "

@@ -27,6 +27,7 @@ from worker.cli import (
     dev,
     diff,
     doctor,
+    environment,
     explain,
     inbox,
     init,
@@ -66,6 +67,7 @@ app.command("plan")(plan.plan)
 app.command("lock")(lock.lock)
 app.command("diff")(diff.diff)
 app.command("pin")(pin.pin)
+app.add_typer(environment.app, name="environment")
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(inbox.app, name="inbox")
