@@ -10,17 +10,18 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from activities.declared import read_declared
 from activities.manifests import is_base, read_manifest
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
-from lockstep.environment import Environment
+from lockstep.environment import Binding, Environment
 from lockstep.errors import LockstepError
 from lockstep.extension import Extended, unnamed
 from lockstep.finding import Finding
@@ -86,16 +87,46 @@ class AgentPackage:
         written, extended = self.written(environment)
         manifest = stocked(written, read_pinned(written, self.manifests))
         path = self.manifests / f"{environment}.toml"
-        specs = {name: found.spec for name, found in self.tools.items()}
+        code = {**self.tools, **self._declared(manifest, path)}
+        specs = {name: found.spec for name, found in code.items()}
         with _placed(extended):
             found = tuple(contradictions(manifest, specs, str(path)))
             if found:
                 raise LockstepError(*found)
-            mocks = load_mocks(self.root, manifest, self.tools, str(path))
+            mocks = load_mocks(self.root, manifest, code, str(path))
         decider = CedarDecider.load(self.texts, specs, manifest)
-        return World(
-            self.agent, manifest, specs, self.texts, self.rules, decider, self.tools, mocks
-        )
+        return World(self.agent, manifest, specs, self.texts, self.rules, decider, code, mocks)
+
+    def _declared(self, manifest: Environment, path: Path) -> dict[str, Tool]:
+        """The tools that this manifest declares, and those that another of the agent's declares:
+        policy is written once for all environments, and speaks of both.
+
+        A manifest that cannot be read declares nothing here; that is told where it is used.
+        """
+        found = read_declared(self.root, manifest.tools, str(path))
+        for name in self.environments:
+            elsewhere: dict[str, Tool] = {}
+            if name != manifest.name:
+                with suppress(LockstepError):
+                    elsewhere = self._declared_in(self.manifests / f"{name}.toml")
+            for tool, other in elsewhere.items():
+                if tool not in self.tools and found.setdefault(tool, other).spec != other.spec:
+                    raise LockstepError.of(
+                        "LS-AGENT-003",
+                        f"{path}/tools/{tool}",
+                        f"environment `{name}` declares `{tool}` otherwise",
+                        "declare it once, in a base that both extend",
+                    )
+        return found
+
+    def _declared_in(self, path: Path) -> dict[str, Tool]:
+        tables = read_manifest(path).document.get("tools", {})
+        bindings = {
+            name: shaped(Binding, table, str(path))
+            for name, table in tables.items()
+            if {"declared", "declared_file"} & table.keys()
+        }
+        return read_declared(self.root, bindings, str(path))
 
     def _agree(self, manifest: Environment, extended: Extended, path: Path) -> None:
         if manifest.name != path.stem:
@@ -105,17 +136,22 @@ class AgentPackage:
                 f"calls itself `{manifest.name}`",
                 f"call it `{path.stem}`, or rename the file",
             )
+        declared = read_declared(self.root, manifest.tools, str(path))
         for tool in manifest.tools:
-            if tool not in self.tools:
+            if (tool in self.tools) == (tool in declared):
+                twice = tool in declared
                 raise LockstepError.of(
                     "LS-AGENT-003",
                     f"{path}/tools/{tool}",
-                    f"names tool `{tool}`, which tools.py does not have",
-                    "add the tool or take it out of the manifest",
+                    f"declares tool `{tool}`, which tools.py has"
+                    if twice
+                    else f"names tool `{tool}`, which tools.py does not have",
+                    "take `declared` out, or rename one of the two"
+                    if twice
+                    else "add the tool, declare it, or take it out of the manifest",
                 )
-        changing = [
-            name for name in manifest.tools if self.tools[name].spec.effect is not Effect.READ
-        ]
+        known = {**self.tools, **declared}
+        changing = [name for name in manifest.tools if known[name].spec.effect is not Effect.READ]
         unseen = unnamed(extended, changing)
         if unseen:
             raise LockstepError(*(_unseen(manifest, path, name) for name in unseen))

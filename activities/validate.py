@@ -17,7 +17,7 @@ from lockstep.checked import Checked
 from lockstep.decision import Outcome, Phase, Request
 from lockstep.errors import LockstepError
 from lockstep.fallback import edges
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.loading import shaped
 from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
 from lockstep.plan import Plan
@@ -27,6 +27,7 @@ from policies.arguments import Sources, check_arguments, check_value
 from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
+from policies.declared import uncallable
 from policies.drift import drift
 from policies.freeze import freeze
 from policies.request import targets
@@ -80,6 +81,7 @@ class WorldValidator(Validator):
         drifted = drift(body, self._world)
         findings = (
             *_unsound(body),
+            *islice(uncallable(body.steps, self._world, Severity.ERROR), MAX_FINDINGS),
             # What has drifted is told as drift, and not a second time as a claim.
             *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),

@@ -39,6 +39,7 @@ CODES: dict[str, Code] = {
     "LS-AGENT-001": Code("no agent package is found", Exit.USAGE),
     "LS-AGENT-002": Code("the agent's tools cannot be loaded", Exit.ERROR),
     "LS-AGENT-003": Code("the agent package contradicts itself", Exit.REJECTED),
+    "LS-AGENT-004": Code("a declared tool's schema cannot be decided", Exit.REJECTED),
     # the plan
     "LS-PLAN-001": Code("the plan has no steps", Exit.REJECTED),
     "LS-PLAN-002": Code("two steps have one id", Exit.REJECTED),
@@ -76,6 +77,7 @@ CODES: dict[str, Code] = {
     "LS-ENV-006": Code("a catalogue is not pinned", Exit.REJECTED),
     "LS-ENV-007": Code("a catalogue cannot be fetched", Exit.ERROR),
     "LS-ENV-008": Code("a manifest cannot inherit what it does", Exit.REJECTED),
+    "LS-ENV-009": Code("a tool has no code here", Exit.REJECTED),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),

@@ -7,15 +7,16 @@ guess by a model an error with a name instead of a surprise in production.
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
+from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr, model_validator
 
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest, digest
+from lockstep.declaration import Declaration
 from lockstep.duration import Duration
 from lockstep.extension import Pointer
-from lockstep.mock import MockFile
+from lockstep.fallback import is_absent
 from lockstep.names import (
     EnvironmentName,
     ErrorName,
@@ -24,6 +25,7 @@ from lockstep.names import (
     Sentence,
     ToolName,
 )
+from lockstep.packagefile import PackageFile
 from lockstep.record import Record
 from lockstep.recovery import Recovery
 
@@ -45,12 +47,26 @@ class Binding(Record):
 
     `endpoint` and the strings in `settings` may hold `${NAME}` or `${NAME:-default}`; the worker
     fills them in from its own environment, so that neither locks nor histories hold them. With a
-    `mock` the tool is not called here: the file answers in its place.
+    `mock` the tool is not called here: the file answers in its place. `declared`, or the
+    file `declared_file`, is all there is of a tool whose code is not at hand.
     """
 
     endpoint: str = ""
     settings: dict[str, JsonValue] = {}
-    mock: MockFile | None = None
+    mock: PackageFile | None = None
+    declared: Declaration | None = Field(default=None, exclude_if=is_absent)
+    declared_file: PackageFile | None = Field(default=None, exclude_if=is_absent)
+
+    @model_validator(mode="after")
+    def _is_declared_once(self) -> Self:
+        if self.declared is not None and self.declared_file is not None:
+            raise ValueError("wanted one of `declared` and `declared_file`")
+        return self
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the tool has no code here, and only what the manifest says of it."""
+        return self.declared is not None or self.declared_file is not None
 
 
 class Source(StrEnum):

@@ -20,6 +20,10 @@ HELP: dict[str, str] = {
         "Make the manifest's name, its file name, its errors, its mocks and the tools agree; call"
         " policy files by names that are read."
     ),
+    "LS-AGENT-004": (
+        "Say it with keywords that are followed: see tools that are declared. What plans cannot be"
+        " held to is refused, and never read over."
+    ),
     "LS-PLAN-001": "Add a step.",
     "LS-PLAN-002": "Rename one of them.",
     "LS-PLAN-003": "Remove one edge of the circle that is named.",
@@ -71,6 +75,10 @@ HELP: dict[str, str] = {
     "LS-ENV-008": (
         "Correct `extends` or `without`; name the tool that writes in the manifest itself;"
         " `lockstep environment show` prints what a manifest comes to."
+    ),
+    "LS-ENV-009": (
+        "Run it where the tool's code is, or where a mock answers for it. A warning while it is"
+        " only a plan."
     ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (

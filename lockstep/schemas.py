@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from lockstep.agent import Agent
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.declaration import DeclarationFile
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
 from lockstep.event import Event
@@ -30,6 +31,7 @@ NOUNS: dict[str, type[BaseModel]] = {
     "plan": Plan,
     "question": Question,
     "standin": Script,
+    "tool": DeclarationFile,
 }
 
 

@@ -17,7 +17,7 @@ from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
@@ -27,6 +27,7 @@ from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
 from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
 from policies.certainty import Shape
+from policies.declared import uncallable
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.loops import check_loop, item_of
@@ -90,6 +91,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     parallel = world.environment.limits.parallel
     reach = bounds(usable, world.tools, parallel) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
+    findings += uncallable(usable, world, Severity.WARNING)
     return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
 
 

@@ -21,8 +21,9 @@ from policies.rules import Rules
 @dataclass(frozen=True)
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
-    tool will really be given. `tools` are all that the agent's code offers; those usable here are
-    named by `environment`, and those that are not called here answered for by `mocks`.
+    tool will really be given. `tools` are all that the agent's code offers or a manifest declares;
+    those usable here are named by `environment`, and those that are not called here answered for by
+    `mocks`.
     """
 
     agent: Agent
@@ -58,6 +59,11 @@ class World:
                 if name in self.environment.tools
             },
         )
+
+    def is_callable(self, tool: str) -> bool:
+        """Whether a run could call it: its code is here, or a mock answers for it."""
+        binding = self.environment.tools.get(tool)
+        return binding is None or not binding.is_declared or binding.mock is not None
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
         return Principal.model_validate(

@@ -23,6 +23,7 @@ from lockstep.agent import Agent, Asking, Input
 from lockstep.case import Case, Cases
 from lockstep.catalogue import Pinned
 from lockstep.codes import CODES, Exit
+from lockstep.declaration import DeclarationFile
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
 from lockstep.fallback import Fallback
@@ -50,7 +51,7 @@ TEST = "sh deploy/setup.sh test && .venv/bin/pytest"
 
 WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking, PlannerSettings),
-    *(Environment, Binding, CatalogueSource, Limits, Recovery),
+    *(Environment, Binding, CatalogueSource, Limits, Recovery, DeclarationFile),
     Pinned,
     *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),

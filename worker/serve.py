@@ -57,7 +57,7 @@ async def serving(
     try:
         performer = Performer(
             world=world,
-            tools=package.tools,
+            tools=world.code,
             store=FolderStore(values),
             folder=package.root,
             threads=threads,
@@ -80,7 +80,7 @@ async def serving(
                     reader.count,
                     reader.gather,
                     *(
-                        performer.activity_for(package.tools[name])
+                        performer.activity_for(world.code[name])
                         for name in sorted(world.environment.tools)
                     ),
                 ],
