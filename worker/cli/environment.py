@@ -14,6 +14,11 @@ from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, p
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 
+@app.callback()
+def environment() -> None:
+    """A manifest as it counts, with all that it inherits."""
+
+
 @app.command("show")
 def show(
     env: Annotated[str, typer.Argument(help="The environment: a manifest of the agent.")],
