@@ -29,6 +29,7 @@ from lockstep.loading import load, read, shaped
 from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
 from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.preflight import impossible
 from policies.recovery import contradictions
 from policies.rules import Rules
 from policies.world import World
@@ -90,7 +91,10 @@ class AgentPackage:
         code = {**self.tools, **self._declared(manifest, path)}
         specs = {name: found.spec for name, found in code.items()}
         with _placed(extended):
-            found = tuple(contradictions(manifest, specs, str(path)))
+            found = (
+                *contradictions(manifest, specs, str(path)),
+                *impossible(manifest, specs, str(path)),
+            )
             if found:
                 raise LockstepError(*found)
             mocks = load_mocks(self.root, manifest, code, str(path))

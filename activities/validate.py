@@ -81,7 +81,7 @@ class WorldValidator(Validator):
         drifted = drift(body, self._world)
         findings = (
             *_unsound(body),
-            *islice(uncallable(body.steps, self._world, Severity.ERROR), MAX_FINDINGS),
+            *islice(uncallable(body.calls, self._world, Severity.ERROR), MAX_FINDINGS),
             # What has drifted is told as drift, and not a second time as a claim.
             *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),
@@ -167,10 +167,11 @@ def _unsound(body: Body) -> Iterator[Finding]:
     for found in structure(body.steps) if body.steps else ():
         yield found.model_copy(update={"code": "LS-RUN-006"})
     before: set[str] = set()
+    looked = {one.step.id for one in body.preflight}
     needs = edges(body.steps)
     for step in body.steps:
         lost = {*needs[step.id], *step.draws} - (before & {*step.needs})
-        if lost or step.id in before:
+        if lost or step.id in before | looked:
             problem = f"needs {', '.join(sorted(lost))} and does not come after it"
             yield Finding(
                 code="LS-RUN-006",

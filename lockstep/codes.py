@@ -78,6 +78,7 @@ CODES: dict[str, Code] = {
     "LS-ENV-007": Code("a catalogue cannot be fetched", Exit.ERROR),
     "LS-ENV-008": Code("a manifest cannot inherit what it does", Exit.REJECTED),
     "LS-ENV-009": Code("a tool has no code here", Exit.REJECTED),
+    "LS-ENV-010": Code("a preflight cannot be made", Exit.REJECTED),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
@@ -90,6 +91,7 @@ CODES: dict[str, Code] = {
     "LS-RUN-005": Code("the run does not exist", Exit.USAGE),
     "LS-RUN-006": Code("a request to start a run is malformed", Exit.REJECTED),
     "LS-RUN-008": Code("a run was cancelled or terminated", Exit.ERROR),
+    "LS-RUN-009": Code("the environment is not as its manifest expects", Exit.REJECTED),
     # a step
     "LS-STEP-001": Code("a tool's output does not fit its schema", Exit.ERROR),
     "LS-STEP-002": Code("a tool's output is too large", Exit.ERROR),

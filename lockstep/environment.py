@@ -26,6 +26,8 @@ from lockstep.names import (
     ToolName,
 )
 from lockstep.packagefile import PackageFile
+from lockstep.plan import is_empty
+from lockstep.preflight import MAX_PREFLIGHTS, Preflight, PreflightName
 from lockstep.record import Record
 from lockstep.recovery import Recovery
 
@@ -128,6 +130,9 @@ class Environment(Record):
     catalogues: dict[ResourceKind, CatalogueSource] = {}
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}
     errors: dict[ErrorName, Recovery] = {}
+    preflight: dict[PreflightName, Preflight] = Field(
+        default={}, max_length=MAX_PREFLIGHTS, exclude_if=is_empty
+    )
     limits: Limits = Limits()
 
     @property
@@ -152,5 +157,9 @@ class Environment(Record):
         parts |= {
             f"errors.{name}": recovery.model_dump(mode="json")
             for name, recovery in self.errors.items()
+        }
+        parts |= {
+            f"preflight.{name}": preflight.model_dump(mode="json")
+            for name, preflight in self.preflight.items()
         }
         return {name: digest(part) for name, part in sorted(parts.items())}

@@ -122,8 +122,24 @@ class RunVerified(Record):
 
 
 class RunRefused(Record):
+    """Nothing of the plan was begun; `spent` is what it took to look, where a look was taken."""
+
     type: Literal["run.refused"] = "run.refused"
     findings: tuple[Finding, ...]
+    spent: Amount | None = Field(default=None, exclude_if=is_absent)
+
+
+class PreflightChecked(Record):
+    """The environment was looked at before the first step; the run begins if all of it holds.
+
+    The call itself is told like any step's, under `step`.
+    """
+
+    type: Literal["preflight.checked"] = "preflight.checked"
+    preflight: str
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
 
 
 class StepGuarded(Record):
@@ -313,6 +329,7 @@ Happening = Annotated[
     | RunStarted
     | RunVerified
     | RunRefused
+    | PreflightChecked
     | StepGuarded
     | StepStarted
     | StepDecided

@@ -80,6 +80,10 @@ HELP: dict[str, str] = {
         "Run it where the tool's code is, or where a mock answers for it. A warning while it is"
         " only a plan."
     ),
+    "LS-ENV-010": (
+        "Name a tool that reads, arguments that fit it, and expectations that what it gives can"
+        " meet; let policy permit it."
+    ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
         "Undo the change, or lock the plan again and review the difference. See also a stale "
@@ -95,6 +99,10 @@ HELP: dict[str, str] = {
     "LS-RUN-005": "See `lockstep runs list`; histories are kept for the namespace's retention.",
     "LS-RUN-006": "Make locks with `lockstep lock`, start runs with `lockstep run` or a schedule.",
     "LS-RUN-008": "See in Temporal's own pages who ended it.",
+    "LS-RUN-009": (
+        "Nothing of the plan was begun. Mend what was found otherwise and run again, or correct"
+        " what the manifest expects and lock again."
+    ),
     "LS-STEP-001": "Correct the tool.",
     "LS-STEP-002": "Return less, or raise `limits.output_bytes` (64 MiB at most) and lock again.",
     "LS-STEP-003": (

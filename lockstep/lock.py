@@ -29,6 +29,7 @@ from lockstep.names import (
     ToolName,
 )
 from lockstep.plan import Flow, Steps, is_empty
+from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
 from lockstep.usage import Bill
@@ -75,6 +76,13 @@ class LockedToolStep(Record, Flow):
         return self.cost.times(self.attempts)
 
 
+class LockedPreflight(Record):
+    """A look at the environment before the first step, and what must hold of what it shows."""
+
+    step: LockedToolStep
+    expect: Annotated[tuple[Guard, ...], Field(min_length=1, max_length=MAX_GUARDS)]
+
+
 class Pins(Record):
     """Digests of what was true when the lock was made, each under the name a person would use."""
 
@@ -100,6 +108,14 @@ class Body(Record):
     asking: Asking
     resources: dict[str, dict[str, dict[str, Attribute]]]
     pins: Pins
+    preflight: tuple[LockedPreflight, ...] = Field(
+        default=(), max_length=MAX_PREFLIGHTS, exclude_if=is_empty
+    )
+
+    @property
+    def calls(self) -> tuple[LockedToolStep, ...]:
+        """All that a run may call: the environment's looks, then the plan's steps."""
+        return (*(one.step for one in self.preflight), *self.steps)
 
 
 class Asked(Record):

@@ -32,6 +32,7 @@ from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
+from policies.preflight import clashing, looks, unapproved
 from policies.recovery import about
 from policies.request import named, planned
 from policies.structure import GRAPHLESS, structure
@@ -53,7 +54,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
-    findings = list(structure(plan.steps))
+    findings = [*structure(plan.steps), *clashing(plan, world.environment)]
     sources = Sources(
         outputs={
             step.id: output_of(step, world.tools[step.tool])
@@ -80,18 +81,24 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
         findings += world.rules.violations(Shape.of(plan.steps))
-    decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
+    before = looks(world.environment)
+    absent = {step.id: tuple(_existence(step, world)) for step in before}
+    findings += (found for missing in absent.values() for found in missing)
+    asked = [*(step for step in before if not absent[step.id]), *usable]
+    decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in asked)
     findings += (
         _denied(step, made)
-        for step, made in zip(usable, decisions, strict=True)
+        for step, made in zip(asked, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    most = worst(usable, world.tools)
+    held = {step.id for step in before}
+    findings += (one for made in decisions if made.step in held for one in unapproved(made))
+    most = worst([*before, *usable], world.tools)
     whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
     parallel = world.environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
+    reach = bounds(usable, world.tools, parallel, before) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
-    findings += uncallable(usable, world, Severity.WARNING)
+    findings += uncallable([*before, *usable], world, Severity.WARNING)
     return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
 
 

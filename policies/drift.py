@@ -15,7 +15,7 @@ from policies.world import World
 def drift(body: Body, world: World) -> tuple[Finding, ...]:
     """What has changed since the lock was made; empty if a run may start."""
     pins = world.pins
-    used = {step.tool for step in body.steps}
+    used = {step.tool for step in body.calls}
     signals = {name for tool in used & world.tools.keys() for name in world.tools[tool].signals}
     return (
         *_identity(body, world),
@@ -28,6 +28,8 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
                 if _counts(part, body, used, signals)
             },
             pins.environment,
+            "new counts",
+            "preflight.",
         ),
         *_members(body, world),
         *_changed(
@@ -76,7 +78,11 @@ def _members(body: Body, world: World) -> Iterator[Finding]:
 
 
 def _changed(
-    what: str, locked: Mapping[str, str], present: Mapping[str, str], new: str = ""
+    what: str,
+    locked: Mapping[str, str],
+    present: Mapping[str, str],
+    new: str = "",
+    among: str = "",
 ) -> Iterator[Finding]:
     for part, pin in sorted(locked.items()):
         if part not in present:
@@ -87,6 +93,8 @@ def _changed(
             yield _finding(f"{what}: `{part}` has changed")
     if new:
         for part in sorted(set(present) - set(locked)):
+            if not part.startswith(among):
+                continue
             yield _finding(f"{what}: `{part}` is new")
 
 

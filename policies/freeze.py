@@ -4,6 +4,7 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from lockstep.checked import Checked
@@ -11,9 +12,11 @@ from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
+from lockstep.preflight import step_of
+from policies.preflight import looks
 from policies.request import named
 from policies.world import World
 
@@ -48,6 +51,17 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         asking=world.agent.asking,
         resources=_slice(plan, world),
         pins=world.pins,
+        preflight=preflights(world, verdicts),
+    )
+
+
+def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:
+    """The looks that come before the first step, each with policy's verdict on its call."""
+    return tuple(
+        LockedPreflight(
+            step=_step(one.step(name), world, (), verdicts[step_of(name)]), expect=one.guards(name)
+        )
+        for name, one in world.environment.preflight.items()
     )
 
 
@@ -92,7 +106,7 @@ def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -
 def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int | str]]]:
     """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
-    for step in plan.steps:
+    for step in (*looks(world.environment), *plan.steps):
         spec = world.tools[step.tool]
         for resource in named(step, spec):
             attributes = world.environment.resources[resource.kind][resource.name]

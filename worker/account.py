@@ -20,6 +20,7 @@ from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
     Event,
+    PreflightChecked,
     QuestionAsked,
     RunStarted,
     StepBlocked,
@@ -91,7 +92,7 @@ class Considered:
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
     """What a run's history says of a step; LS-CLI-001 for one that its lock does not have."""
     lock = lock_of(history)
-    steps = {} if lock is None else {one.id: one for one in lock.steps}
+    steps = {} if lock is None else {one.id: one for one in lock.body.calls}
     if step not in steps:
         raise _stranger(f"run `{history.workflow_id}`", step, steps)
     everything = list(events)
@@ -169,7 +170,7 @@ def _end(about: tuple[Event, ...]) -> End:
                 return "running"
             case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
-            case StepFailed():
+            case StepFailed() | PreflightChecked(holds=False):
                 return "failed"
             case StepSkipped():
                 return "skipped"

@@ -176,7 +176,7 @@ def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any]) -> No
     world = package.world(lock.body.environment)
     found = (
         *drift(lock.body, world),
-        *uncallable(lock.body.steps, world, Severity.ERROR),
+        *uncallable(lock.body.calls, world, Severity.ERROR),
     )
     if found:
         raise LockstepError(*found)

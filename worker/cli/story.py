@@ -12,6 +12,7 @@ from lockstep.event import (
     PlanningHalted,
     PlanProposed,
     PlanRejected,
+    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -85,6 +86,9 @@ def told(what: Happening) -> str:
             return f"lock verified: nothing has drifted (worker {build})"
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
+        case PreflightChecked(preflight=name, holds=holds, comparisons=made):
+            weighed = "; ".join(map(str, made))
+            return f"preflight {name}: {'as expected' if holds else 'NOT as expected'}, {weighed}"
         case StepGuarded(holds=holds, comparisons=made):
             weighed = "; ".join(map(str, made))
             return f"Step {_of(what)}: {'may start' if holds else 'is not wanted'}, {weighed}"
