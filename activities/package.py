@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from activities.declared import read_declared
+from activities.injection import unfit
 from activities.manifests import is_base, read_manifest
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned
@@ -98,6 +99,9 @@ class AgentPackage:
             if found:
                 raise LockstepError(*found)
             mocks = load_mocks(self.root, manifest, code, str(path))
+            found = tuple(unfit(manifest, code, mocks, str(path)))
+            if found:
+                raise LockstepError(*found)
         decider = CedarDecider.load(self.texts, specs, manifest)
         return World(self.agent, manifest, specs, self.texts, self.rules, decider, code, mocks)
 

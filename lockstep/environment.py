@@ -17,6 +17,7 @@ from lockstep.declaration import Declaration
 from lockstep.duration import Duration
 from lockstep.extension import Pointer
 from lockstep.fallback import is_absent
+from lockstep.faults import Faults
 from lockstep.names import (
     EnvironmentName,
     ErrorName,
@@ -49,13 +50,15 @@ class Binding(Record):
 
     `endpoint` and the strings in `settings` may hold `${NAME}` or `${NAME:-default}`; the worker
     fills them in from its own environment, so that neither locks nor histories hold them. With a
-    `mock` the tool is not called here: the file answers in its place. `declared`, or the
+    `mock` the tool is not called here: the file answers in its place, with such `faults` as
+    there are. `declared`, or the
     file `declared_file`, is all there is of a tool whose code is not at hand.
     """
 
     endpoint: str = ""
     settings: dict[str, JsonValue] = {}
     mock: PackageFile | None = None
+    faults: Faults | None = Field(default=None, exclude_if=is_absent)
     declared: Declaration | None = Field(default=None, exclude_if=is_absent)
     declared_file: PackageFile | None = Field(default=None, exclude_if=is_absent)
 

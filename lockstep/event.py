@@ -5,6 +5,7 @@ whoever has the history can compute them again. A run returns the digest of its 
 changed, dropped or added event shows against any copy of that one line.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -16,8 +17,9 @@ from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
-from lockstep.names import Person
+from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.usage import Bill
 from lockstep.value import Value
@@ -102,7 +104,9 @@ class PlanRejected(Record):
 
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again."""
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. `mocked` are the
+    tools that a mock answers for.
+    """
 
     type: Literal["run.started"] = "run.started"
     run: str
@@ -114,6 +118,7 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class RunVerified(Record):
@@ -353,13 +358,24 @@ Happening = Annotated[
 ]
 
 
+class Mocked(StrEnum):
+    """What of an event is not real: something of its run, or the very call that it is about."""
+
+    RUN = "run"
+    STEP = "step"
+
+
 class Event(Record):
-    """One link: `digest` covers everything else, `prev` is the link before."""
+    """One link: `digest` covers everything else, `prev` is the link before.
+
+    `mocked` is there in every event of a run in which a mock answers for some tool.
+    """
 
     seq: int
     at: AwareDatetime
     prev: Digest
     what: Happening
+    mocked: Mocked | None = Field(default=None, exclude_if=is_absent)
     digest: Digest
 
     @property
@@ -373,21 +389,31 @@ def genesis(workflow: str) -> Digest:
     return digest({"events": VERSION, "workflow": workflow})
 
 
-def link(seq: int, at: AwareDatetime, prev: Digest, what: Happening) -> Event:
+def link(
+    seq: int, at: AwareDatetime, prev: Digest, what: Happening, mocked: Mocked | None = None
+) -> Event:
     unsigned = {
         "seq": seq,
         "at": at.isoformat(),
         "prev": prev,
         "what": what.model_dump(mode="json"),
+        **({"mocked": mocked.value} if mocked else {}),
     }
-    return Event(seq=seq, at=at, prev=prev, what=what, digest=digest(unsigned))
+    return Event(seq=seq, at=at, prev=prev, what=what, mocked=mocked, digest=digest(unsigned))
+
+
+def step_of(what: Happening) -> str | None:
+    """The step that something happened to; None where it is about the whole."""
+    if isinstance(what, QuestionAsked):
+        return what.question.step
+    return getattr(what, "step", None)
 
 
 def broken_at(workflow: str, events: list[Event]) -> int | None:
     """The number of the first event that does not follow from those before it; None if all do."""
     prev = genesis(workflow)
     for seq, event in enumerate(events, start=1):
-        if event != link(seq, event.at, prev, event.what):
+        if event != link(seq, event.at, prev, event.what, event.mocked):
             return seq
         prev = event.digest
     return None

@@ -113,6 +113,12 @@ class Body(Record):
     )
 
     @property
+    def mocked(self) -> tuple[ToolName, ...]:
+        """The tools that a mock answers for in a run of this; what is pinned is what is there."""
+        used = {step.tool for step in self.calls}
+        return tuple(sorted(one for one in used if f"mocks.{one}" in self.pins.environment))
+
+    @property
     def calls(self) -> tuple[LockedToolStep, ...]:
         """All that a run may call: the environment's looks, then the plan's steps."""
         return (*(one.step for one in self.preflight), *self.steps)

@@ -26,6 +26,7 @@ from lockstep.declaration import DeclarationFile
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
 from lockstep.fallback import Fallback
+from lockstep.faults import Faults, Latency
 from lockstep.guard import Guard
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
@@ -52,7 +53,7 @@ TEST = "sh deploy/setup.sh test && .venv/bin/pytest"
 WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking, PlannerSettings),
     *(Environment, Binding, CatalogueSource, Limits, Recovery, DeclarationFile),
-    *(Preflight, Expectation),
+    *(Preflight, Expectation, Faults, Latency),
     Pinned,
     *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),

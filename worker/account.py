@@ -32,6 +32,7 @@ from lockstep.event import (
     StepReplaced,
     StepSkipped,
     StepStarted,
+    step_of,
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
@@ -150,12 +151,10 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
 
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
-        case QuestionAsked(question=question):
-            return question.step == step
         case AnswerRefused(finding=finding):
             return f"`{step}." in finding.place or _place_is(finding.place, step)
         case what:
-            return getattr(what, "step", None) == step
+            return step_of(what) == step
 
 
 def _place_is(place: str, step: str) -> bool:

@@ -153,6 +153,8 @@ class Run(Doors):
         )
 
     def _started(self, request: RunRequest, facts: RunFacts) -> None:
+        body = request.lock.body
+        self.journal.mocked = frozenset(one.id for one in body.calls if one.tool in body.mocked)
         self.journal.write(
             RunStarted(
                 run=facts.id,
@@ -163,6 +165,7 @@ class Run(Doors):
                 trigger=facts.trigger,
                 scheduled_at=facts.scheduled_at,
                 inputs=request.inputs,
+                mocked=body.mocked,
             )
         )
 

@@ -5,6 +5,7 @@ from lockstep.event import (
     Event,
     GoalAsked,
     Happening,
+    Mocked,
     PlanChecked,
     PlanLocked,
     PlannerAnswered,
@@ -52,8 +53,11 @@ def cost(bill: Bill) -> str:
 
 
 def tell(event: Event) -> str:
-    """What happened, in one line or, for a blocked step, three."""
-    return told(event.what)
+    """What happened, in one line or, for a blocked step, three; and whether a mock had a part."""
+    first, *rest = told(event.what).splitlines()
+    if event.mocked is Mocked.STEP and not isinstance(event.what, StepCompleted):
+        first += " (mock)"
+    return "\n".join((first, *rest))
 
 
 def told(what: Happening) -> str:
@@ -80,8 +84,10 @@ def told(what: Happening) -> str:
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
             return "plan rejected: " + " | ".join(map(str, findings[:3]))
-        case RunStarted(lock=lock, started_by=by, trigger=trigger, planner_calls=calls):
-            return f"run started by {by} ({trigger}), lock {lock[:19]}…, {calls} planner calls"
+        case RunStarted(lock=lock, started_by=by, planner_calls=calls) as started:
+            mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
+            whose = f"run started by {by} ({started.trigger})"
+            return f"{whose}, lock {lock[:19]}…, {calls} planner calls{mocked}"
         case RunVerified(build=build):
             return f"lock verified: nothing has drifted (worker {build})"
         case RunRefused(findings=findings):
