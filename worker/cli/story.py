@@ -3,14 +3,10 @@
 from lockstep.event import (
     AnswerRefused,
     Event,
-    GoalAsked,
     Happening,
     Mocked,
     PlanChecked,
     PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
     PlanProposed,
     PlanRejected,
     PreflightChecked,
@@ -38,6 +34,7 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
