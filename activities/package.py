@@ -128,11 +128,11 @@ class AgentPackage:
         return found
 
     def _declared_in(self, path: Path) -> dict[str, Tool]:
-        tables = read_manifest(path).document.get("tools", {})
+        tables = read_manifest(path).document.get("tools")
         bindings = {
             name: shaped(Binding, table, str(path))
-            for name, table in tables.items()
-            if {"declared", "declared_file"} & table.keys()
+            for name, table in (tables.items() if isinstance(tables, dict) else ())
+            if isinstance(table, dict) and {"declared", "declared_file"} & table.keys()
         }
         return read_declared(self.root, bindings, str(path))
 

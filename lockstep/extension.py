@@ -145,10 +145,13 @@ def _merged(under: Mapping[str, Any], upon: Mapping[str, Any]) -> dict[str, Any]
 def _take_out(document: dict[str, Any], at: At) -> None:
     here = document
     for part in at[:-1]:
+        if part not in here:
+            # Taken out with its table already.
+            return
         # A copy on the way: the parent's own tables are left as they are.
         here[part] = dict(here[part])
         here = here[part]
-    del here[at[-1]]
+    here.pop(at[-1], None)
 
 
 def _places(value: Mapping[str, Any], at: At = ()) -> Iterator[At]:

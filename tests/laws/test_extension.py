@@ -171,6 +171,21 @@ def test_what_is_taken_out_is_gone_and_may_be_said_anew(folder: Path) -> None:
     assert "skiff" in world(folder, "test").environment.resources["ship"]
 
 
+def test_what_is_taken_out_twice_is_gone_once(folder: Path) -> None:
+    """With its table, and by its own place."""
+    places = '"/tools/PostNotice", "/tools/PostNotice/settings/token", "/tools/PostNotice"'
+    write(folder, "child", f'extends = "test"\nwithout = [{places}]\n[tools.ScuttleShip]\n')
+    assert "PostNotice" not in world(folder, "child").environment.tools
+
+
+@pytest.mark.parametrize("tools", ["tools = 3", "[tools]\nX = 3", "[tools.X]\ndeclared = 3"])
+def test_another_manifest_may_be_broken(folder: Path, tools: str) -> None:
+    """That is told where it is used, and keeps nobody else from working."""
+    write(folder, "broken", tools)
+    assert "test" == world(folder, "test").environment.name
+    assert "LS-LOAD-007" == refused(folder, "broken").code
+
+
 @pytest.mark.parametrize(
     ("text", "at", "says"),
     [
