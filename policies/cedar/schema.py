@@ -56,6 +56,11 @@ class Vocabulary:
         shape = self.document[""]["entityTypes"].get(entity, {}).get("shape", {})
         return sorted(shape.get("attributes", ()))
 
+    def context(self, tool: str) -> dict[str, Any]:
+        """The type of `context` where a tool is called."""
+        found: dict[str, Any] = self.document[""]["actions"][tool]["appliesTo"]["context"]
+        return found
+
     @property
     def actions(self) -> list[str]:
         return sorted(self.args)

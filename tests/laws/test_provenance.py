@@ -16,7 +16,8 @@ from lockstep.reference import Reference, references
 from lockstep.tool import ToolSpec
 from lockstep.trust import Emits, Trust, emitted
 from policies.labels import Labels
-from policies.provenance import Lineage, positions
+from policies.origin import positions
+from policies.provenance import Lineage
 
 OPEN: dict[str, Any] = {"type": "object"}
 
