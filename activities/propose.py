@@ -21,6 +21,7 @@ from activities.prompt import Prompting
 from activities.provider import Provider
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
+from lockstep.canonical import Digest
 from lockstep.draft import MAX_DRAFT_BYTES, SCHEMA, unfold
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -77,11 +78,12 @@ class ModelPlanner(Planner):
             raise _failure(ModelError(no_key(self._provider), again=False), account.total)
         settings = self._world.agent.planner
         info = activity.info()
+        briefing = self._prompting.about(ask.goal.goal, ask.rejected)
         prompt = Prompt(
             model=ask.model or settings.model,
             effort=settings.effort,
-            system=self._prompting.system,
-            turns=self._prompting.turns(ask.goal.goal, ask.rejected),
+            system=briefing.system,
+            turns=briefing.turns,
             schema=SCHEMA,
             max_tokens=settings.max_tokens * min(ask.room, MAX_ROOM),
             label=f"{info.workflow_id}/{info.activity_id}/{info.attempt}"[-200:],
@@ -95,25 +97,25 @@ class ModelPlanner(Planner):
             if why is None or not why.cancel_requested:
                 # The worker goes; another one asks again, and knows of this from the heartbeats.
                 raise
-            return self._cut_short(ask, account.total)
+            return self._cut_short(ask, briefing.digest, account.total)
         except ModelError as error:
             account.closed(error.bill)
             raise _failure(error, account.total) from None
         account.closed(answered.bill)
-        return self._reply(ask, answered, account.total)
+        return self._reply(ask, answered, briefing.digest, account.total)
 
-    def _cut_short(self, ask: Ask, bill: Bill) -> Reply:
+    def _cut_short(self, ask: Ask, prompt: Digest, bill: Bill) -> Reply:
         return Reply(
             status="cancelled",
             text="",
             model=ask.model or self._world.agent.planner.model,
             stop_reason="",
             request="",
-            prompt=self._prompting.digest,
+            prompt=prompt,
             bill=bill,
         )
 
-    def _reply(self, ask: Ask, answered: Completion, bill: Bill) -> Reply:
+    def _reply(self, ask: Ask, answered: Completion, prompt: Digest, bill: Bill) -> Reply:
         # JSON can write half a character that nothing else can.
         text = answered.text.encode(errors="replace").decode()
         said: dict[str, Any] = {
@@ -121,7 +123,7 @@ class ModelPlanner(Planner):
             "model": answered.model,
             "stop_reason": answered.stop_reason,
             "request": answered.request,
-            "prompt": self._prompting.digest,
+            "prompt": prompt,
             "bill": bill,
         }
         match answered.stop:
@@ -155,7 +157,8 @@ class ModelPlanner(Planner):
         answer, all at the dearest rate.
         """
         settings = self._world.agent.planner
-        size = sum(len(part.encode()) for part in (*self._prompting.system, goal.goal))
+        told = self._prompting.about(goal.goal).system
+        size = sum(len(part.encode()) for part in (*told, goal.goal))
         answer = settings.max_tokens * MAX_ROOM
         usage = Usage(cache_write=size // _BYTES_A_TOKEN + answer, output=answer)
         return Amount(

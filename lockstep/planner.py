@@ -21,7 +21,8 @@ class PlannerSettings(Record):
     """`provider` is `anthropic` or one that is installed. Where the model refuses, the `fallbacks`
     are asked in their order. `endpoint` may hold placeholders, as in a manifest; without one the
     provider's own is taken. `max_tokens` is the most that one answer may have. `replans` are the
-    further proposals a model may make after its first was rejected.
+    further proposals a model may make after its first was rejected. Of more than `tools` tools, or
+    `names` resources of one kind, it is shown those that are nearest to the goal.
 
     `tokens` and `microdollars` bound all calls for one plan together; `timeout` is for one call.
     """
@@ -33,6 +34,8 @@ class PlannerSettings(Record):
     endpoint: str = ""
     max_tokens: Annotated[int, Field(ge=256, le=64_000)] = 16_000
     replans: Annotated[int, Field(ge=0, le=10)] = 2
+    tools: Annotated[int, Field(ge=1, le=1000)] = 100
+    names: Annotated[int, Field(ge=1, le=10_000)] = 1000
     tokens: Count = 500_000
     microdollars: Count = 5_000_000
     timeout: Duration = timedelta(minutes=10)

@@ -1,7 +1,7 @@
 """Providers: the one that is built in keeps the laws, the laws can be broken, others are found."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -71,7 +71,7 @@ class _Chatter(Model):
 
     async def complete(self, prompt: Prompt, heard: Callable[[Bill], None]) -> Completion:
         with suppress(asyncio.CancelledError):
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.6)  # longer than a law waits before it cancels
         return Completion(
             stop=Stop.OK, text=self._key, model="x", stop_reason="", request="", bill=Bill()
         )
@@ -85,7 +85,7 @@ async def test_each_law_can_be_broken(law: Law) -> None:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Installs a package with one provider, as pip would leave it on the path."""
     monkeypatch.syspath_prepend(tmp_path)
 
