@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activities.contract import Proposal
 from activities.package import load_package
+from activities.validate import wrote
 from lockstep.catalogue import Pinned, change, fits, stocked
 from lockstep.environment import CatalogueSource, Environment, Source
 from lockstep.errors import LockstepError
@@ -316,3 +318,15 @@ def test_a_model_that_reads_fetched_names_is_believed_where_somebody_vouches_for
     here = world_with(catalogues={"cargo": table})
     assert expected is planner_reads(here)
     assert ("trust" in declared) is ("trust" in table.model_dump(mode="json"))
+
+
+def test_a_plan_is_believed_by_who_wrote_it() -> None:
+    """A person's in any case; a model's as far as what it read."""
+    here = world_with(catalogues={"cargo": CatalogueSource.model_validate(TABLE)})
+    given = {"plan": {}, "agent": "harbour", "environment": "test", "by": BY}
+    bill = {"calls": 1}
+    asked = {"model": "m", "request": "r", "prompt": "sha256:0", "bill": bill}
+    by_hand = Proposal.model_validate(given)
+    by_model = Proposal.model_validate({**given, "planner": asked})
+    assert (Trust.TRUSTED, Trust.UNTRUSTED) == (wrote(by_hand, here), wrote(by_model, here))
+    assert Trust.TRUSTED is wrote(by_model, package().world("test"))

@@ -172,8 +172,10 @@ def test_a_source_that_is_no_tool_is_denied() -> None:
 def test_a_denial_by_provenance_beats_an_approval() -> None:
     """What stands in authorize.cedar nobody can say yes to."""
     never = RECIPIENT.replace('@approvers("owner")', "")
-    policy = decider("", PERMIT + never)
-    assert DENY is policy.decide(asked(Provenance(untrusted=("/recipient",)))).outcome
+    made = decider("", PERMIT + never).decide(asked(Provenance(untrusted=("/recipient",))))
+    # The tool may be called, and not with this.
+    assert (DENY, False) == (made.outcome, made.disallowed)
+    assert "mail.recipient: A stranger does not choose whom we write to" == made.why
 
 
 def test_a_kind_of_resource_cannot_be_called_a_tool() -> None:
