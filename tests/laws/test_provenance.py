@@ -158,7 +158,7 @@ class Oracle:
             found, more = step.for_each.source, parts
             parts = (*found.parts, "*", *more)
         if found.source == "$input":
-            return parts[:1] != ("title",)
+            return bool(parts[:1] != ("title",))
         return found.source == "$from" and self.gives(found.step, parts, run, below)
 
     def gives(self, id: str, parts: tuple[str, ...], run: dict[str, str], below: bool) -> bool:

@@ -1,7 +1,7 @@
 """Labels: the worst counts, and of a field the nearest pointer speaks."""
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from lockstep.provenance import Provenance
 from lockstep.tool import ToolSpec, tool
@@ -95,7 +95,7 @@ def test_a_human_answers_for_what_they_changed_and_no_more() -> None:
     before = Provenance(
         untrusted=("/to", "/body/0/text"), steered=True, sensitive=True, sources=("ReadMail",)
     )
-    args = {"to": "eve", "body": [{"text": "hi"}], "copies": 1}
+    args: dict[str, JsonValue] = {"to": "eve", "body": [{"text": "hi"}], "copies": 1}
 
     assert before == before.edited(args, args | {"copies": 2})
     assert ("/body/0/text",) == before.edited(args, args | {"to": "ann"}).untrusted
