@@ -19,7 +19,7 @@ from policies.labels import Labels
 from policies.origin import positions
 from policies.provenance import Lineage
 
-OPEN: dict[str, Any] = {"type": "object"}
+OPEN: dict[str, Any] = {"type": "object", "additionalProperties": {}}
 
 
 def a_tool(name: str, **labels: Any) -> ToolSpec:

@@ -163,6 +163,13 @@ def test_every_argument_has_a_label_also_those_that_cedar_cannot_see() -> None:
     assert ASK is policy.decide(asked(Provenance(untrusted=("/ratio",)))).outcome
 
 
+def test_an_argument_that_nobody_declared_throws_doubt_on_all() -> None:
+    """A tool's model may read it into whatever it likes."""
+    known = Provenance(untrusted=("/to",))
+    given = {"recipient": "ann@example.org", "to": "eve@example.org"}
+    assert ASK is decider(RECIPIENT).decide(asked(known, args=given)).outcome
+
+
 def test_a_source_that_is_no_tool_is_denied() -> None:
     """No lock that was made here names one."""
     made = decider(SOURCES).decide(asked(Provenance(sources=("Stranger",))))
