@@ -4,6 +4,7 @@ A chain that cannot be followed to its end is refused with all its names: half a
 another environment.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ def is_base(path: Path) -> bool:
         return _document(path).get("lockstep") == BASE
     except LockstepError:
         return False
+
+
+def declared_names(folder: Path) -> set[str]:
+    """The tools that the manifests of a folder declare without code; of a file that cannot be read
+    nothing is known.
+    """
+    found: set[str] = set()
+    for path in folder.glob("*.toml"):
+        with suppress(LockstepError):
+            tables = _document(path).get("tools")
+            for name, table in tables.items() if isinstance(tables, dict) else ():
+                if isinstance(table, dict) and {"declared", "declared_file"} & table.keys():
+                    found.add(name)
+    return found
 
 
 def read_manifest(path: Path) -> Extended:

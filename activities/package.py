@@ -9,7 +9,7 @@ import difflib
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from types import ModuleType
 
 from activities.declared import read_declared
 from activities.injection import unfit
-from activities.manifests import is_base, read_manifest
+from activities.manifests import declared_names, is_base, read_manifest
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned
 from lockstep.agent import Agent
@@ -30,6 +30,7 @@ from lockstep.loading import load, read, shaped
 from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
 from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.flow import unknown
 from policies.preflight import impossible
 from policies.recovery import contradictions
 from policies.rules import Rules
@@ -213,10 +214,25 @@ def load_package(root: Path) -> AgentPackage:
     return AgentPackage(
         root=root,
         agent=agent,
-        tools=_tools(root),
+        tools=(tools := _tools(root)),
         texts=texts,
-        rules=load(Rules, rules) if _stands(rules) else Rules(),
+        rules=_rules(rules, {*tools, *declared_names(root / "environments")})
+        if _stands(rules)
+        else Rules(),
     )
+
+
+def _rules(path: Path, tools: Collection[str]) -> Rules:
+    found = load(Rules, path)
+    for rule, name in unknown(found.flow, tools):
+        close = difflib.get_close_matches(name, tools, 1)
+        raise LockstepError.of(
+            "LS-AGENT-003",
+            str(path),
+            f"rule `{rule}` names tool `{name}`, which this agent does not have",
+            f"did you mean `{close[0]}`?" if close else "name a tool of this agent",
+        )
+    return found
 
 
 def _read_by_somebody(policy: Path) -> None:

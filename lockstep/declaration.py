@@ -7,13 +7,14 @@ call: a plan can be checked, locked and compared, and runs only where a mock ans
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from lockstep.amount import Amount, Count
 from lockstep.duration import Duration
 from lockstep.names import ErrorName
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency, ToolSpec, habits
+from lockstep.trust import Emits, FieldLabels
 
 Described = Annotated[str, Field(max_length=4000)]
 
@@ -32,10 +33,19 @@ class Declaration(Record):
     signals: tuple[ErrorName, ...] = ()
     tokens: Count = 0
     microdollars: Count = 0
+    emits: Emits | FieldLabels = Emits.UNTRUSTED
+    sensitive: bool = False
+    declassifies: bool = False
+    outward: bool | None = None
 
     @model_validator(mode="after")
     def _can_be_kept(self) -> Self:
-        habits(self.effect, self.idempotency, self.attempts)
+        try:
+            # The specification has rules of its own, whatever the tool is called.
+            self.spec("Tool")
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(said) from None
         return self
 
     def spec(self, name: str) -> ToolSpec:
@@ -52,6 +62,10 @@ class Declaration(Record):
             attempts=attempts,
             signals=self.signals,
             cost=Amount(calls=1, tokens=self.tokens, microdollars=self.microdollars),
+            emits=self.emits,
+            sensitive=self.sensitive,
+            declassifies=self.declassifies,
+            outward=self.outward,
         )
 
 

@@ -15,8 +15,10 @@ from lockstep.graph import order
 from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
-from lockstep.preflight import step_of
-from policies.preflight import looks
+from lockstep.provenance import Provenance
+from policies.labels import labels
+from policies.preflight import looked, looks
+from policies.provenance import Lineage
 from policies.request import named
 from policies.world import World
 
@@ -37,6 +39,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
     needs = edges(plan.steps)
     in_order = order(needs)
     environment = world.environment
+    lineage = Lineage(plan.steps, labels(world, checked.literals))
     return Body(
         agent=world.agent.name,
         role=world.agent.role,
@@ -45,23 +48,29 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         task_queue=task_queue(world.agent.name, environment.name),
         goal=plan.goal or world.agent.goal,
         inputs=world.agent.input_schema,
-        steps=Steps(_step(steps[id], world, needs[id], verdicts[id]) for id in in_order),
+        steps=Steps(
+            _step(steps[id], world, needs[id], verdicts[id], lineage.of(id)) for id in in_order
+        ),
         limits=environment.limits,
         approvers=world.agent.approvers,
         asking=world.agent.asking,
         resources=_slice(plan, world),
         pins=world.pins,
         preflight=preflights(world, verdicts),
+        literals=checked.literals,
     )
 
 
 def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:
     """The looks that come before the first step, each with policy's verdict on its call."""
+    lineage = looked(world)
     return tuple(
         LockedPreflight(
-            step=_step(one.step(name), world, (), verdicts[step_of(name)]), expect=one.guards(name)
+            step=_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
+            expect=one.guards(name),
         )
         for name, one in world.environment.preflight.items()
+        for step in (one.step(name),)
     )
 
 
@@ -78,7 +87,13 @@ def pauses(attempts: int) -> timedelta:
     )
 
 
-def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -> LockedToolStep:
+def _step(
+    step: Step,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
+) -> LockedToolStep:
     spec = world.tools[step.tool]
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
@@ -100,6 +115,7 @@ def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -
         backoff=BACKOFF,
         cost=spec.cost,
         expected=expected,
+        provenance=provenance,
     )
 
 

@@ -13,9 +13,13 @@ from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.plan import Plan, Step
 from lockstep.tool import Effect, ToolSpec
+from lockstep.trust import Trust
 from policies.arguments import Sources, check_value
 from policies.guards import check_guards
+from policies.labels import labels
 from policies.misfit import did_you_mean
+from policies.provenance import Lineage
+from policies.world import World
 
 _CODE = "LS-ENV-010"
 
@@ -23,6 +27,11 @@ _CODE = "LS-ENV-010"
 def looks(environment: Environment) -> tuple[Step, ...]:
     """The calls that come before every plan's first."""
     return tuple(one.step(name) for name, one in environment.preflight.items())
+
+
+def looked(world: World) -> Lineage:
+    """Where the arguments of the looks come from: the agent's own people wrote all of them."""
+    return Lineage(looks(world.environment), labels(world, Trust.TRUSTED))
 
 
 def impossible(

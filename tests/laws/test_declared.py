@@ -13,6 +13,7 @@ from lockstep.declaration import Declaration
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding, Severity
 from lockstep.tool import Effect
+from lockstep.trust import Emits
 from policies.check import check
 from policies.declared import uncallable, undecided
 from policies.drift import drift
@@ -282,6 +283,26 @@ def test_a_recursive_schema_and_somebody_elses_remarks_are_fine() -> None:
         "x-order": 3,
     }
     assert [] == of({"properties": {"tree": {"$ref": "#/$defs/tree"}}, "$defs": {"tree": tree}})
+
+
+def test_labels_are_those_of_any_tool() -> None:
+    """Whether what it gives may be believed, and whether it acts outward; nothing it lacks."""
+    spec = Declaration(**HAIL, emits={"/at": Emits.TRUSTED}, outward=False).spec("HailShip")
+    assert ({"/at": "trusted"}, False) == (spec.emits, spec.acts_outward)
+    with pytest.raises(ValueError, match="labels `/when`, which its output does not have"):
+        Declaration(**HAIL, emits={"/when": Emits.TRUSTED})
+
+
+def test_a_rule_may_name_a_declared_tool(folder: Path) -> None:
+    """A ban on its flows is one on a tool that this agent has."""
+    rules = folder / "policy" / "rules.toml"
+    ban = '[[flow]]\nid = "harbour.quiet"\nfrom = "ListShips"\nto = "HailShip"\nreason = "hush"\n'
+    rules.write_text(f"{rules.read_text()}\n{ban}")
+    words = {"$from": "list", "path": "/names"}
+    step = {**STEP, "args": {"ship": "skiff", "words": words}}
+    assert ("LS-RULE-010", "step `hail` /words") in said(folder, LIST, step)
+    rules.write_text(rules.read_text().replace("HailShip", "HaleShip"))
+    assert "did you mean `HailShip`?" == refusal(lambda: world(folder)).fix
 
 
 def test_habits_are_those_of_any_tool() -> None:

@@ -73,7 +73,8 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
             line.append(decision.outcome, style=f"not dim {COLOURS[decision.outcome]}")
             line.append(f"  {plain(decision.why)}")
         yield line
-        for told in _told(step, whose.get(step.id)):
+        says = checked.says(step.id) if is_held(decision) else ()
+        for told in (*_told(step, whose.get(step.id)), *map(plain, says)):
             yield Text(f"       {told}", style="dim")
 
 
@@ -81,6 +82,11 @@ def before(checked: Checked, steps: Iterable[Drawn]) -> list[Decision]:
     """The verdicts on what is called before the first step, and is none of the plan's."""
     own = {step.id for step in steps}
     return [decision for decision in checked.decisions if decision.step not in own]
+
+
+def is_held(decision: Decision | None) -> bool:
+    """Whether a human is asked; of a denial, the finding says why."""
+    return decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
 
 
 def _names(steps: list[Drawn]) -> tuple[list[str], list[str]]:
