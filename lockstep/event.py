@@ -20,7 +20,13 @@ from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
 from lockstep.plan import is_empty
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.planner_event import (
+    GoalAsked,
+    GoalSampled,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+)
 from lockstep.record import Record
 from lockstep.value import Value
 
@@ -31,7 +37,9 @@ Item = Annotated[int | None, Field(exclude_if=is_absent)]
 
 
 class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
+    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand. Where
+    several answers are out at once, `answer` says which of them it is.
+    """
 
     type: Literal["plan.proposed"] = "plan.proposed"
     agent: str
@@ -39,6 +47,7 @@ class PlanProposed(Record):
     by: str
     plan: Digest
     planner_calls: int = 0
+    answer: int = Field(default=0, exclude_if=is_empty)
 
 
 class PlanChecked(Record):
@@ -281,6 +290,7 @@ Happening = Annotated[
     | PlannerAnswered
     | PlannerFailed
     | PlanningHalted
+    | GoalSampled
     | PlanProposed
     | PlanChecked
     | PlanLocked

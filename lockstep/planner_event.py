@@ -2,15 +2,20 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.finding import Finding
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.usage import Bill
 
 
 class GoalAsked(Record):
-    """A plan was asked for; `replans` and `limit` are what its making may take."""
+    """A plan was asked for; `replans` and `limit` are what its making may take. With `samples`, so
+    many first proposals are wanted, and no lock.
+    """
 
     type: Literal["goal.asked"] = "goal.asked"
     agent: str
@@ -20,6 +25,7 @@ class GoalAsked(Record):
     model: str
     replans: int
     limit: Amount
+    samples: int = Field(default=0, exclude_if=is_empty)
 
 
 class PlannerAnswered(Record):
@@ -52,4 +58,14 @@ class PlanningHalted(Record):
 
     type: Literal["planning.halted"] = "planning.halted"
     finding: Finding
+    bill: Bill
+
+
+class GoalSampled(Record):
+    """The samples are drawn: so many were answered, whatever with; `findings` say why no more."""
+
+    type: Literal["goal.sampled"] = "goal.sampled"
+    asked: int
+    answered: int
+    findings: tuple[Finding, ...]
     bill: Bill

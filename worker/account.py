@@ -45,7 +45,7 @@ from lockstep.reference import Malformed, Reference, Unresolved, references, res
 from lockstep.shown import shown
 from lockstep.value import Value
 from policies.misfit import did_you_mean
-from worker.recorded import VERDICTS, json_of, recorded
+from worker.recorded import VERDICTS, json_of, numbered, recorded
 from worker.runs import lock_of
 
 End = Literal["completed", "failed", "skipped", "asking", "running", "not started"]
@@ -124,7 +124,8 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
     found: list[Considered] = []
     names: dict[str, None] = {}
     checks = [(asked, end) for asked, end in recorded(history.events) if isinstance(end, Checked)]
-    for number, (asked, end) in enumerate(checks, start=1):
+    for asked, end in checks:
+        number = numbered(asked)
         plan = _plan(Proposal.model_validate(json_of(asked.input.payloads)[0]).plan)
         steps = {one.id: one for one in plan.steps} if plan else {}
         names |= dict.fromkeys(steps)

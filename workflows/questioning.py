@@ -59,6 +59,11 @@ class Questioning:
 
     async def ask(self, ask: Ask) -> Reply | Finding:
         """An answer, or a finding where the budget has no room for it. Raises NoAnswer."""
+        answered = await self.numbered(ask)
+        return answered if isinstance(answered, Finding) else answered[1]
+
+    async def numbered(self, ask: Ask) -> tuple[int, Reply] | Finding:
+        """The same, with the answer's number; several may be asked at once."""
         name = f"propose.{self._answers + 1}"
         spent = self._ledger.reserve(name, self._brief.reserve)
         if spent is not None:
@@ -69,6 +74,7 @@ class Questioning:
                 fix="allow as much again (retry), give a plan by hand (edit), or stop (deny)",
             )
         self._answers += 1
+        number = self._answers
         try:
             reply = await workflow.execute_activity_method(
                 Planner.propose,
@@ -85,18 +91,18 @@ class Questioning:
             )
         except ActivityError as error:
             finding, bill = _gave_up(error)
-            self._failed(name, finding, bill)
+            self._failed(number, finding, bill)
             if is_cancelled_exception(error):
                 raise
             raise NoAnswer(finding) from error
         if workflow.cancellation_reason() is not None:
             # Waiting for the bill has swallowed the cancellation; it counts all the same.
-            self._failed(name, cancelled("planner"), reply.bill)
+            self._failed(number, cancelled("planner"), reply.bill)
             raise CancelledError("planning was cancelled")
         self._settle(name, reply.bill)
         self._journal.write(
             PlannerAnswered(
-                answer=self._answers,
+                answer=number,
                 status=reply.status,
                 model=reply.model,
                 stop_reason=reply.stop_reason,
@@ -108,11 +114,11 @@ class Questioning:
                 bill=reply.bill,
             )
         )
-        return reply
+        return number, reply
 
-    def _failed(self, name: str, finding: Finding, bill: Bill) -> None:
-        self._settle(name, bill)
-        self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
+    def _failed(self, number: int, finding: Finding, bill: Bill) -> None:
+        self._settle(f"propose.{number}", bill)
+        self._journal.write(PlannerFailed(answer=number, finding=finding, bill=bill))
 
     def _settle(self, name: str, bill: Bill) -> None:
         """What is known is spent; a call that ended without a word may have cost all it could."""

@@ -34,7 +34,13 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.planner_event import (
+    GoalAsked,
+    GoalSampled,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+)
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -61,8 +67,11 @@ def told(what: Happening) -> str:
     """The same of a happening that has no number yet."""
     match what:
         case GoalAsked(agent=agent, environment=environment, by=by, goal=goal, model=model):
-            asked = plain(goal)
-            return f'goal asked of {model} for {agent} in {environment} by {by}: "{asked}"'
+            times = f", {counted(what.samples, 'sample')}" if what.samples else ""
+            return (
+                f"goal asked of {model} for {agent} in {environment} by {by}{times}: "
+                f'"{plain(goal)}"'
+            )
         case PlannerAnswered(answer=number, status=status, bill=bill, findings=findings):
             why = f": {findings[0]}" if findings else ""
             return f"model answered ({number}): {status}, {cost(bill)}{why}"
@@ -70,9 +79,13 @@ def told(what: Happening) -> str:
             return f"model gave no answer ({number}), {cost(bill)}: {finding}"
         case PlanningHalted(finding=finding, bill=bill):
             return f"planning halted after {cost(bill)}: {finding}"
+        case GoalSampled(asked=asked, answered=answered, findings=findings, bill=bill):
+            why = f": {findings[0]}" if findings else ""
+            return f"goal sampled: {answered} of {asked} answered, {cost(bill)}{why}"
         case PlanProposed(agent=agent, environment=environment, by=by, planner_calls=calls):
-            asked = f", {counted(calls, 'planner call')}" if calls else ""
-            return f"plan proposed for {agent} in {environment} by {by}{asked}"
+            told = f", {counted(calls, 'planner call')}" if calls else ""
+            which = f" ({what.answer})" if what.answer else ""
+            return f"plan proposed{which} for {agent} in {environment} by {by}{told}"
         case PlanChecked(findings=findings, decisions=decisions):
             found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
             made = counted(len(decisions), "decision")
