@@ -7,13 +7,15 @@ guess by a model an error with a name instead of a surprise in production.
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
+from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr, model_validator
 
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest, digest
 from lockstep.duration import Duration
+from lockstep.fallback import is_absent
+from lockstep.mcp import McpBinding, McpServer, ServerName
 from lockstep.mock import MockFile
 from lockstep.names import (
     EnvironmentName,
@@ -44,12 +46,20 @@ class Binding(Record):
 
     `endpoint` and the strings in `settings` may hold `${NAME}` or `${NAME:-default}`; the worker
     fills them in from its own environment, so that neither locks nor histories hold them. With a
-    `mock` the tool is not called here: the file answers in its place.
+    `mock` the tool is not called here: the file answers in its place. With `mcp` the tool is one of
+    an MCP server, and is reached as that is.
     """
 
     endpoint: str = ""
     settings: dict[str, JsonValue] = {}
     mock: MockFile | None = None
+    mcp: McpBinding | None = Field(default=None, exclude_if=is_absent)
+
+    @model_validator(mode="after")
+    def _is_reached_one_way(self) -> Self:
+        if self.mcp is not None and (self.endpoint or self.settings):
+            raise ValueError("a tool of an MCP server has no `endpoint` and no `settings`")
+        return self
 
 
 class Source(StrEnum):
@@ -103,15 +113,34 @@ class Environment(Record):
     stage: Stage
     description: Sentence = ""
     tools: dict[ToolName, Binding]
+    mcp: dict[ServerName, McpServer] = {}
     catalogues: dict[ResourceKind, CatalogueSource] = {}
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}
     errors: dict[ErrorName, Recovery] = {}
     limits: Limits = Limits()
 
+    @model_validator(mode="after")
+    def _names_the_servers_of_its_tools(self) -> Self:
+        for name, tool in self.tools.items():
+            if tool.mcp is not None and tool.mcp.server not in self.mcp:
+                raise ValueError(
+                    f"tool `{name}` is of MCP server `{tool.mcp.server}`, and there is no "
+                    f"`[mcp.{tool.mcp.server}]`"
+                )
+        return self
+
     @property
     def written(self) -> Catalogue:
         """The resources that the manifest itself names."""
         return self.resources
+
+    def reached(self, tool: ToolName) -> Binding:
+        """How a tool is reached here, placeholders and all: its own table, or its server's."""
+        binding = self.tools[tool]
+        if binding.mcp is None:
+            return binding
+        server = self.mcp[binding.mcp.server]
+        return Binding(endpoint=server.url, settings=server.settings)
 
     def sections(self) -> dict[str, Digest]:
         """A digest for each part a person would name, so that drift can be told by its place."""
@@ -121,6 +150,9 @@ class Environment(Record):
         }
         parts |= {
             f"tools.{name}": tool.model_dump(mode="json") for name, tool in self.tools.items()
+        }
+        parts |= {
+            f"mcp.{name}": server.model_dump(mode="json") for name, server in self.mcp.items()
         }
         parts |= {
             f"resources.{kind}.{name}": dict(attributes)
