@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from activities.mcp_tools import mcp_tools
 from activities.mocks import load_mocks
-from activities.pinned import read_pinned
+from activities.pinned import read_pinned, read_tools
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
 from lockstep.environment import Environment
@@ -72,14 +73,16 @@ class AgentPackage:
         written = self.manifest(environment)
         manifest = stocked(written, read_pinned(written, self.manifests))
         path = self.manifests / f"{environment}.toml"
-        specs = {name: found.spec for name, found in self.tools.items()}
+        servers = read_tools(written, self.manifests)
+        tools = {**self.tools, **mcp_tools(written, servers, self.tools, str(path))}
+        specs = {name: found.spec for name, found in tools.items()}
         found = tuple(contradictions(manifest, specs, str(path)))
         if found:
             raise LockstepError(*found)
-        mocks = load_mocks(self.root, manifest, self.tools, str(path))
+        mocks = load_mocks(self.root, manifest, tools, str(path))
         decider = CedarDecider.load(self.texts, specs, manifest)
         return World(
-            self.agent, manifest, specs, self.texts, self.rules, decider, self.tools, mocks
+            self.agent, manifest, specs, self.texts, self.rules, decider, tools, mocks, servers
         )
 
     def _agree(self, manifest: Environment, name: str, path: Path) -> None:
@@ -90,8 +93,8 @@ class AgentPackage:
                 f"calls itself `{manifest.name}`",
                 f"call it `{name}`, or rename the file",
             )
-        for tool in manifest.tools:
-            if tool not in self.tools:
+        for tool, binding in manifest.tools.items():
+            if tool not in self.tools and binding.mcp is None:
                 raise LockstepError.of(
                     "LS-AGENT-003",
                     str(path),

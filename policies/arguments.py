@@ -55,6 +55,15 @@ def check_value(place: str, schema: Schema, value: JsonValue, code: str) -> Iter
         yield found.model_copy(update={"code": code})
 
 
+def unusable(schema: Schema) -> str | None:
+    """Why no value can be held to a schema; None for one that can be used."""
+    try:
+        _validator_for(canonical(schema))
+    except (ValueError, jsonschema_rs.ReferencingError) as reason:
+        return str(reason).splitlines()[0][:200]
+    return None
+
+
 @dataclass(frozen=True)
 class _Walk:
     """Through one step's arguments; without `sources` nothing in them is a reference.
