@@ -23,6 +23,7 @@ GRACE = 1.0
 POLL = 0.02
 """Seconds. How late an end may be noticed."""
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _told: list[int] = []
 
@@ -53,6 +54,9 @@ def _become(command: list[str], lifeline: int) -> None:
     try:
         os.close(lifeline)
         os.setsid()
+        if sys.platform == "linux":
+            # Should somebody kill the leash, this much is still done.
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         # Python ignores these, and what is ignored stays ignored in the program.
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(ignored, signal.SIG_DFL)

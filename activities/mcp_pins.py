@@ -85,7 +85,7 @@ async def repin_tools(
         raise LockstepError(unanswered(name, "it has no tool that could be used"))
     try:
         pinned = PinnedTools(
-            lockstep="mcp-tools/1",
+            lockstep="mcp/1",
             server=name,
             tools=tuple(sorted(tools, key=lambda tool: tool.name)),
         )

@@ -6,7 +6,6 @@ in a word from what was pinned, nothing is called: a tool that is described anew
 reviewed is another tool, whatever it is called.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,13 +17,13 @@ from pydantic import BaseModel, JsonValue, RootModel, field_validator
 from activities.calling import ActivityCall, Troubled
 from activities.mcp_answer import output
 from activities.mcp_wire import Broken, Reach, unanswered
-from lockstep.difference import Change
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.mcp import McpBinding, McpServer, ServerName
 from lockstep.pinned_tools import PinnedTool, PinnedTools, refusals, spec_of
 from lockstep.schema import Schema, fields
+from lockstep.told_otherwise import told_otherwise
 from lockstep.tool import Idempotency, Tool
 from policies.arguments import check_value, unusable
 from policies.misfit import did_you_mean
@@ -38,7 +37,6 @@ TIMES = 4
 """How much longer an output may be on the wire than when it is kept: a server sends it twice, as
 text and as data, and text within text is escaped."""
 MAX_FINDINGS = 20
-MAX_CHANGES = 8
 _PATIENCE = 3
 """How often its tools may have changed while they were looked at."""
 
@@ -211,7 +209,7 @@ class _Foreign:
             named = [
                 one for one in await conversation.tools() if one.get("name") == self.pinned.name
             ]
-            changed = _changed(self.pinned, named)
+            changed = told_otherwise(self.pinned, named)
             if changed:
                 break
             if not conversation.has_news():
@@ -234,32 +232,6 @@ class _Foreign:
             problem=f"{place}, tool `{self.pinned.name}`: {problem}",
             fix="find out why; to accept it, pin again, review the change and lock the plan anew",
         )
-
-
-def _changed(pinned: PinnedTool, named: list[dict[str, Any]]) -> list[str]:
-    """What is not as it was pinned, one sentence a field; empty if all is."""
-    if len(named) != 1:
-        return ["it is gone"] if not named else ["it stands in its list twice"]
-    try:
-        changes = pinned.changed(PinnedTool.of(named[0]))
-    except ValueError:
-        return ["what its server says of it is not what MCP says of a tool"]
-    told = [_sentence(change) for change in changes[:MAX_CHANGES]]
-    more = len(changes) - MAX_CHANGES
-    return [*told, f"{more} more of its fields have changed"] if more > 0 else told
-
-
-def _sentence(change: Change) -> str:
-    if change.kind == "added":
-        return f"`{change.at}` is new: {_brief(change.new)}"
-    if change.kind == "removed":
-        return f"`{change.at}` is gone, and was {_brief(change.old)}"
-    return f"`{change.at}` was {_brief(change.old)} and is {_brief(change.new)}"
-
-
-def _brief(value: JsonValue) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def _model(

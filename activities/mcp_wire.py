@@ -46,7 +46,7 @@ class Reach:
 
     def quoted(self, words: str) -> str:
         """A server's words as they may be shown: short, in ASCII, and without a secret."""
-        text = ascii(self.scrub(words[: 8 * _SHOWN]))[1:-1]
+        text = ascii(self.scrub(words))[1:-1]
         return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 

@@ -12,7 +12,7 @@ the manifest has it, and never as less.
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StrictBool, StringConstraints, model_validator
 
 from lockstep.admissible import inadmissible
 from lockstep.canonical import Digest, ExactObject, digest
@@ -62,10 +62,10 @@ ENVELOPE: dict[str, JsonValue] = {
 class Hints(Record):
     """What a server hints of a call's effect; what it leaves out it does not hint."""
 
-    readOnlyHint: bool | None = None
-    destructiveHint: bool | None = None
-    idempotentHint: bool | None = None
-    openWorldHint: bool | None = None
+    readOnlyHint: StrictBool | None = None
+    destructiveHint: StrictBool | None = None
+    idempotentHint: StrictBool | None = None
+    openWorldHint: StrictBool | None = None
 
     @property
     def effect(self) -> Effect:
@@ -80,14 +80,9 @@ class Hints(Record):
     def shown(self) -> str:
         """A few words for whoever writes the manifest."""
         if self.readOnlyHint is None and self.destructiveHint is None:
-            return "does not say what it does"
-        words = {
-            Effect.READ: "says that it only reads",
-            Effect.WRITE: "says that it writes",
-            Effect.DESTRUCTIVE: "says that it destroys",
-        }[self.effect]
+            return "hints nothing"
         again = self.effect is not Effect.READ and self.idempotentHint is True
-        return f"{words}, a second time no more than once" if again else words
+        return f"hints `{self.effect}`" + (", `idempotent`" if again else "")
 
 
 class PinnedTool(Record):
@@ -132,7 +127,7 @@ class PinnedTool(Record):
 class PinnedTools(Record):
     """All tools of one server, as the file beside the manifest holds them."""
 
-    lockstep: Literal["mcp-tools/1"]
+    lockstep: Literal["mcp/1"]
     server: ServerName
     tools: Annotated[tuple[PinnedTool, ...], Field(max_length=MAX_TOOLS)]
 
@@ -196,14 +191,14 @@ def refusals(binding: McpBinding, pinned: PinnedTool, place: str) -> Iterator[Fi
     if _HARM[binding.effect] < _HARM[least]:
         yield _refusal(
             place,
-            f"`effect` is `{binding.effect}`, and the server itself {pinned.hints.shown}",
+            f"`effect` is `{binding.effect}`, and its server itself hints `{least}`",
             f'write `effect = "{least}"`',
         )
     repeated = least is not Effect.READ and binding.kind is Idempotency.NATURAL
     if repeated and pinned.hints.idempotentHint is False:
         yield _refusal(
             place,
-            "is called idempotent, and the server itself says that it is not",
+            "`idempotency` is `natural`, and its server itself hints that it is not",
             "take `idempotency` out",
         )
 

@@ -103,6 +103,8 @@ def call(params: dict[str, Any], id: Any) -> dict[str, Any]:
             send({"method": "notifications/tools/list_changed"})
         case "arguments":
             return text(json.dumps(params["arguments"], sort_keys=True))
+        case _:
+            pass
     if params["name"] == "count":
         return text("letters", structuredContent={"letters": len(said)})
     return text(said)

@@ -1,156 +1,25 @@
-"""A call to a tool of an MCP server: what a stranger may do, and what comes of it.
+"""A call to a tool of an MCP server that is a program: what a stranger does, and what follows.
 
 Each law is about one attempt, performed as a worker performs it, against a process of its own.
 """
 
 import asyncio
 import json
-import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import psutil
 import pytest
-from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
 from activities.mcp_pins import repin_tools
 from activities.mcp_process import LEASH
-from activities.mcp_tools import mcp_tools
-from activities.perform import Performer
-from activities.store import FolderStore
-from lockstep import Agent, Environment, Plan
+from lockstep import Environment
 from lockstep.errors import LockstepError
-from lockstep.lock import Lock
-from lockstep.outcome import (
-    AttemptEnd,
-    Completed,
-    Dispatch,
-    Report,
-    RunFacts,
-    Signalled,
-    StepOutcome,
-    Unfit,
-    Withheld,
-)
-from lockstep.pinned_tools import PinnedTool, PinnedTools
-from policies.cedar.decider import CedarDecider
-from policies.check import check
-from policies.decider import PolicyTexts
-from policies.freeze import freeze
-from policies.rules import Rules
-from policies.world import World
-from tests.effects.stranger import COUNT, DEAF, ECHO
-from worker.ports import choose
-
-HERE = Path(__file__).parent
-TIDE = HERE.parent / "agents" / "quay" / "servers" / "tide.py"
-KEY = "key-71c9f0a4e2"
-PERMIT = '@id("all") @reason("anything may be called") permit (principal, action, resource);'
-NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
-
-
-def stranger(mood: str, **server: Any) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-S", str(HERE / "stranger.py"), mood]
-    return {"command": command, "env": {"KEY": "${KEY}"}, "file": "s.json", **server}
-
-
-def world(server: dict[str, Any], **binding: Any) -> World:
-    """An agent that has the stranger's tools, as they were pinned when it still behaved."""
-    pinned = PinnedTools(
-        lockstep="mcp-tools/1", server="s", tools=(PinnedTool.of(ECHO), PinnedTool.of(COUNT))
-    )
-    echo = {"server": "s", "tool": "echo", "effect": "read", **binding}
-    manifest = Environment.model_validate(
-        {
-            "lockstep": "environment/1",
-            "name": "test",
-            "stage": "staging",
-            "limits": {"output_bytes": 65536},
-            "mcp": {"s": server},
-            "tools": {
-                "Echo": {"mcp": echo},
-                "Count": {"mcp": {**echo, "tool": "count"}},
-            },
-        }
-    )
-    return _world(manifest, pinned)
-
-
-def _world(manifest: Environment, pinned: PinnedTools) -> World:
-    agent = Agent.model_validate({"lockstep": "agent/1", "name": "parrot", "role": "parrot"})
-    tools = mcp_tools(manifest, {pinned.server: pinned}, {}, "test.toml")
-    specs = {name: tool.spec for name, tool in tools.items()}
-    texts = PolicyTexts(authorize=PERMIT, approvals="")
-    decider = CedarDecider.load(texts, specs, manifest)
-    servers = {pinned.server: pinned}
-    return World(agent, manifest, specs, texts, Rules(), decider, tools, servers=servers)
-
-
-@contextmanager
-def performer(world: World, folder: Path, environ: dict[str, str]) -> Iterator[Performer]:
-    with ThreadPoolExecutor(1) as threads:
-        store = FolderStore(folder)
-        yield Performer(world, world.code, store, folder, threads, environ)
-
-
-def dispatched(world: World, tool: str, args: dict[str, Any]) -> Dispatch:
-    step = {"id": "say", "tool": tool, "args": args}
-    plan = Plan.model_validate({"lockstep": "plan/1", "steps": [step]})
-    checked = check(plan, world, "ana")
-    assert not checked.errors, checked.errors
-    body = freeze(plan, checked, world)
-    facts = RunFacts(
-        id="run",
-        scheduled_at=NOW,
-        started_by="ana",
-        trigger="person",
-        inputs={},
-        lock=Lock.freeze(body).digest,
-        agent=body.agent,
-        role=body.role,
-        environment=body.environment,
-        stage=body.stage,
-        policy=body.pins.policy,
-        tool=body.pins.tools[tool],
-        output_bytes=body.limits.output_bytes,
-    )
-    return Dispatch(run=facts, step=body.steps[0])
-
-
-async def called(world: World, folder: Path, tool: str = "Echo", **args: Any) -> StepOutcome:
-    environ = {"KEY": KEY, "PATH": os.environ["PATH"], "ELSE": "not yours"}
-    with performer(world, folder, environ) as house:
-        environment = ActivityEnvironment()
-        environment.info = replace(environment.info, current_attempt_scheduled_time=NOW)
-        activity = house.activity_for(world.code[tool])
-        call = dispatched(world, tool, args or {"text": "ahoy"})
-        report: Report = await environment.run(activity, call)
-    return report.outcome
-
-
-async def failed(world: World, folder: Path) -> ApplicationError:
-    with pytest.raises(ApplicationError) as raised:
-        await called(world, folder)
-    return raised.value
-
-
-def gave(outcome: StepOutcome) -> Any:
-    assert isinstance(outcome, Completed), outcome
-    return outcome.value.preview
-
-
-def was_made(error: ApplicationError) -> bool:
-    """By which the workflow knows whether the effect may have happened."""
-    (attempt,) = error.details[0]["attempts"]
-    return attempt["decision"] is not None
+from lockstep.outcome import AttemptEnd, Signalled, Unfit, Withheld
+from tests.effects.parrot import HERE, called, failed, gave, stranger, was_made, world
+from tests.effects.stranger import DEAF
 
 
 async def test_what_the_server_says_is_the_output(tmp_path: Path) -> None:
@@ -226,18 +95,18 @@ async def test_an_announced_change_that_is_none_stops_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("mood", "why"),
+    ("mood", "start", "why"),
     [
-        ("mute", "has not said hello in 0.5 s"),
-        ("chatty", "says what is not MCP: Welcome! Listening."),
-        ("endless", "a list of them without an end"),
+        ("mute", "500ms", "has not said hello in 0.5 s"),
+        ("chatty", "30s", "says what is not MCP: Welcome! Listening."),
+        ("endless", "30s", "a list of them without an end"),
     ],
 )
 async def test_a_server_that_does_not_come_to_the_call_had_no_effect(
-    tmp_path: Path, mood: str, why: str
+    tmp_path: Path, mood: str, start: str, why: str
 ) -> None:
     """It may be tried again, and nobody is asked whether anything happened."""
-    error = await failed(world(stranger(mood, start="500ms"), effect="write"), tmp_path)
+    error = await failed(world(stranger(mood, start=start), effect="write"), tmp_path)
 
     assert "LS-MCP-004" == error.type
     assert why in error.message
@@ -336,52 +205,6 @@ async def test_a_server_does_not_outlive_a_killed_worker(tmp_path: Path) -> None
     await _until(lambda: not _processes() - before)
 
 
-async def test_a_server_over_http_is_held_to_the_same(tmp_path: Path) -> None:
-    """The SDK's own server: pinned, called with a header, described anew and no longer called."""
-    port, mood = choose(), tmp_path / "mood"
-    manifest = Environment.model_validate(
-        {
-            "lockstep": "environment/1",
-            "name": "test",
-            "stage": "staging",
-            "mcp": {
-                "tide": {
-                    "url": f"http://127.0.0.1:{port}/${{MOUNT}}",
-                    "headers": {"Authorization": "Bearer ${KEY}"},
-                    "file": "tide.json",
-                }
-            },
-            "tools": {"Read": {"mcp": {"server": "tide", "tool": "read-tide", "effect": "read"}}},
-        }
-    )
-    server = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(TIDE), "http", str(port)),
-        env={**os.environ, "QUAY_MOOD": str(mood)},
-        stderr=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        environ = {"MOUNT": "mcp", "KEY": KEY}
-        await _up(port)
-        found = await repin_tools(manifest, "tide", root=tmp_path, folder=tmp_path, environ=environ)
-        quay = _world(manifest, found.pinned)
-
-        level = await _read(quay, tmp_path, environ)
-        mood.write_text("pulled")
-        pulled = await _read(quay, tmp_path, environ)
-    finally:
-        server.kill()
-        await server.wait()
-    gone = _read(quay, tmp_path, environ)
-    with pytest.raises(ApplicationError, match="does not answer: ConnectError") as raised:
-        await gone
-
-    assert {"station": "north", "metres": 3.25} == gave(level)
-    assert isinstance(pulled, Withheld)
-    assert "id_rsa" in pulled.findings[0].problem
-    assert not was_made(raised.value)
-
-
 async def test_what_is_no_mcp_server_is_not_pinned(tmp_path: Path) -> None:
     """A program that is not there is an error with its own words."""
     manifest = Environment.model_validate(
@@ -397,28 +220,6 @@ async def test_what_is_no_mcp_server_is_not_pinned(tmp_path: Path) -> None:
         await repin_tools(manifest, "s", root=tmp_path, folder=tmp_path, environ={})
 
     assert "LS-MCP-004" == raised.value.code
-
-
-async def _read(world: World, folder: Path, environ: dict[str, str]) -> StepOutcome:
-    with performer(world, folder, environ) as house:
-        environment = ActivityEnvironment()
-        environment.info = replace(environment.info, current_attempt_scheduled_time=NOW)
-        call = dispatched(world, "Read", {"station": "north"})
-        report: Report = await environment.run(house.activity_for(world.code["Read"]), call)
-    return report.outcome
-
-
-async def _up(port: int) -> None:
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            await writer.wait_closed()
-            return
-    raise AssertionError("the server did not come up")
 
 
 def _processes() -> set[int]:

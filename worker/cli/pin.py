@@ -61,9 +61,9 @@ def pin(
     for one, text in texts:
         if not one.unchanged:
             write_file(one.path, text)
-    # What was written has to be what everything else will read.
-    package.world(env)
     if is_json():
+        # What was written has to be what everything else will read.
+        package.world(env)
         emit_json(
             {
                 "environment": env,
@@ -78,6 +78,8 @@ def pin(
         _show_tools(server, manifest)
     if any(one.before is not None and not one.unchanged for one, _ in texts):
         say(f"review and commit it; locks of `{env}` have drifted: lock their plans again")
+    # The same, after what there is to review has been told.
+    package.world(env)
 
 
 async def _fetch(
