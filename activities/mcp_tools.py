@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, JsonValue, RootModel, field_validator
 
 from activities.calling import ActivityCall, Troubled
+from activities.failure import first
 from activities.mcp_answer import output
 from activities.mcp_wire import Broken, Reach, unanswered
 from lockstep.environment import Environment
@@ -128,6 +129,15 @@ def _contradictions(
     yield from found
     if found:
         return
+    try:
+        spec_of(name, binding, known[wanted])
+    except ValueError as error:
+        yield Finding(
+            code="LS-MCP-002",
+            place=f"{place}/mcp",
+            problem=first(error),
+            fix="label what the pinned output has",
+        )
     for schema in (known[wanted].input, known[wanted].output):
         reason = unusable(schema) if schema is not None else None
         if reason is not None:

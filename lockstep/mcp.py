@@ -14,6 +14,7 @@ from lockstep.duration import Duration
 from lockstep.names import ErrorName
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
+from lockstep.trust import Emits, FieldLabels, Trust, is_untrusted
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 ForeignName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]{1,128}$")]
@@ -45,8 +46,11 @@ class McpServer(Record):
     """A program that is started (`command`) or an address that is called (`url`).
 
     Arguments, `env`, `url` and `headers` may hold placeholders, which the worker fills in. `file`
-    stands beside the manifest and holds the tools as they were pinned; `start` bounds the time from
-    the first word to the list of tools.
+    stands beside the manifest and holds the tools as they were pinned; `start` bounds the time to
+    say hello, and again that to list the tools.
+
+    A model that plans reads the server's descriptions of the tools that are used here. Who reviews
+    the file word by word may say that they are `trusted`.
     """
 
     command: tuple[Word, ...] = ()
@@ -55,6 +59,7 @@ class McpServer(Record):
     headers: dict[HeaderName, Word] = {}
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.json$")]
     start: Duration = timedelta(seconds=30)
+    trust: Trust = Field(default=Trust.UNTRUSTED, exclude_if=is_untrusted)
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -81,6 +86,7 @@ class McpBinding(Record):
 
     `tool` is what the server calls it; without it they are called the same. `signals` maps a
     declared error to words that the server's own error holds: of those that fit, the longest count.
+    Its arguments go to somebody else, so it acts outward until somebody says that it does not.
     """
 
     server: ServerName
@@ -92,6 +98,9 @@ class McpBinding(Record):
     heartbeat: Duration = timedelta(seconds=10)
     attempts: Annotated[int, Field(ge=1, le=20)] | None = None
     signals: dict[ErrorName, Annotated[str, StringConstraints(max_length=200)]] = {}
+    emits: Emits | FieldLabels = Emits.UNTRUSTED
+    sensitive: bool = False
+    outward: bool = True
 
     @model_validator(mode="after")
     def _is_tried_as_often_as_it_may_be(self) -> Self:

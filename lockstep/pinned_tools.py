@@ -149,7 +149,8 @@ class PinnedTools(Record):
 
 
 def spec_of(name: str, binding: McpBinding, pinned: PinnedTool) -> ToolSpec:
-    """What plans are checked against and locks pin of a server's tool.
+    """What plans are checked against and locks pin of a server's tool; ValueError where `emits`
+    labels what its output does not have.
 
     Arguments that its schema does not name are refused, unless it says that they are welcome: what
     policy is not told of is not passed on.
@@ -166,6 +167,9 @@ def spec_of(name: str, binding: McpBinding, pinned: PinnedTool) -> ToolSpec:
         heartbeat=binding.heartbeat,
         attempts=binding.attempts or tries,
         signals=tuple(sorted(binding.signals)),
+        emits=binding.emits,
+        sensitive=binding.sensitive,
+        outward=binding.outward,
     )
 
 
@@ -193,6 +197,12 @@ def refusals(binding: McpBinding, pinned: PinnedTool, place: str) -> Iterator[Fi
             place,
             f"`effect` is `{binding.effect}`, and its server itself hints `{least}`",
             f'write `effect = "{least}"`',
+        )
+    if pinned.hints.openWorldHint is True and not binding.outward:
+        yield _refusal(
+            place,
+            "`outward` is false, and its server itself hints that it reaches the open world",
+            "take `outward` out",
         )
     repeated = least is not Effect.READ and binding.kind is Idempotency.NATURAL
     if repeated and pinned.hints.idempotentHint is False:

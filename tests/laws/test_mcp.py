@@ -24,9 +24,11 @@ from lockstep.pinned_tools import ENVELOPE, PinnedTool, PinnedTools, refusals, s
 from lockstep.plan import Plan
 from lockstep.told_otherwise import told_otherwise
 from lockstep.tool import Effect, Idempotency
+from lockstep.trust import Trust
 from policies.check import check
 from policies.drift import drift
 from policies.freeze import freeze
+from policies.labels import planner_reads
 from policies.world import World
 
 QUAY = Path(__file__).parents[1] / "agents" / "quay"
@@ -321,6 +323,36 @@ def test_a_tool_is_not_called_idempotent_against_its_server() -> None:
     assert ["`idempotency` is `natural`, and its server itself hints that it is not"] == refused(
         said(annotations=hints), effect="write", idempotency="natural"
     )
+
+
+def test_a_foreign_tool_acts_outward_until_somebody_says_otherwise() -> None:
+    """A read too: its arguments go to somebody else. A server that says it does counts."""
+    open_world = said(annotations={"openWorldHint": True})
+
+    assert spec_of("Echo", bound(effect="read"), PinnedTool.of(said())).acts_outward
+    assert [] == refused(said(), outward=False)
+    assert [
+        "`outward` is false, and its server itself hints that it reaches the open world"
+    ] == refused(open_world, outward=False)
+
+
+def test_a_label_for_what_a_foreign_tool_does_not_give_is_refused() -> None:
+    """With the place of its table."""
+    (found,) = _contradictions(said(), emits={"/txet": "trusted"})
+
+    assert ("LS-MCP-002", "test.toml/tools/Echo/mcp") == (found.code, found.place)
+    assert "`/txet`" in found.problem
+
+
+def test_a_model_that_reads_a_servers_descriptions_is_believed_as_far_as_they_are() -> None:
+    """Until somebody vouches for them: of the tools that are there for plans."""
+    world = quay()
+    vouched = world.environment.mcp["tide"].model_copy(update={"trust": Trust.TRUSTED})
+    servers = {"tide": vouched, "other": McpServer(url="http://127.0.0.1", file="o.json")}
+    manifest = world.environment.model_copy(update={"mcp": servers})
+
+    assert Trust.UNTRUSTED is planner_reads(world)
+    assert Trust.TRUSTED is planner_reads(replace(world, environment=manifest))
 
 
 def test_a_description_that_nobody_would_read_is_refused() -> None:
