@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.attempts import Attempts
-from activities.calling import ActivityCall
+from activities.calling import ActivityCall, Troubled
 from activities.failure import MAX_MESSAGE, failure, first, said, scrubbed, stops_us, writable
 from activities.house import House
 from activities.injection import Spoilt, injected, slow, spoilt
@@ -59,7 +59,9 @@ class Answering:
         return self.house.world.mocks.get(self.tool.name)
 
     async def run(self, request: BaseModel) -> Completed | Signalled | Unfit:
-        """What came of it; a failure that Temporal may retry is raised."""
+        """What came of it; a failure that Temporal may retry is raised, and so is Troubled for a
+        call that is withheld after all.
+        """
         filled = self._filled()
         self.attempts.spend(Amount(calls=1))
         beating = asyncio.create_task(
@@ -73,6 +75,8 @@ class Answering:
             raise self._surprise(signal, filled) from None
         except Unanswered:
             return self._unanswered()
+        except Troubled as trouble:
+            return self._came_to_nothing(trouble)
         except BaseException as error:
             if stops_us(error):
                 self._stopped()
@@ -89,7 +93,7 @@ class Answering:
         if self.mock is not None:
             # Nobody is called, so no address and no secret is wanted.
             return Filled(endpoint="", settings={}, secrets={})
-        binding = self.house.world.environment.tools[self.tool.name]
+        binding = self.house.world.environment.reached(self.tool.name)
         return fill(self.tool.name, binding, self.house.environ)
 
     async def _answer(self, request: BaseModel, filled: Filled) -> Any:
@@ -129,7 +133,18 @@ class Answering:
             scheduled_at=self.call.run.scheduled_at,
             progress=self.attempts.progress,
             attempts=self.attempts,
+            scrub=filled.scrub,
         )
+
+    def _came_to_nothing(self, trouble: Troubled) -> Unfit:
+        found = trouble.findings[0]
+        if trouble.made and not trouble.again:
+            return self._unfit(found.code, found.problem, found.fix)
+        if not trouble.again:
+            raise trouble
+        if not trouble.made:
+            self.attempts.unmade()
+        raise failure(self.attempts, self._finding(found.code, found.problem, found.fix)) from None
 
     def _fitting(self, output: Any, filled: Filled) -> Completed | Unfit:
         """The output, held to the tool's declaration and put away."""

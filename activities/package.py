@@ -18,8 +18,9 @@ from types import ModuleType
 from activities.declared import read_declared
 from activities.injection import unfit
 from activities.manifests import declared_names, is_base, read_manifest
+from activities.mcp_tools import mcp_tools
 from activities.mocks import load_mocks
-from activities.pinned import read_pinned
+from activities.pinned import read_pinned, read_tools
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
 from lockstep.environment import Binding, Environment
@@ -90,7 +91,12 @@ class AgentPackage:
         written, extended = self.written(environment)
         manifest = stocked(written, read_pinned(written, self.manifests))
         path = self.manifests / f"{environment}.toml"
-        code = {**self.tools, **self._declared(manifest, path)}
+        servers = read_tools(written, self.manifests)
+        code = {
+            **self.tools,
+            **self._declared(manifest, path),
+            **mcp_tools(written, servers, self.tools, str(path)),
+        }
         specs = {name: found.spec for name, found in code.items()}
         with _placed(extended):
             found = (
@@ -104,7 +110,9 @@ class AgentPackage:
             if found:
                 raise LockstepError(*found)
         decider = CedarDecider.load(self.texts, specs, manifest)
-        return World(self.agent, manifest, specs, self.texts, self.rules, decider, code, mocks)
+        return World(
+            self.agent, manifest, specs, self.texts, self.rules, decider, code, mocks, servers
+        )
 
     def _declared(self, manifest: Environment, path: Path) -> dict[str, Tool]:
         """The tools that this manifest declares, and those that another of the agent's declares:
@@ -146,8 +154,8 @@ class AgentPackage:
                 f"call it `{path.stem}`, or rename the file",
             )
         declared = read_declared(self.root, manifest.tools, str(path))
-        for tool in manifest.tools:
-            if (tool in self.tools) == (tool in declared):
+        for tool, binding in manifest.tools.items():
+            if (tool in self.tools or binding.mcp is not None) == (tool in declared):
                 twice = tool in declared
                 raise LockstepError.of(
                     "LS-AGENT-003",
@@ -159,8 +167,9 @@ class AgentPackage:
                     if twice
                     else "add the tool, declare it, or take it out of the manifest",
                 )
-        known = {**self.tools, **declared}
-        changing = [name for name in manifest.tools if known[name].spec.effect is not Effect.READ]
+        known = {name: found.spec.effect for name, found in {**self.tools, **declared}.items()}
+        known |= {name: one.mcp.effect for name, one in manifest.tools.items() if one.mcp}
+        changing = [name for name in manifest.tools if known[name] is not Effect.READ]
         unseen = unnamed(extended, changing)
         if unseen:
             raise LockstepError(*(_unseen(manifest, path, name) for name in unseen))

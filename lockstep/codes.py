@@ -80,6 +80,12 @@ CODES: dict[str, Code] = {
     "LS-ENV-008": Code("a manifest cannot inherit what it does", Exit.REJECTED),
     "LS-ENV-009": Code("a tool has no code here", Exit.REJECTED),
     "LS-ENV-010": Code("a preflight cannot be made", Exit.REJECTED),
+    # MCP servers
+    "LS-MCP-001": Code("the package that talks to MCP servers is not installed", Exit.ERROR),
+    "LS-MCP-002": Code("a tool of an MCP server cannot be used", Exit.REJECTED),
+    "LS-MCP-003": Code("the tools of an MCP server are not pinned", Exit.REJECTED),
+    "LS-MCP-004": Code("an MCP server does not answer as it should", Exit.ERROR),
+    "LS-MCP-005": Code("a tool of an MCP server is not what was pinned", Exit.REJECTED),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),

@@ -18,6 +18,7 @@ from lockstep.duration import Duration
 from lockstep.extension import Pointer
 from lockstep.fallback import is_absent
 from lockstep.faults import Faults
+from lockstep.mcp import McpBinding, McpServer, ServerName
 from lockstep.names import (
     EnvironmentName,
     ErrorName,
@@ -51,9 +52,9 @@ class Binding(Record):
 
     `endpoint` and the strings in `settings` may hold `${NAME}` or `${NAME:-default}`; the worker
     fills them in from its own environment, so that neither locks nor histories hold them. With a
-    `mock` the tool is not called here: the file answers in its place, with such `faults` as
-    there are. `declared`, or the
-    file `declared_file`, is all there is of a tool whose code is not at hand.
+    `mock` the tool is not called here: the file answers in its place, with such `faults` as there
+    are. `declared`, or the file `declared_file`, is all there is of a tool whose code is not at
+    hand. With `mcp` the tool is one of an MCP server, and is reached as that is.
     """
 
     endpoint: str = ""
@@ -62,11 +63,18 @@ class Binding(Record):
     faults: Faults | None = Field(default=None, exclude_if=is_absent)
     declared: Declaration | None = Field(default=None, exclude_if=is_absent)
     declared_file: PackageFile | None = Field(default=None, exclude_if=is_absent)
+    mcp: McpBinding | None = Field(default=None, exclude_if=is_absent)
 
     @model_validator(mode="after")
     def _is_declared_once(self) -> Self:
         if self.declared is not None and self.declared_file is not None:
             raise ValueError("wanted one of `declared` and `declared_file`")
+        return self
+
+    @model_validator(mode="after")
+    def _is_reached_one_way(self) -> Self:
+        if self.mcp is not None and (self.endpoint or self.settings):
+            raise ValueError("a tool of an MCP server has no `endpoint` and no `settings`")
         return self
 
     @property
@@ -135,6 +143,7 @@ class Environment(Record):
     extends: EnvironmentName | None = None
     without: tuple[Pointer, ...] = ()
     tools: dict[ToolName, Binding]
+    mcp: dict[ServerName, McpServer] = {}
     catalogues: dict[ResourceKind, CatalogueSource] = {}
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}
     errors: dict[ErrorName, Recovery] = {}
@@ -143,10 +152,28 @@ class Environment(Record):
     )
     limits: Limits = Limits()
 
+    @model_validator(mode="after")
+    def _names_the_servers_of_its_tools(self) -> Self:
+        for name, tool in self.tools.items():
+            if tool.mcp is not None and tool.mcp.server not in self.mcp:
+                raise ValueError(
+                    f"tool `{name}` is of MCP server `{tool.mcp.server}`, and there is no "
+                    f"`[mcp.{tool.mcp.server}]`"
+                )
+        return self
+
     @property
     def written(self) -> Catalogue:
         """The resources that the manifest itself names."""
         return self.resources
+
+    def reached(self, tool: ToolName) -> Binding:
+        """How a tool is reached here, placeholders and all: its own table, or its server's."""
+        binding = self.tools[tool]
+        if binding.mcp is None:
+            return binding
+        server = self.mcp[binding.mcp.server]
+        return Binding(endpoint=server.url, settings=server.settings)
 
     def sections(self) -> dict[str, Digest]:
         """A digest for each part a person would name, so that drift can be told by its place."""
@@ -156,6 +183,9 @@ class Environment(Record):
         }
         parts |= {
             f"tools.{name}": tool.model_dump(mode="json") for name, tool in self.tools.items()
+        }
+        parts |= {
+            f"mcp.{name}": server.model_dump(mode="json") for name, server in self.mcp.items()
         }
         parts |= {
             f"resources.{kind}.{name}": dict(attributes)

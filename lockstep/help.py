@@ -85,6 +85,19 @@ HELP: dict[str, str] = {
         "Name a tool that reads, arguments that fit it, and expectations that what it gives can"
         " meet; let policy permit it."
     ),
+    "LS-MCP-001": "Install `lockstep-agents[mcp]` where workers run and where you pin.",
+    "LS-MCP-002": (
+        "Name a tool that is pinned, say of its effect at least what the server says, or use a "
+        "tool whose schema can be decided."
+    ),
+    "LS-MCP-003": "Run `lockstep pin --env ENV`, review the file and commit it.",
+    "LS-MCP-004": (
+        "Try the server with `lockstep pin`; see the worker's log for what it complains of."
+    ),
+    "LS-MCP-005": (
+        "Find out why its server describes it otherwise. To accept that: pin again, review the "
+        "difference, lock the plans anew. Nothing was called, unless the message says so."
+    ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
         "Undo the change, or lock the plan again and review the difference. See also a stale "

@@ -16,6 +16,7 @@ from lockstep.escalation import Answer, Question
 from lockstep.event import Event
 from lockstep.lock import Lock
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.plan import Plan
 from lockstep.standin import Script
 
@@ -27,6 +28,7 @@ NOUNS: dict[str, type[BaseModel]] = {
     "environment": Environment,
     "event": Event,
     "lock": Lock,
+    "mcp": PinnedTools,
     "mock": Mock,
     "plan": Plan,
     "question": Question,

@@ -17,6 +17,11 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
     pins = world.pins
     used = {step.tool for step in body.calls}
     signals = {name for tool in used & world.tools.keys() for name in world.tools[tool].signals}
+    servers = {
+        tool.mcp.server
+        for name, tool in world.environment.tools.items()
+        if name in used and tool.mcp is not None
+    }
     return (
         *_identity(body, world),
         *_changed("policy file", body.pins.policy, pins.policy, "new counts"),
@@ -25,7 +30,7 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
             {
                 part: pin
                 for part, pin in body.pins.environment.items()
-                if _counts(part, body, used, signals)
+                if _counts(part, body, used, signals, servers)
             },
             pins.environment,
             "new counts",
@@ -40,8 +45,10 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
     )
 
 
-def _counts(part: str, body: Body, used: set[str], signals: set[str]) -> bool:
+def _counts(part: str, body: Body, used: set[str], signals: set[str], servers: set[str]) -> bool:
     """Whether a part of the manifest bears on this plan: other tools and metrics may change."""
+    if part.startswith("mcp."):
+        return part.split(".")[1] in servers
     if part.startswith(("tools.", "mocks.")):
         return part.partition(".")[2] in used
     if part.startswith("errors."):

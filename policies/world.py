@@ -12,7 +12,9 @@ from lockstep.canonical import Digest, digest
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.lock import Pins
+from lockstep.mcp import ServerName
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.tool import Tool, ToolSpec
 from policies.decider import Decider, PolicyTexts
 from policies.rules import Rules
@@ -23,7 +25,7 @@ class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
     tool will really be given. `tools` are all that the agent's code offers or a manifest declares;
     those usable here are named by `environment`, and those that are not called here answered for by
-    `mocks`.
+    `mocks`. `servers` are the MCP servers of the environment, with all that was pinned of each.
     """
 
     agent: Agent
@@ -34,6 +36,7 @@ class World:
     decider: Decider
     code: Mapping[str, Tool] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
+    servers: Mapping[ServerName, PinnedTools] = field(default_factory=dict)
 
     @cached_property
     def pins(self) -> Pins:
@@ -52,6 +55,10 @@ class World:
                 **agent,
                 **self.environment.sections(),
                 **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
+                **{
+                    f"mcp.{name}.tools": pinned.digest
+                    for name, pinned in sorted(self.servers.items())
+                },
             },
             tools={
                 name: spec.digest

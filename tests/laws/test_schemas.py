@@ -19,6 +19,7 @@ from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import PlanLocked, StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
 from lockstep.value import Value
@@ -61,6 +62,16 @@ WRITTEN: dict[str, BaseModel] = {
                 {"when": {"a": [1]}, "signal": {"name": "FogTooThick", "data": {"b": None}}},
                 {"when": {"a": {}}, "output_file": "mocks/fleet.json"},
                 {"output": {"ships": []}},
+            ],
+        }
+    ),
+    "mcp": PinnedTools.model_validate(
+        {
+            "lockstep": "mcp/1",
+            "server": "files",
+            "tools": [
+                {"name": "a/b.c", "input": {"type": "object"}, "hints": {"readOnlyHint": False}},
+                {"name": "d", "title": "D", "description": "x", "input": {}, "output": {"a": [1]}},
             ],
         }
     ),
