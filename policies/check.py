@@ -5,7 +5,6 @@ sound arguments before policy looks at them. What an earlier check found wrong i
 in other words by a later one.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -158,12 +157,11 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
     place = f"step `{step.id}`"
     spec = world.tools.get(step.tool)
     if spec is None:
-        close = difflib.get_close_matches(step.tool, list(world.tools), 1)
         yield Finding(
             code="LS-PLAN-004",
             place=place,
             problem=f"tool `{step.tool}` does not exist",
-            fix=f"did you mean `{close[0]}`?" if close else "use one of the agent's tools",
+            fix=did_you_mean(step.tool, world.tools) or "use one of the agent's tools",
         )
     elif step.tool not in world.environment.tools:
         yield Finding(

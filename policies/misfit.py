@@ -118,9 +118,16 @@ def _names(place: Place, schema: Any, path: list[int | str]) -> list[str]:
 
 
 def did_you_mean(given: Any, known: Any) -> str:
-    """The nearest of the known names as a question; empty where none is near."""
+    """The nearest of the known names as a question; empty where none is near. One that differs in
+    its capitals alone is nearest, and is said to be that: models write enums so, and people too.
+    """
+    if not isinstance(given, str):
+        return ""
     names = [name for name in known if isinstance(name, str)]
-    close = difflib.get_close_matches(given, names, 1) if isinstance(given, str) else []
+    for name in names:
+        if name != given and name.casefold() == given.casefold():
+            return f"write `{name}`: names are compared with their capitals"
+    close = difflib.get_close_matches(given, names, 1)
     return f"did you mean `{close[0]}`?" if close else ""
 
 
