@@ -20,6 +20,7 @@ from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
 from lockstep.plan import is_empty
+from lockstep.planned import Planned
 from lockstep.planner_event import (
     GoalAsked,
     GoalSampled,
@@ -67,7 +68,8 @@ class PlanRejected(Record):
 
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. `mocked` are the
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. Where one command
+    planned and ran, it counts that planning, and `planned` says what it cost. `mocked` are the
     tools that a mock answers for.
     """
 
@@ -81,6 +83,7 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    planned: Planned | None = Field(default=None, exclude_if=is_absent)
     mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 

@@ -11,11 +11,13 @@ from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
 from activities.contract import Brief, Goal, Planner, Proposal, Validator
+from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
 from lockstep.event import PlanChecked, PlanLocked, PlanProposed, PlanRejected
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
@@ -60,6 +62,8 @@ class LockRequest(Record):
 class LockResult(Record):
     """`lock` where the plan passed; `plan` and `checked` are of the last proposal there was.
 
+    `held` is what stays set aside for calls of unknown cost.
+
     `stopped` is a planning that a human, or silence, ended; `findings` say what for. Of one that
     is `sampled`, the proposals are in its history; `findings` say why there are fewer than wanted.
     """
@@ -71,6 +75,7 @@ class LockResult(Record):
     plan: JsonValue = None
     gaps: tuple[str, ...] = ()
     bill: Bill = Bill()
+    held: Amount | None = Field(default=None, exclude_if=is_absent)
     findings: tuple[Finding, ...] = ()
     events: int
     head: Digest
@@ -195,6 +200,7 @@ class LockPlan(Doors):
         lock: Lock | None = None,
     ) -> dict[str, Any]:
         planning = self.planning
+        asking = planning or self.sampling
         last = last or (planning.last if planning else None)
         result = LockResult(
             status=status,
@@ -203,7 +209,8 @@ class LockPlan(Doors):
             # A lock holds its plan already, and a result has to fit one payload.
             plan=last.proposal.plan if planning and last and lock is None else None,
             gaps=planning.gaps if planning else (),
-            bill=asking.bill if (asking := planning or self.sampling) else Bill(),
+            bill=asking.bill if asking else Bill(),
+            held=asking.held if asking else None,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,

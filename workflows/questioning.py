@@ -20,6 +20,7 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as AttemptTimeoutError
 
 from activities.contract import Ask, Brief, Planner, Reply
+from lockstep.amount import Amount
 from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.codes import CODES
@@ -52,6 +53,11 @@ class Questioning:
         self._journal = journal
         self._ledger = Ledger(brief.limit)
         self._answers = 0
+
+    @property
+    def held(self) -> Amount | None:
+        """What stays set aside for calls of unknown cost; None where there were none."""
+        return self._brief.reserve.times(self.bill.unknown) if self.bill.unknown else None
 
     def allow_again(self) -> None:
         """As much again may be spent."""

@@ -25,12 +25,13 @@ from lockstep.event import (
     RunStarted,
     RunVerified,
 )
-from lockstep.fallback import last
+from lockstep.fallback import is_absent, last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
+from lockstep.planned import Planned, no_room
 from lockstep.record import Record
 from lockstep.value import Value
 from workflows.context import RunContext
@@ -48,17 +49,21 @@ _MAX_PREVIEWS = 64 * 1024
 
 
 class RunRequest(Record):
-    """The one argument of a run. `scheduled_at` is for runs about another time than now."""
+    """The one argument of a run. `scheduled_at` is for runs about another time than now. `planned`
+    is there where what planning cost is part of what this run costs.
+    """
 
     lock: Lock
     inputs: ExactObject = {}
     started_by: Person
     scheduled_at: AwareDatetime | None = None
+    planned: Planned | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunResult(Record):
     """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
-    how often a model was asked for a plan: a lock leaves nothing to ask.
+    how often a model was asked for a plan: a lock leaves nothing to ask. Where the run began with a
+    planning, `planned` says what that cost, and `spent` has it in it.
     """
 
     lockstep: Literal["result/1"] = "result/1"
@@ -69,6 +74,7 @@ class RunResult(Record):
     skipped: tuple[str, ...] = ()
     spent: Amount = Amount()
     planner_calls: int = 0
+    planned: Planned | None = Field(default=None, exclude_if=is_absent)
     findings: tuple[Finding, ...] = ()
     events: int = Field(ge=0)
     head: Digest
@@ -82,6 +88,7 @@ class Run(Doors):
     def __init__(self, raw: Any = None, *more: Any) -> None:
         super().__init__()
         self.context: RunContext | None = None
+        self.planned: Planned | None = None
         self.values: dict[str, Value] = {}
         self.skipped: list[str] = []
 
@@ -96,6 +103,10 @@ class Run(Doors):
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = self._facts(request)
         self._started(request, facts)
+        self.planned = planned = request.planned
+        wanting = no_room(request.lock.body, planned) if planned else None
+        if wanting is not None:
+            return self._refused(request.lock.digest, (wanting,))
         verified = await verdict(
             "verify", Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
         )
@@ -107,7 +118,7 @@ class Run(Doors):
             facts=facts.model_copy(update={"inputs": verified.inputs}),
             journal=self.journal,
             desk=self.desk,
-            ledger=Ledger(request.lock.body.limits.amount),
+            ledger=_ledger(request),
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
@@ -165,6 +176,8 @@ class Run(Doors):
                 trigger=facts.trigger,
                 scheduled_at=facts.scheduled_at,
                 inputs=request.inputs,
+                planner_calls=request.planned.bill.calls if request.planned else 0,
+                planned=request.planned,
                 mocked=body.mocked,
             )
         )
@@ -201,7 +214,9 @@ class Run(Doors):
             lock=lock,
             outputs=self._outputs(),
             skipped=tuple(self.skipped),
-            spent=spent or Amount(),
+            spent=spent or (self.planned.spent if self.planned else Amount()),
+            planner_calls=self.planned.bill.calls if self.planned else 0,
+            planned=self.planned,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,
@@ -244,6 +259,16 @@ class Run(Doors):
         if given.verdict is Verdict.EDIT and given.args is not None:
             return await context.may_edit(question, given.args)
         return await context.may_skip(question)
+
+
+def _ledger(request: RunRequest) -> Ledger:
+    """What planning spent is spent."""
+    limits, planned = request.lock.body.limits.amount, request.planned
+    if planned is None:
+        return Ledger(limits)
+    ledger = Ledger(planned.budget(limits))
+    ledger.spent = planned.spent
+    return ledger
 
 
 def _scheduler(name: str) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from temporalio import workflow
 
 from activities.contract import Ask, Brief, Goal, Proposal, Reply, Validator
+from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.event import PlanChecked, PlanProposed
 from lockstep.finding import Finding
@@ -42,6 +43,11 @@ class Sampling:
     def bill(self) -> Bill:
         """What the model has cost so far."""
         return self._model.bill
+
+    @property
+    def held(self) -> Amount | None:
+        """What stays set aside for calls of unknown cost."""
+        return self._model.held
 
     async def draw(self, count: int) -> tuple[int, tuple[Finding, ...]]:
         """How many were answered, and why they are fewer than wanted, if they are."""

@@ -18,12 +18,14 @@ from temporalio.client import WorkflowHandle
 from activities.package import AgentPackage
 from activities.propose import no_key
 from activities.providers import provider
+from lockstep.amount import Amount
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.plan import Plan
+from lockstep.planned import Planned as RunPlanned
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
@@ -79,6 +81,14 @@ class Planned:
     lock: Path | None = None
     unchanged: bool = False
     bill: Bill = field(default_factory=Bill)
+    limit: Amount = field(default_factory=Amount)
+
+    @property
+    def cost(self) -> RunPlanned | None:
+        """As a run that began with this planning counts it; None where no model was asked."""
+        if self.result is None or not self.bill.calls:
+            return None
+        return RunPlanned(planning=self.id, bill=self.bill, limit=self.limit, held=self.result.held)
 
     @property
     def exit(self) -> Exit:
@@ -95,7 +105,7 @@ def plan(
     goal: Annotated[
         str, typer.Argument(help="What to plan for; by default the goal in `agent.toml`.")
     ] = "",
-    samples: SamplesOption = 0,
+    samples: SamplesOption = None,
     out_file: OutOption = None,
     agent: AgentOption = None,
     as_: PersonOption = None,
@@ -181,7 +191,15 @@ async def made(
         raise LockstepError(result)
     if result.lock is not None:
         plan, lock, same = keep_locked(result.lock, package, request, out_file)
-        return Planned(handle.id, result, plan=plan, lock=lock, unchanged=same, bill=result.bill)
+        return Planned(
+            handle.id,
+            result,
+            plan=plan,
+            lock=lock,
+            unchanged=same,
+            bill=result.bill,
+            limit=package.agent.planner.limit,
+        )
     kept = keep_proposal(result.plan, package, request, out_file) if result.plan else None
     return Planned(handle.id, result, plan=kept, bill=result.bill)
 

@@ -30,13 +30,12 @@ from worker.session import Session
 from workflows.lock_plan import LockPlan, LockRequest
 
 SamplesOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--samples",
         min=1,
         max=MAX_SAMPLES,
         help="Lock nothing; have so many first proposals made, and show how they differ.",
-        show_default=False,
     ),
 ]
 

@@ -97,7 +97,9 @@ def told(what: Happening) -> str:
         case RunStarted(lock=lock, started_by=by, planner_calls=calls) as started:
             mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
             whose = f"run started by {by} ({started.trigger})"
-            return f"{whose}, lock {lock[:19]}…, {calls} planner calls{mocked}"
+            paid = f" ({cost(started.planned.bill)})" if started.planned else ""
+            planning = f"{counted(calls, 'planner call')}{paid}"
+            return f"{whose}, lock {lock[:19]}…, {planning}{mocked}"
         case RunVerified(build=build):
             return f"lock verified: nothing has drifted (worker {build})"
         case RunRefused(findings=findings):
