@@ -21,14 +21,15 @@ import cedarpy
 
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Phase, Principal, Request, Target
-from lockstep.environment import Environment
+from lockstep.environment import Attribute, Environment
 from lockstep.errors import LockstepError
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
+from policies.cedar.firing import Fired
 from policies.cedar.foresight import foreseen
 from policies.cedar.judgement import judged
 from policies.cedar.load import load, schema_of
-from policies.cedar.question import Question, Slice, Uid
+from policies.cedar.question import Facts, Question, Uid
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import (
     AGENT,
@@ -39,6 +40,7 @@ from policies.cedar.schema import (
     entities,
     vocabulary,
 )
+from policies.cedar.slices import Slice
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
@@ -61,9 +63,10 @@ class CedarDecider:
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
     _schema: cedarpy.Schema
+    _attributes: Mapping[Uid, Mapping[str, Attribute]]
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
-    _slices: dict[str, Slice] = field(default_factory=dict)
+    _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
     @classmethod
@@ -82,6 +85,11 @@ class CedarDecider:
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
             _schema=schema,
+            _attributes={
+                Uid(words.types[kind], name): attributes
+                for kind, members in environment.resources.items()
+                for name, attributes in members.items()
+            },
             _store=_stored(environment, words, schema),
             _rules=rules,
         )
@@ -136,22 +144,29 @@ class CedarDecider:
             return broken("engine")
 
     def _asked(self, request: Request, grants: Grants) -> Verdict:
-        about = self._slice(request.tool)
-        if request.unknown:
-            return strictest(foreseen(one, about, grants) for one in self._questions(request))
-        schema = self._schema
-        return strictest(judged(one, about, schema, grants) for one in self._questions(request))
+        # Targets that no rule tells apart get one verdict.
+        fired: dict[tuple[Fired, Slice], None] = {}
+        for question in self._questions(request):
+            about = self._slice(request.tool, question.resource)
+            if request.unknown:
+                fired[about.foreseen(question), about] = None
+            else:
+                fired[about.fired(question, self._schema), about] = None
+        reach = foreseen if request.unknown else judged
+        return strictest(reach(found, about.rules, grants) for found, about in fired)
 
     def _questions(self, request: Request) -> Iterator[Question]:
         """One for each target; for a call that touches nothing, one about the environment."""
-        known = json.dumps(context(request, self._words.args[request.tool]))
+        facts = Facts(context(request, self._words.args[request.tool]))
         store = self._store_with(request.principal)
         for resource in self._resources(request):
             yield Question(
                 principal=Uid(AGENT, request.principal.agent),
+                role=request.principal.role,
                 action=Uid("Action", request.tool),
                 resource=resource,
-                context=known,
+                attributes=self._attributes.get(resource, {}) if resource else {},
+                facts=facts,
                 store=store,
             )
 
@@ -170,10 +185,11 @@ class CedarDecider:
         members = self._environment.resources.get(target.kind, {})
         return target.kind in self._words.targets[tool] and target.name in members
 
-    def _slice(self, tool: str) -> Slice:
-        found = self._slices.get(tool)
+    def _slice(self, tool: str, resource: Uid | None) -> Slice:
+        key = (tool, resource.type if resource else None)
+        found = self._slices.get(key)
         if found is None:
-            found = self._slices[tool] = Slice.of(self._rules, tool)
+            found = self._slices[key] = Slice.of(self._rules, *key)
         return found
 
     def _store_with(self, principal: Principal) -> cedarpy.Entities:
@@ -188,7 +204,8 @@ class CedarDecider:
 
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    return tuple(sorted(set(targets), key=lambda target: (target.kind, target.name)))
+    # By name: a record takes long to compare, and a call may touch hundreds.
+    return tuple(one for _, one in sorted({(one.kind, one.name): one for one in targets}.items()))
 
 
 def _stored(
