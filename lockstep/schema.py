@@ -20,6 +20,8 @@ _MAX_EFFORT = 20_000
 """Unions within unions multiply; past this many comparisons the answer is "perhaps"."""
 _INDEX = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _NUMBERS = {"integer", "number"}
+_ELSEWHERE = ("$ref", "anyOf", "oneOf", "allOf")
+"""Words by which a schema says that others speak of the same value."""
 
 
 def followed(root: Schema, schema: Any) -> dict[str, Any]:
@@ -49,6 +51,9 @@ def followed(root: Schema, schema: Any) -> dict[str, Any]:
 
 def same_value(root: Schema, schema: Any) -> Iterator[dict[str, Any]]:
     """The schemas that speak of one value: a schema and the branches of its unions, each once."""
+    if isinstance(schema, dict) and not any(word in schema for word in _ELSEWHERE):
+        yield schema
+        return
     waiting, seen = [schema], set()
     while waiting:
         given = waiting.pop(0)
@@ -57,7 +62,7 @@ def same_value(root: Schema, schema: Any) -> Iterator[dict[str, Any]]:
         seen.add(id(given))
         found = followed(root, given)
         yield found
-        for word in ("anyOf", "oneOf", "allOf"):
+        for word in _ELSEWHERE[1:]:
             branches = found.get(word)
             if isinstance(branches, list):
                 waiting += branches

@@ -32,7 +32,7 @@ from policies.guards import check_guards
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
 from policies.recovery import about
-from policies.request import named, planned
+from policies.request import Foreseen, foreseen, planned
 from policies.structure import GRAPHLESS, structure
 from policies.world import World
 
@@ -61,34 +61,39 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
         },
         inputs=world.agent.input_schema,
     )
-    usable: list[Step] = []
+    usable: list[tuple[Step, Foreseen]] = []
     for step in plan.steps:
         problems = list(_tool(step, world))
         if not problems:
             spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
+            seen = foreseen(step, spec)
+            missing = missing_resources(f"step `{step.id}`", seen.named, world)
             problems = [
                 *check_loop(step, sources),
                 *check_arguments(step.id, spec, step.args, here),
                 *check_guards(step.id, step.when, sources),
                 *check_fallbacks(step, spec, sources.outputs),
                 *_tighter(step, spec),
-                *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
+                *islice(missing, max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not problems:
-                usable.append(step)
+                usable.append((step, seen))
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
         findings += world.rules.violations(Shape.of(plan.steps))
-    decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
+    decisions = tuple(
+        world.decider.decide(planned(step, world, started_by, seen)) for step, seen in usable
+    )
     findings += (
         _denied(step, made)
-        for step, made in zip(usable, decisions, strict=True)
+        for (step, _), made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    most = worst(usable, world.tools)
-    whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
+    sound = [step for step, _ in usable]
+    most = worst(sound, world.tools)
+    whole = len(sound) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
     parallel = world.environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
+    reach = bounds(sound, world.tools, parallel) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
     return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
 
@@ -156,10 +161,6 @@ def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
         problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
         fix=f"lower `{name}` or leave it out",
     )
-
-
-def _existence(step: Step, world: World) -> Iterator[Finding]:
-    yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
 def _denied(step: Step, decision: Decision) -> Finding:

@@ -14,7 +14,7 @@ from lockstep.graph import order
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
-from policies.request import named
+from policies.request import foreseen
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
@@ -94,7 +94,7 @@ def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
     for step in plan.steps:
         spec = world.tools[step.tool]
-        for resource in named(step, spec):
+        for resource in foreseen(step, spec).named:
             attributes = world.environment.resources[resource.kind][resource.name]
             found.setdefault(resource.kind, {})[resource.name] = attributes
     return found
