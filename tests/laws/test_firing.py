@@ -110,8 +110,8 @@ def texts_of(rules: list[tuple[str, str, str, str]]) -> PolicyTexts:
     for number, (effect, scope, word, condition) in enumerate(rules):
         asks = effect == "approval"
         files["approvals" if asks else "authorize"].append(
-            f'@id("r{number}") @reason("r") {"@approvers(" + json.dumps("sre") + ")" if asks else ""}'
-            f"{'forbid' if asks else effect}(principal, action, resource{scope}) "
+            f'@id("r{number}") @reason("r") '
+            f"{APPROVAL if asks else effect}(principal, action, resource{scope}) "
             f"{word} {{ {condition} }};"
         )
     return PolicyTexts(**{name: "\n".join(found) for name, found in files.items()})
