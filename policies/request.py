@@ -5,7 +5,7 @@ Both are put together here and nowhere else, so that what a replay asks again is
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from pydantic import JsonValue
 
@@ -119,7 +119,12 @@ def _nth(found: JsonValue, item: int) -> JsonValue:
 def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
     """Each resource once, in a fixed order."""
     pairs = sorted({(resource.kind, resource.name) for resource in found})
-    return tuple(Target(kind=kind, name=name) for kind, name in pairs)
+    return tuple(_target(*pair) for pair in pairs)
+
+
+@lru_cache(maxsize=4096)
+def _target(kind: str, name: str) -> Target:
+    return Target(kind=kind, name=name)
 
 
 def foreseen(step: Step, spec: ToolSpec) -> Foreseen:

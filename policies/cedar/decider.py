@@ -63,7 +63,7 @@ class CedarDecider:
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
     _schema: cedarpy.Schema
-    _attributes: Mapping[Uid, Mapping[str, Attribute]]
+    _things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
     _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
@@ -85,8 +85,8 @@ class CedarDecider:
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
             _schema=schema,
-            _attributes={
-                Uid(words.types[kind], name): attributes
+            _things={
+                (kind, name): (Uid(words.types[kind], name), attributes)
                 for kind, members in environment.resources.items()
                 for name, attributes in members.items()
             },
@@ -146,8 +146,12 @@ class CedarDecider:
     def _asked(self, request: Request, grants: Grants) -> Verdict:
         # Targets that no rule tells apart get one verdict.
         fired: dict[tuple[Fired, Slice], None] = {}
+        seen: set[Slice] = set()
         for question in self._questions(request):
             about = self._slice(request.tool, question.resource)
+            if about.blind and about in seen:
+                continue
+            seen.add(about)
             if request.unknown:
                 fired[about.foreseen(question), about] = None
             else:
@@ -159,31 +163,31 @@ class CedarDecider:
         """One for each target; for a call that touches nothing, one about the environment."""
         facts = Facts(context(request, self._words.args[request.tool]))
         store = self._store_with(request.principal)
-        for resource in self._resources(request):
+        principal, action = Uid(AGENT, request.principal.agent), Uid("Action", request.tool)
+        for resource, attributes in self._resources(request):
             yield Question(
-                principal=Uid(AGENT, request.principal.agent),
+                principal=principal,
                 role=request.principal.role,
-                action=Uid("Action", request.tool),
+                action=action,
                 resource=resource,
-                attributes=self._attributes.get(resource, {}) if resource else {},
+                attributes=attributes,
                 facts=facts,
                 store=store,
             )
 
-    def _resources(self, request: Request) -> list[Uid | None]:
-        targets: list[Uid | None] = [
-            Uid(self._words.types[target.kind], target.name)
-            for target in _each_once(request.targets)
+    def _resources(self, request: Request) -> list[tuple[Uid | None, Mapping[str, Attribute]]]:
+        found: list[tuple[Uid | None, Mapping[str, Attribute]]] = [
+            self._things[target.kind, target.name] for target in _each_once(request.targets)
         ]
         if self._words.targets[request.tool]:
             schema = self._inputs[request.tool]
             if any(may_name(schema, at) for at in request.unknown):
-                targets.append(None)
-        return targets or [Uid(ENVIRONMENT, self._environment.name)]
+                found.append((None, {}))
+        return found or [(Uid(ENVIRONMENT, self._environment.name), {})]
 
     def _exists(self, tool: str, target: Target) -> bool:
-        members = self._environment.resources.get(target.kind, {})
-        return target.kind in self._words.targets[tool] and target.name in members
+        known = (target.kind, target.name) in self._things
+        return known and target.kind in self._words.targets[tool]
 
     def _slice(self, tool: str, resource: Uid | None) -> Slice:
         key = (tool, resource.type if resource else None)

@@ -17,7 +17,7 @@ import cedarpy
 
 from policies.cedar.forms import any_of, policy_set
 from policies.cedar.question import Question
-from policies.cedar.reads import Reads
+from policies.cedar.reads import Key, Reads
 from policies.cedar.rules import CedarRule
 from policies.cedar.verdict import erring
 
@@ -128,7 +128,7 @@ class Group:
     reads: Reads
     asked: cedarpy.PolicySet
     handfuls: Mapping[str, tuple[cedarpy.PolicySet, frozenset[str]]]
-    _known: dict[str, Fired] = field(default_factory=dict)
+    _known: dict[Key, Fired] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule]) -> "Group":

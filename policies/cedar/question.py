@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +40,14 @@ class Facts:
     """What a rule reads as `context`; the same for every target of a call."""
 
     values: Mapping[str, JsonValue]
+    _told: dict[tuple[Path, ...], str] = field(default_factory=dict, compare=False)
+
+    def told(self, paths: tuple[Path, ...]) -> str:
+        """What stands at these paths, and how much of each there is."""
+        found = self._told.get(paths)
+        if found is None:
+            found = self._told[paths] = json.dumps([_at(self.values, path) for path in paths])
+        return found
 
     @cached_property
     def text(self) -> str:
@@ -90,3 +98,11 @@ def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
     elif isinstance(facts, Mapping):
         for key, value in facts.items():
             yield from _placeholders(value, (*at, key))
+
+
+def _at(value: Any, path: Path) -> JsonValue:
+    for depth, part in enumerate(path):
+        if not isinstance(value, Mapping) or part not in value:
+            return [depth, None if isinstance(value, Mapping) else value]
+        value = value[part]
+    return [len(path), value]

@@ -7,15 +7,13 @@ step, nor a rule about known arguments be put to Cedar as if they were unknown.
 Whatever is not plainly the reading of a field counts as reading the whole.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue
-
 from policies.cedar.question import Path, Question
 
+Key = tuple[object, ...]
 _VARIABLES = ("principal", "action", "resource", "context")
 _LONGEST = 4096
 """Characters of a key that is worth keeping."""
@@ -45,21 +43,23 @@ class Reads:
             typed=("type",) in found,
         )
 
-    def key(self, question: Question) -> str | None:
+    def key(self, question: Question) -> Key | None:
         """The same for two questions only if no rule can tell them apart; None for one that is not
         worth remembering.
         """
-        resource = question.resource
-        seen = [
+        text = question.facts.told(self.context)
+        if len(text) > _LONGEST:
+            return None
+        resource, attributes = question.resource, question.attributes
+        return (
+            text,
             question.principal.id,
             question.role,
             resource and resource.type,
             resource and resource.id if () in self.resource else None,
-            [_at(question.attributes, path) for path in self.resource if path],
-            [_at(question.facts.values, path) for path in self.context],
-        ]
-        text = json.dumps(seen)
-        return text if len(text) <= _LONGEST else None
+            # Of one type of resource an attribute has one type, so that 1 is never True here.
+            *(attributes.get(path[0]) for path in self.resource if path),
+        )
 
     def settled(self, question: Question) -> bool:
         """Whether all that is looked at is known."""
@@ -114,12 +114,3 @@ def _path(node: Any) -> Path | None:
             return None if base is None else (*base, attr)
         case _:
             return None
-
-
-def _at(value: Any, path: Path) -> JsonValue:
-    """What stands at the path, and how much of the path there was."""
-    for depth, part in enumerate(path):
-        if not isinstance(value, Mapping) or part not in value:
-            return [depth, None if isinstance(value, Mapping) else value]
-        value = value[part]
-    return [len(path), value]

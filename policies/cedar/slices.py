@@ -8,6 +8,7 @@ and are asked like any other: to have Cedar say what a rule may do costs ten tim
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cedarpy
 
@@ -33,6 +34,11 @@ class Slice:
         """`resource` is the type of what is touched; None where it is not known."""
         about = (rule for rule in rules if rule.tools is None or tool in rule.tools)
         return cls({rule.rule.id: rule for rule in about if _about(rule, resource)})
+
+    @cached_property
+    def blind(self) -> bool:
+        """Whether it is all one to these rules which resource of its type is touched."""
+        return not Reads.of(rule.form for rule in self.rules.values()).resource
 
     def fired(self, question: Question, schema: cedarpy.Schema) -> Fired:
         """Of a question with nothing open."""

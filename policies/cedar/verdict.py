@@ -53,6 +53,8 @@ def erring(messages: Iterable[str], known: Set[str]) -> tuple[str, ...]:
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on a call from those on its targets, with the grounds of the strictest."""
     each = tuple(verdicts)
+    if len(each) == 1:
+        return each[0]
     outcome = max((one.outcome for one in each), key=_WEIGHT.index)
     deciding = [one for one in each if one.outcome is outcome]
     return Verdict(
