@@ -161,7 +161,9 @@ class CedarDecider:
 
     def _questions(self, request: Request) -> Iterator[Question]:
         """One for each target; for a call that touches nothing, one about the environment."""
-        facts = Facts(context(request, self._words.args[request.tool]))
+        facts = Facts(
+            context(request, self._words.args[request.tool]), self._words.context(request.tool)
+        )
         store = self._store_with(request.principal)
         principal, action = Uid(AGENT, request.principal.agent), Uid("Action", request.tool)
         for resource, attributes in self._resources(request):

@@ -76,6 +76,15 @@ def unlooked(question: Question) -> Ask:
     return ask
 
 
+def example(question: Question) -> Ask:
+    """A question with something open, as if it were answered in one of many ways."""
+
+    def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
+        return _answer(question, question.facts.example, policies, ids, None)
+
+    return ask
+
+
 def preview(question: Question) -> Ask:
     """A question with something open, for rules that may look at it."""
 
@@ -158,19 +167,22 @@ class Group:
 
     def fired(self, question: Question, ask: Ask) -> Fired:
         """What an answer to the question names; not asked again if it was remembered."""
-        if not self.ids:
-            return NOTHING
+        return self.remembered(question, lambda: self.asked_by(ask)) if self.ids else NOTHING
+
+    def remembered(self, question: Question, find: Callable[[], Fired]) -> Fired:
+        """What was found for a question that these rules do not tell from this one."""
         key = self.reads.key(question)
         found = self._known.get(key) if key else None
         if found is None:
-            found = self._asked(ask)
+            found = find()
             if key:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
                 self._known[key] = found
         return found
 
-    def _asked(self, ask: Ask) -> Fired:
+    def asked_by(self, ask: Ask) -> Fired:
+        """The rules by their own ids, whichever way they are asked."""
         found = ask(self.asked, self.ids | self.handfuls.keys())
         raised = found.ids & self.handfuls.keys()
         found -= raised

@@ -37,9 +37,12 @@ class Uid:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a rule reads as `context`; the same for every target of a call."""
+    """What a rule reads as `context`, and its type as Cedar's JSON schema writes it; the same for
+    every target of a call.
+    """
 
     values: Mapping[str, JsonValue]
+    type: Mapping[str, Any]
     _told: dict[tuple[Path, ...], str] = field(default_factory=dict, compare=False)
 
     def told(self, paths: tuple[Path, ...]) -> str:
@@ -58,6 +61,11 @@ class Facts:
     def certain(self) -> str:
         """The same without what is not known yet, for rules that do not look at that."""
         return json.dumps(_without(self.values))
+
+    @cached_property
+    def example(self) -> str:
+        """The same with a plain value of the right type for what is not known yet."""
+        return json.dumps(_with_examples(self.values, self.type))
 
     @cached_property
     def open(self) -> frozenset[Path]:
@@ -89,6 +97,30 @@ def _without(facts: Any) -> Any:
     if not isinstance(facts, Mapping):
         return facts
     return {key: _without(value) for key, value in facts.items() if not _is_placeholder(value)}
+
+
+def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
+    if _is_placeholder(facts):
+        return _example(type_)
+    if not isinstance(facts, Mapping):
+        return facts
+    inner = type_.get("attributes", {})
+    return {key: _with_examples(value, inner.get(key, {})) for key, value in facts.items()}
+
+
+def _example(type_: Mapping[str, Any]) -> JsonValue:
+    match type_.get("type"):
+        case "Record":
+            inner = type_["attributes"]
+            return {name: _example(one) for name, one in inner.items() if one.get("required", True)}
+        case "Long":
+            return 0
+        case "Boolean":
+            return False
+        case "Set":
+            return []
+        case _:
+            return ""
 
 
 def _placeholders(facts: Any, at: Path) -> Iterator[Path]:

@@ -47,6 +47,11 @@ class Vocabulary:
         shape = self.document[""]["entityTypes"].get(entity, {}).get("shape", {})
         return sorted(shape.get("attributes", ()))
 
+    def context(self, tool: str) -> Mapping[str, Any]:
+        """The type of what policies read as `context` of a tool's calls."""
+        found: Mapping[str, Any] = self.document[""]["actions"][tool]["appliesTo"]["context"]
+        return found
+
     @property
     def actions(self) -> list[str]:
         return sorted(self.args)

@@ -2,8 +2,11 @@
 
 Cedar reads every policy of a set for every question. What a rule is about stands in its scope, so
 each tool and each type of what it touches has a slice of the rules, and a question costs what the
-rules about it cost. Before a run part of a question is open. Most rules do not look at that part,
-and are asked like any other: to have Cedar say what a rule may do costs ten times as much.
+rules about it cost.
+
+Before a run part of a question is open, and to have Cedar say what a rule may do then costs twenty
+times as much as to have it say what the rule does. So it is asked that as seldom as it can be: not
+about rules that do not look at the open part, and of those that do only until the verdict is clear.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +15,7 @@ from functools import cached_property
 
 import cedarpy
 
-from policies.cedar.firing import Fired, Group, known, preview, unlooked
+from policies.cedar.firing import Fired, Group, example, known, preview, unlooked
 from policies.cedar.question import Path, Question
 from policies.cedar.reads import Reads
 from policies.cedar.rules import CedarRule
@@ -28,6 +31,7 @@ class Slice:
     rules: Mapping[str, CedarRule]
     _groups: dict[frozenset[str], Group] = field(default_factory=dict)
     _open: dict[tuple[frozenset[Path], bool], frozenset[str]] = field(default_factory=dict)
+    _first: dict[tuple[str, bool], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule], tool: str, resource: str | None) -> "Slice":
@@ -45,14 +49,38 @@ class Slice:
         return self._group(frozenset(self.rules)).fired(question, known(question, schema))
 
     def foreseen(self, question: Question) -> Fired:
-        """Of a question with something open: only of the rules that look at it is it asked what
-        they may do.
-        """
+        """Of a question with something open; `possible` has the first of each sort."""
         looking = self._looking(question)
         settled = self._group(frozenset(self.rules) - looking)
-        return settled.fired(question, unlooked(question)) | self._group(looking).fired(
-            question, preview(question)
-        )
+        found = settled.fired(question, unlooked(question))
+        if looking:
+            group = self._group(looking)
+            found |= group.remembered(question, lambda: self._seen_ahead(question, group))
+        return found
+
+    def _seen_ahead(self, question: Question, group: Group) -> Fired:
+        """What fires in any case fires for an example too; so does what fails in any case. The rest
+        can at most be possible, and of each sort one that is will do: a verdict does not count.
+        """
+        likely = group.asked_by(example(question)).ids
+        found = self._group(likely).fired(question, preview(question))
+        for sort in sorted({self._sort(id) for id in group.ids}):
+            if sort in {self._sort(id) for id in found.possible}:
+                continue
+            alike = frozenset(id for id in group.ids if self._sort(id) == sort)
+            first = self._first.get(sort)
+            if first not in alike:
+                first = min(alike)
+            alone = self._group(frozenset({first})).fired(question, preview(question))
+            if not alone.possible:
+                alone = self._group(alike).fired(question, preview(question))
+            found |= alone
+            self._first[sort] = min(alone.possible, default=first)
+        return found
+
+    def _sort(self, id: str) -> tuple[str, bool]:
+        """What a verdict tells apart of rules that may fire."""
+        return self.rules[id].rule.effect, self.rules[id].steady
 
     def _looking(self, question: Question) -> frozenset[str]:
         key = (question.facts.open, question.resource is None)
