@@ -62,7 +62,6 @@ class CedarDecider:
     _environment: Environment
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
-    _schema: cedarpy.Schema
     _things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
@@ -84,7 +83,6 @@ class CedarDecider:
             _environment=environment,
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
-            _schema=schema,
             _things={
                 (kind, name): (Uid(words.types[kind], name), attributes)
                 for kind, members in environment.resources.items()
@@ -155,7 +153,7 @@ class CedarDecider:
             if request.unknown:
                 fired[about.foreseen(question), about] = None
             else:
-                fired[about.fired(question, self._schema), about] = None
+                fired[about.fired(question), about] = None
         reach = foreseen if request.unknown else judged
         return strictest(reach(found, about.rules, grants) for found, about in fired)
 

@@ -58,77 +58,6 @@ Ask = Callable[[cedarpy.PolicySet, Set[str]], Fired]
 """Puts one question to a set of policies, whose ids are given; what cedarpy raises is raised."""
 
 
-def known(question: Question, schema: cedarpy.Schema) -> Ask:
-    """A question with nothing open, which Cedar holds to the schema once more."""
-
-    def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
-        return _answer(question, question.facts.text, policies, ids, schema)
-
-    return ask
-
-
-def unlooked(question: Question) -> Ask:
-    """A question with something open, for rules that do not look at that."""
-
-    def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
-        return _answer(question, question.facts.certain, policies, ids, None)
-
-    return ask
-
-
-def example(question: Question) -> Ask:
-    """A question with something open, as if it were answered in one of many ways."""
-
-    def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
-        return _answer(question, question.facts.example, policies, ids, None)
-
-    return ask
-
-
-def preview(question: Question) -> Ask:
-    """A question with something open, for rules that may look at it."""
-
-    def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
-        request = {
-            "principal": question.principal.text,
-            "action": question.action.text,
-            "resource": question.resource and question.resource.text,
-            "context": question.facts.text,
-        }
-        # Without the schema: with one, Cedar refuses placeholders.
-        told = {part: value for part, value in request.items() if value is not None}
-        found = cedarpy.is_authorized_partial(told, policies, question.store).diagnostics
-        return Fired(
-            frozenset(found.reasons),
-            frozenset(found.nontrivial_residuals),
-            frozenset(erring(found.errors, ids)),
-        )
-
-    return ask
-
-
-def _answer(
-    question: Question,
-    context: str,
-    policies: cedarpy.PolicySet,
-    ids: Set[str],
-    schema: cedarpy.Schema | None,
-) -> Fired:
-    request = {
-        "principal": question.principal.form,
-        "action": question.action.form,
-        # Where it is open none of the rules looks at it, and any thing can stand there.
-        "resource": (question.resource or question.principal).form,
-        "context": context,
-    }
-    answer = cedarpy.is_authorized(request, policies, question.store, schema)
-    found = answer.diagnostics
-    errors = frozenset(erring(found.errors, ids))
-    if answer.decision is cedarpy.Decision.NoDecision:
-        return Fired(errors=errors or frozenset({"request"}))
-    return Fired(certain=frozenset(found.reasons), errors=errors)
-
-
 @dataclass(frozen=True, eq=False)
 class Group:
     """Rules that are asked together; `handfuls` by the ids that stand for them in `asked`."""
@@ -165,12 +94,22 @@ class Group:
             handfuls=handfuls,
         )
 
-    def fired(self, question: Question, ask: Ask) -> Fired:
-        """What an answer to the question names; not asked again if it was remembered."""
-        return self.remembered(question, lambda: self.asked_by(ask)) if self.ids else NOTHING
+    def fired(self, question: Question) -> Fired:
+        """Of a question with nothing open that these rules look at."""
+        return self.remembered(question, lambda: self._answered(question, False))
+
+    def likely(self, question: Question) -> Fired:
+        """Of a question with something open, as if it were filled in in one of many ways."""
+        return self._answered(question, True)
+
+    def foreseen(self, question: Question) -> Fired:
+        """Of a question with something open."""
+        return self.remembered(question, lambda: self._previewed(question))
 
     def remembered(self, question: Question, find: Callable[[], Fired]) -> Fired:
         """What was found for a question that these rules do not tell from this one."""
+        if not self.ids:
+            return NOTHING
         key = self.reads.key(question)
         found = self._known.get(key) if key else None
         if found is None:
@@ -181,7 +120,48 @@ class Group:
                 self._known[key] = found
         return found
 
-    def asked_by(self, ask: Ask) -> Fired:
+    def _answered(self, question: Question, filled_in: bool) -> Fired:
+        """Without a schema: the facts have passed the sieve that its types are made of."""
+        tell = question.facts.example if filled_in else question.facts.told
+        request = {
+            "principal": question.principal.form,
+            "action": question.action.form,
+            # Where it is open none of the rules looks at it, and any thing can stand there.
+            "resource": (question.resource or question.principal).form,
+            "context": tell(self.reads.context),
+        }
+
+        def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
+            answer = cedarpy.is_authorized(request, policies, question.store)
+            found = answer.diagnostics
+            errors = frozenset(erring(found.errors, ids))
+            if answer.decision is cedarpy.Decision.NoDecision:
+                return Fired(errors=errors or frozenset({"request"}))
+            return Fired(certain=frozenset(found.reasons), errors=errors)
+
+        return self._each(ask)
+
+    def _previewed(self, question: Question) -> Fired:
+        told = {
+            "principal": question.principal.text,
+            "action": question.action.text,
+            "resource": question.resource and question.resource.text,
+            "context": question.facts.told(self.reads.context),
+        }
+        # Without the schema: with one, Cedar refuses placeholders.
+        request = {part: value for part, value in told.items() if value is not None}
+
+        def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
+            found = cedarpy.is_authorized_partial(request, policies, question.store).diagnostics
+            return Fired(
+                frozenset(found.reasons),
+                frozenset(found.nontrivial_residuals),
+                frozenset(erring(found.errors, ids)),
+            )
+
+        return self._each(ask)
+
+    def _each(self, ask: Ask) -> Fired:
         """The rules by their own ids, whichever way they are asked."""
         found = ask(self.asked, self.ids | self.handfuls.keys())
         raised = found.ids & self.handfuls.keys()

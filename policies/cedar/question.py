@@ -46,26 +46,15 @@ class Facts:
     _told: dict[tuple[Path, ...], str] = field(default_factory=dict, compare=False)
 
     def told(self, paths: tuple[Path, ...]) -> str:
-        """What stands at these paths, and how much of each there is."""
+        """As JSON, what stands at these paths: to read more takes Cedar longer than to decide."""
         found = self._told.get(paths)
         if found is None:
-            found = self._told[paths] = json.dumps([_at(self.values, path) for path in paths])
+            found = self._told[paths] = _written(_at(self.values, paths))
         return found
 
-    @cached_property
-    def text(self) -> str:
-        """As JSON."""
-        return json.dumps(self.values)
-
-    @cached_property
-    def certain(self) -> str:
-        """The same without what is not known yet, for rules that do not look at that."""
-        return json.dumps(_without(self.values))
-
-    @cached_property
-    def example(self) -> str:
+    def example(self, paths: tuple[Path, ...]) -> str:
         """The same with a plain value of the right type for what is not known yet."""
-        return json.dumps(_with_examples(self.values, self.type))
+        return _written(_with_examples(_at(self.values, paths), self.type))
 
     @cached_property
     def open(self) -> frozenset[Path]:
@@ -88,15 +77,12 @@ class Question:
     store: cedarpy.Entities
 
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _is_placeholder(value: Any) -> bool:
     """Whether a fact is Cedar's sign for a value that is not known yet."""
     return isinstance(value, Mapping) and "__extn" in value
-
-
-def _without(facts: Any) -> Any:
-    if not isinstance(facts, Mapping):
-        return facts
-    return {key: _without(value) for key, value in facts.items() if not _is_placeholder(value)}
 
 
 def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
@@ -132,9 +118,22 @@ def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
             yield from _placeholders(value, (*at, key))
 
 
-def _at(value: Any, path: Path) -> JsonValue:
-    for depth, part in enumerate(path):
-        if not isinstance(value, Mapping) or part not in value:
-            return [depth, None if isinstance(value, Mapping) else value]
-        value = value[part]
-    return [len(path), value]
+def _at(values: Mapping[str, JsonValue], paths: tuple[Path, ...]) -> Mapping[str, Any]:
+    """The values with nothing but these paths, of which none begins with another; where one leads
+    nowhere, as far as it leads.
+    """
+    if () in paths:
+        return values
+    kept: dict[str, Any] = {}
+    for path in paths:
+        here: Any = values
+        there = kept
+        for depth, part in enumerate(path, 1):
+            if part not in here:
+                break
+            here = here[part]
+            if depth == len(path) or _is_placeholder(here) or not isinstance(here, Mapping):
+                there[part] = here
+                break
+            there = there.setdefault(part, {})
+    return kept

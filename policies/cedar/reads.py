@@ -21,8 +21,9 @@ _LONGEST = 4096
 
 @dataclass(frozen=True)
 class Reads:
-    """Paths into the context and the resource, `()` being the whole; `typed` if the type of the
-    resource is asked. Who the principal is and what it wants to do is part of every key.
+    """Paths into the context and the resource, `()` being the whole, none behind another; `typed`
+    if the type of the resource is asked. Who the principal is and what it wants to do is part of
+    every key.
     """
 
     context: tuple[Path, ...]
@@ -73,7 +74,10 @@ class Reads:
 
 
 def _told(found: set[Path], variable: str) -> tuple[Path, ...]:
-    return tuple(sorted(path[1:] for path in found if path[0] == variable))
+    paths = {path[1:] for path in found if path[0] == variable}
+    return tuple(
+        path for path in sorted(paths) if not any(path[:n] in paths for n in range(len(path)))
+    )
 
 
 def _scope(resource: Mapping[str, Any]) -> Iterator[Path]:

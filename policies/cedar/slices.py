@@ -13,9 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import cedarpy
-
-from policies.cedar.firing import Fired, Group, example, known, preview, unlooked
+from policies.cedar.firing import Fired, Group
 from policies.cedar.question import Path, Question
 from policies.cedar.reads import Reads
 from policies.cedar.rules import CedarRule
@@ -44,15 +42,15 @@ class Slice:
         """Whether it is all one to these rules which resource of its type is touched."""
         return not Reads.of(rule.form for rule in self.rules.values()).resource
 
-    def fired(self, question: Question, schema: cedarpy.Schema) -> Fired:
+    def fired(self, question: Question) -> Fired:
         """Of a question with nothing open."""
-        return self._group(frozenset(self.rules)).fired(question, known(question, schema))
+        return self._group(frozenset(self.rules)).fired(question)
 
     def foreseen(self, question: Question) -> Fired:
         """Of a question with something open; `possible` has the first of each sort."""
         looking = self._looking(question)
         settled = self._group(frozenset(self.rules) - looking)
-        found = settled.fired(question, unlooked(question))
+        found = settled.fired(question)
         if looking:
             group = self._group(looking)
             found |= group.remembered(question, lambda: self._seen_ahead(question, group))
@@ -62,8 +60,8 @@ class Slice:
         """What fires in any case fires for an example too; so does what fails in any case. The rest
         can at most be possible, and of each sort one that is will do: a verdict does not count.
         """
-        likely = group.asked_by(example(question)).ids
-        found = self._group(likely).fired(question, preview(question))
+        likely = group.likely(question).ids
+        found = self._group(likely).foreseen(question)
         for sort in sorted({self._sort(id) for id in group.ids}):
             if sort in {self._sort(id) for id in found.possible}:
                 continue
@@ -71,9 +69,9 @@ class Slice:
             first = self._first.get(sort)
             if first not in alike:
                 first = min(alike)
-            alone = self._group(frozenset({first})).fired(question, preview(question))
+            alone = self._group(frozenset({first})).foreseen(question)
             if not alone.possible:
-                alone = self._group(alike).fired(question, preview(question))
+                alone = self._group(alike).foreseen(question)
             found |= alone
             self._first[sort] = min(alone.possible, default=first)
         return found

@@ -270,7 +270,7 @@ def form(condition: str, scope: str = "resource") -> Any:
         ("true", (), (), False),
         ("context.args.n > 3", (("args", "n"),), (), False),
         ("context.args has n && context.args.n > 3", (("args", "n"),), (), False),
-        ("context.args has inner.a", (("args", "inner"), ("args", "inner", "a")), (), False),
+        ("context.args has inner.a", (("args", "inner"),), (), False),
         ("context.args == {n: 1}", (("args",),), (), False),
         ("(if true then context else context).args.n > 3", ((),), (), False),
         ("resource.critical", (), (("critical",),), False),
