@@ -21,6 +21,7 @@ from lockstep.agent import Agent
 from lockstep.decision import Outcome, Principal, Request
 from lockstep.environment import Environment
 from lockstep.plan import Plan
+from lockstep.provenance import Provenance
 from lockstep.tool import ToolSpec
 from policies.cedar.decider import CedarDecider
 from policies.check import check
@@ -173,6 +174,7 @@ def decided(tools: list[str]) -> dict[str, Any]:
                 stage="dev",
                 step="s",
                 args=args(number),
+                provenance=Provenance(),
             )
             for number in (next(numbers) for _ in range(CALLS))
         ]

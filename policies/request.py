@@ -4,6 +4,7 @@ Both are put together here and nowhere else, so that what a replay asks again is
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -13,6 +14,7 @@ from lockstep.decision import Grant, Phase, Principal, Request, Target
 from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
+from lockstep.provenance import Provenance
 from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
 from lockstep.tool import ToolSpec
@@ -32,9 +34,15 @@ class Foreseen:
     named: tuple[Touched, ...]
 
 
-def planned(step: Step, world: World, started_by: str, found: Foreseen | None = None) -> Request:
-    """About a step while it is only planned: what its references bring is not known yet. Whoever
-    has foreseen that already says so.
+def planned(
+    step: Step,
+    world: World,
+    started_by: str,
+    provenance: Provenance,
+    found: Foreseen | None = None,
+) -> Request:
+    """About a step while it is only planned: what its references bring is not known yet, but where
+    they bring it from is. Whoever has foreseen its arguments already says so.
     """
     spec = world.tools[step.tool]
     found = found or foreseen(step, spec)
@@ -46,6 +54,8 @@ def planned(step: Step, world: World, started_by: str, found: Foreseen | None = 
         step=step.id,
         tool=step.tool,
         effect=spec.effect,
+        outward=spec.acts_outward,
+        provenance=provenance,
         args=found.args,
         unknown=found.unknown,
         targets=targets(found.touched),
@@ -53,7 +63,11 @@ def planned(step: Step, world: World, started_by: str, found: Foreseen | None = 
 
 
 def attempted(
-    call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue], grants: tuple[Grant, ...]
+    call: Dispatch,
+    spec: ToolSpec,
+    args: dict[str, JsonValue],
+    grants: tuple[Grant, ...],
+    provenance: Provenance,
 ) -> Request:
     """About an attempt, with the very arguments of the call and the grants that still hold."""
     run, step = call.run, call.step
@@ -64,6 +78,7 @@ def attempted(
         environment=run.environment,
         stage=run.stage,
         step=step.id,
+        provenance=provenance,
         args=args,
         grants=grants,
     )
@@ -76,6 +91,7 @@ def real(
     environment: str,
     stage: str,
     step: str,
+    provenance: Provenance,
     args: dict[str, JsonValue],
     grants: tuple[Grant, ...] = (),
 ) -> Request:
@@ -88,6 +104,8 @@ def real(
         step=step,
         tool=spec.name,
         effect=spec.effect,
+        outward=spec.acts_outward,
+        provenance=provenance,
         args=args,
         targets=targets(touched(spec.input, args)),
         grants=grants,
@@ -101,6 +119,35 @@ def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, J
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
+    return _resolved(call, load)
+
+
+def provenance(
+    call: Dispatch,
+    args: Mapping[str, JsonValue],
+    load: Callable[[Value], JsonValue],
+    accept: Callable[[dict[str, JsonValue]], dict[str, JsonValue]],
+) -> Provenance:
+    """Where the arguments of a call come from: as its lock says, but for what a human rewrote.
+
+    `args` are as the tool will be given them, and `accept` makes them so: a human edits what they
+    are shown, and that is what the tool's model made of the words of the plan.
+    """
+    locked = call.step.provenance
+    if call.edited is None or not locked.untrusted:
+        return locked
+    try:
+        before = _resolved(call, load)
+    except Unresolved:
+        # There was nothing to leave as it was.
+        return locked.edited({}, args)
+    with suppress(ValueError):
+        # Where the tool would not have taken them, they are compared as they are.
+        before = accept(before)
+    return locked.edited(before, args)
+
+
+def _resolved(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
     outputs = {step: load(value) for step, value in call.values.items()}
     bring = partial(resolve, outputs=outputs, inputs=call.run.inputs, run=call.run.told)
     item: tuple[JsonValue, ...] = ()

@@ -110,6 +110,7 @@ class CedarDecider:
             tool=request.tool,
             targets=_each_once(request.targets),
             args_digest=args_digest,
+            provenance=request.provenance,
             rules=verdict.rules,
             missing=verdict.missing,
             grants=verdict.grants,
@@ -130,6 +131,9 @@ class CedarDecider:
         # what does, so it is checked again.
         if not all(self._exists(request.tool, target) for target in request.targets):
             return broken("unknown-target")
+        # Of a plan a step's tool may not exist, and is found elsewhere; nothing real came from one.
+        if not request.unknown and not {*request.provenance.sources} <= self._words.args.keys():
+            return broken("request")
         if args_digest == NO_DIGEST:
             return broken("arguments")
         try:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lockstep.decision import Outcome, Phase, Principal, Request, Rule, Target
 from lockstep.environment import Environment
+from lockstep.provenance import Provenance
 from lockstep.tool import Effect, Idempotency, ToolSpec
 from policies.cedar.decider import CedarDecider
 from policies.cedar.forms import any_of, policy_set
@@ -80,6 +81,8 @@ tests = st.sampled_from(
         "context.args has on",
         'context.args has also && context.args.also.contains("m2")',
         'context.step == "s1"',
+        "context.trusted.word && !context.flow.steered",
+        'context.flow.sources.contains(Tool::"Act")',
         'context.environment.name == "prod"',
         "resource is Metric && resource.critical",
         "resource is Metric && resource has n && resource.n > 0",
@@ -118,6 +121,7 @@ def texts_of(rules: list[tuple[str, str, str, str]]) -> PolicyTexts:
 
 
 def asked(step: str, args: dict[str, Any], unknown: Iterable[str], metrics: list[str]) -> Request:
+    strange = step == "s2"
     return Request(
         phase=Phase.PLAN if unknown else Phase.RUN,
         principal=Principal(agent="a", role="r", started_by="ann", trigger="person"),
@@ -126,6 +130,12 @@ def asked(step: str, args: dict[str, Any], unknown: Iterable[str], metrics: list
         step=step,
         tool="Act",
         effect="write",
+        outward=True,
+        provenance=Provenance(
+            untrusted=("/word",) if strange else (),
+            steered=strange,
+            sources=("Act",) if strange else (),
+        ),
         args=args,
         unknown=tuple(unknown),
         targets=tuple(Target(kind="metric", name=name) for name in metrics),

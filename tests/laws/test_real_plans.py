@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks import real_plans
-from benchmarks.recorded.case import CLASSES
+from benchmarks.recorded.case import CLASSES, Names
 
 Json = dict[str, Any]
 
@@ -135,7 +135,7 @@ def told(kind: str, files: list[Path]) -> list[tuple[set[str], set[str]]]:
     """Of each plan what the scan found and what the checker did."""
     found = []
     for case in real_plans.KINDS[kind](files):
-        names = real_plans.Names()
+        names = Names()
         findings = real_plans.judged(case, real_plans.world(case, names), names)
         assert all(map(real_plans.names_its_place, findings))
         found.append((set(case.scanned), {real_plans.classed(one) for one in findings}))
