@@ -144,7 +144,7 @@ def compared(cases: Iterable[Case]) -> Json:
         nameless += [f"{case.id}: {found}" for found in findings if not names_its_place(found)]
         notes.update(case.notes)
         if case.verdict is not None:
-            verdicts[case.verdict or "valid"].update(n=1, rejected=bool(findings))
+            verdicts[case.verdict or "valid"].update(n=1, rejected=int(bool(findings)))
             if findings and not case.verdict:
                 valid_rejected.append(case.id)
         for name in ours | case.scanned:
