@@ -80,7 +80,7 @@ def _bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int)
         for step in steps
     )
     # The plan itself comes three times: asked for, verified, and in the answer's place.
-    plan = 3 * sum(len(step.model_dump_json().encode()) for step in steps)
+    plan = 3 * sum(step.size for step in steps)
     return Bounds(
         calling=min(timedelta(seconds=math.ceil(calling.total_seconds())), LONGEST) or None,
         events=FIRST_EVENTS + EVENTS * activities,
@@ -91,7 +91,7 @@ def _bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int)
 def dispatched(step: Step) -> int:
     """About how many bytes it takes to send the step out: its arguments, and its references."""
     # Ten kilobytes are for the run's inputs and facts, which go out with every step.
-    return 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
+    return 10 * 1024 + 160 * len(step.needs) + step.size
 
 
 def _lasts(step: Step, spec: ToolSpec) -> timedelta:

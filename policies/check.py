@@ -37,7 +37,7 @@ from policies.misfit import did_you_mean
 from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.recovery import about
-from policies.request import named, planned
+from policies.request import Foreseen, foreseen, planned
 from policies.structure import GRAPHLESS, structure
 from policies.world import World
 
@@ -68,28 +68,34 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
         },
         inputs=world.agent.input_schema,
     )
-    usable: list[Step] = []
+    usable: list[tuple[Step, Foreseen]] = []
     for step in plan.steps:
         problems = list(_tool(step, world))
         if not problems:
             spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
+            seen = foreseen(step, spec)
+            missing = missing_resources(f"step `{step.id}`", seen.named, world)
             problems = [
                 *check_loop(step, sources),
                 *check_arguments(step.id, spec, step.args, here),
                 *check_guards(step.id, step.when, sources),
                 *check_fallbacks(step, spec, sources.outputs),
                 *_tighter(step, spec),
-                *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
+                *islice(missing, max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not problems:
-                usable.append(step)
+                usable.append((step, seen))
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
         findings += world.rules.violations(Shape.of(plan.steps))
     before = looks(world.environment)
-    absent = {step.id: tuple(_existence(step, world)) for step in before}
+    glances = [(step, foreseen(step, world.tools[step.tool])) for step in before]
+    absent = {
+        step.id: tuple(missing_resources(f"step `{step.id}`", seen.named, world))
+        for step, seen in glances
+    }
     findings += (found for missing in absent.values() for found in missing)
-    asked = [*(step for step in before if not absent[step.id]), *usable]
+    asked = [*((step, seen) for step, seen in glances if not absent[step.id]), *usable]
     lineage, origins = Lineage(plan.steps, labels(world, literals)), looked(world)
     decisions = tuple(
         world.decider.decide(
@@ -98,23 +104,25 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
                 world,
                 started_by,
                 (origins if step.id in absent else lineage).of(step.id),
+                seen,
             )
         )
-        for step in asked
+        for step, seen in asked
     )
     doubted = doubts((made for made in decisions if made.step not in absent), lineage)
     findings += (
         _denied(step, made, [one.says for one in doubted if one.step == step.id])
-        for step, made in zip(asked, decisions, strict=True)
+        for (step, _), made in zip(asked, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
     findings += (one for made in decisions if made.step in absent for one in unapproved(made))
-    most = worst([*before, *usable], world.tools)
-    whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
+    sound = [step for step, _ in usable]
+    most = worst([*before, *sound], world.tools)
+    whole = len(sound) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
     parallel = world.environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel, before) if whole else Bounds()
+    reach = bounds(sound, world.tools, parallel, before) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
-    findings += uncallable([*before, *usable], world, Severity.WARNING)
+    findings += uncallable([*before, *sound], world, Severity.WARNING)
     return Checked(
         findings=_shortened(findings),
         decisions=decisions,
@@ -187,10 +195,6 @@ def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
         problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
         fix=f"lower `{name}` or leave it out",
     )
-
-
-def _existence(step: Step, world: World) -> Iterator[Finding]:
-    yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
 def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:

@@ -19,7 +19,7 @@ from lockstep.provenance import Provenance
 from policies.labels import labels
 from policies.preflight import looked, looks
 from policies.provenance import Lineage
-from policies.request import named
+from policies.request import foreseen
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
@@ -124,7 +124,7 @@ def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
     for step in (*looks(world.environment), *plan.steps):
         spec = world.tools[step.tool]
-        for resource in named(step, spec):
+        for resource in foreseen(step, spec).named:
             attributes = world.environment.resources[resource.kind][resource.name]
             found.setdefault(resource.kind, {})[resource.name] = attributes
     return found
