@@ -45,6 +45,8 @@ MAX_FINDINGS = 100
 """Nobody reads more, and the rest is mostly the same mistake again."""
 
 MAX_GUESSES = 5
+_MOST_NAMED = 12
+"""Tools that a finding lists; the model has the catalogue, a person may have only the finding."""
 """Of a step's unknown names: how many are compared with all the known ones."""
 
 MAX_COMMANDS = 3 * 1024 * 1024
@@ -169,7 +171,7 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
             code="LS-PLAN-004",
             place=place,
             problem=f"tool `{step.tool}` does not exist",
-            fix=did_you_mean(step.tool, world.tools) or "use one of the agent's tools",
+            fix=did_you_mean(step.tool, world.tools) or _one_of(world),
         )
     elif step.tool not in world.environment.tools:
         yield Finding(
@@ -178,6 +180,16 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
             problem=f"tool `{step.tool}` is not in environment `{world.environment.name}`",
             fix="use a tool that its manifest names",
         )
+
+
+def _one_of(world: World) -> str:
+    """The tools there are, as far as they fit a line."""
+    names = sorted(one for one in world.environment.tools if one in world.tools)
+    if not names:
+        return "use one of the agent's tools"
+    listed = ", ".join(f"`{one}`" for one in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"use one of the agent's tools: {listed}{more}"
 
 
 def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
