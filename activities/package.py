@@ -23,7 +23,7 @@ from lockstep.errors import LockstepError
 from lockstep.loading import load, read
 from lockstep.tool import Tool
 from policies.cedar.decider import CedarDecider
-from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
 from policies.recovery import contradictions
 from policies.rules import Rules
 from policies.world import World
@@ -122,10 +122,11 @@ def load_package(root: Path) -> AgentPackage:
     agent = load(Agent, root / MANIFEST)
     policy = root / "policy"
     _read_by_somebody(policy)
-    approvals, rules = policy / APPROVALS, policy / RULES
+    rules = policy / RULES
     texts = PolicyTexts(
         authorize=_text(policy / AUTHORIZE),
-        approvals=_text(approvals) if _stands(approvals) else "",
+        approvals=_optional(policy / APPROVALS),
+        shadow=_optional(policy / SHADOW),
     )
     return AgentPackage(
         root=root,
@@ -138,7 +139,7 @@ def load_package(root: Path) -> AgentPackage:
 
 def _read_by_somebody(policy: Path) -> None:
     """A policy under a name that nobody reads would be a policy that nobody keeps."""
-    known = (AUTHORIZE, APPROVALS, RULES)
+    known = (AUTHORIZE, APPROVALS, SHADOW, RULES)
     for path in sorted(policy.glob("*")):
         if path.suffix in _POLICY_SUFFIXES and path.name not in known:
             close = difflib.get_close_matches(path.name, known, 1)
@@ -155,6 +156,10 @@ def _stands(path: Path) -> bool:
     over.
     """
     return path.exists() or path.is_symlink()
+
+
+def _optional(path: Path) -> str:
+    return _text(path) if _stands(path) else ""
 
 
 def _text(path: Path) -> str:

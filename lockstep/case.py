@@ -29,6 +29,8 @@ class Case(Record):
 
     `rules` and `reason` are held against what decided only where they are given; `rules = []` says
     that no rule decides. `approved` names the approval rules that a human has said yes to.
+    `shadow` says what each rule that is only tried would make of the call; `{}` that none would
+    make anything of it.
     """
 
     name: Sentence = ""
@@ -43,6 +45,7 @@ class Case(Record):
     expect: Outcome
     rules: tuple[RuleId, ...] | None = None
     reason: Sentence | None = None
+    shadow: dict[RuleId, Outcome] | None = None
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:

@@ -10,9 +10,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.canonical import Digest, digest
+from lockstep.fallback import is_absent
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
 from lockstep.record import Record
 
@@ -98,12 +99,50 @@ class Rule(Record):
     approvers: tuple[Role, ...] = ()
 
 
+class ShadowRule(Record):
+    """A rule that is only tried, and what it would have made of the call if it counted."""
+
+    id: RuleId
+    would: Outcome
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.id} {_WOULD_HAVE[self.would]} ({self.reason})"
+
+
+_WOULD_HAVE = {
+    Outcome.ALLOW: "would have permitted it",
+    Outcome.UNDECIDED: "could not have said",
+    Outcome.REQUIRE_APPROVAL: "would have asked",
+    Outcome.DENY: "would have DENIED",
+}
+
+
+class Shadow(Record):
+    """What `shadow.cedar` would have said; `policy` is its digest, `errors` the rules of it that
+    could not be evaluated.
+    """
+
+    policy: Digest
+    would: tuple[ShadowRule, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each rule that has something to say."""
+        return (
+            *(str(rule) for rule in self.would),
+            *(f"{name} could not be evaluated, and would have DENIED" for name in self.errors),
+        )
+
+
 class Decision(Record):
     """The answer with its grounds: reproducible from the request and the policy's digest.
 
     `rules` are those that decided, sorted by id; `missing` the approvals that no grant covers;
     `errors` names the policies that could not be evaluated. A denial without rules is the default:
-    nothing permits the call.
+    nothing permits the call. `shadow` took no part in it, and is not covered by the digest: there
+    only where the agent has rules that are tried.
     """
 
     outcome: Outcome
@@ -118,10 +157,11 @@ class Decision(Record):
     errors: tuple[str, ...] = ()
     policy: Digest
     engine: str
+    shadow: Shadow | None = Field(default=None, exclude_if=is_absent)
 
     @cached_property
     def digest(self) -> Digest:
-        return digest(self.model_dump(mode="json"))
+        return digest(self.model_dump(mode="json", exclude={"shadow"}))
 
     @property
     def disallowed(self) -> bool:

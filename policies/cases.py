@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from lockstep.canonical import digest
 from lockstep.case import Case
-from lockstep.decision import Decision, Grant, Phase, Request
+from lockstep.decision import Decision, Grant, Phase, Request, Shadow
 from lockstep.finding import Finding, Severity
 from lockstep.plan import ToolStep
 from lockstep.resource import touched
@@ -53,11 +53,13 @@ class Tried:
 
     @property
     def reached(self) -> frozenset[str]:
-        """The rules that took part in the decision."""
+        """The rules that took part in the decision, or that were tried on it and had a say."""
         if self.decision is None:
             return frozenset()
         grants = {grant.rule for grant in self.decision.grants}
-        return frozenset(rule.id for rule in self.decision.rules) | grants
+        shadow = self.decision.shadow
+        tried = {rule.id for rule in shadow.would} if shadow else set()
+        return frozenset(rule.id for rule in self.decision.rules) | grants | tried
 
 
 def tried(number: int, case: Case, world: World) -> Tried:
@@ -82,7 +84,7 @@ def tried(number: int, case: Case, world: World) -> Tried:
 
 def rules_of(texts: PolicyTexts) -> tuple[str, ...]:
     """The ids of all Cedar rules, sorted."""
-    found = (rule.rule.id for name, text in texts.files().items() for rule in read(name, text)[0])
+    found = (rule.rule.id for name, text in texts.every().items() for rule in read(name, text)[0])
     return tuple(sorted(found))
 
 
@@ -115,7 +117,7 @@ def _known(case: Case, world: World) -> Iterator[Finding]:
             "use a tool that its manifest names",
         )
     rules = rules_of(world.texts)
-    for id in (*(case.rules or ()), *case.approved):
+    for id in (*(case.rules or ()), *case.approved, *(case.shadow or ())):
         if id not in rules:
             yield _failed(
                 "", f"rule `{id}` does not exist", did_you_mean(id, rules) or "name a rule by `@id`"
@@ -193,6 +195,25 @@ def _wrong(place: str, case: Case, made: Decision) -> Iterator[Finding]:
     elif case.reason is not None and case.reason not in {rule.reason for rule in made.rules}:
         reasons = ", ".join(f'"{rule.reason}"' for rule in made.rules) or "none"
         yield _failed(place, f'expected the reason "{case.reason}", found {reasons}', fix)
+    yield from _wrong_shadow(place, case, made)
+
+
+def _wrong_shadow(place: str, case: Case, made: Decision) -> Iterator[Finding]:
+    if case.shadow is None:
+        return
+    shadow = made.shadow or Shadow(policy=made.policy)
+    for name in shadow.errors:
+        yield _failed(place, f"shadow rule `{name}` could not be evaluated", "correct the rule")
+    found = {rule.id: rule.would for rule in shadow.would}
+    for id in sorted({*case.shadow, *found} - {*shadow.errors}):
+        wanted, would = case.shadow.get(id), found.get(id)
+        if wanted != would:
+            yield _failed(
+                place,
+                f"expected shadow rule `{id}` to say {wanted or 'nothing'}, found "
+                f"{would or 'nothing'}",
+                "correct the rule, or what is expected of it",
+            )
 
 
 def _failed(place: str, problem: str, fix: str) -> Finding:

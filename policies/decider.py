@@ -15,6 +15,8 @@ AUTHORIZE = "authorize.cedar"
 """Permits and forbids; what no permit names is denied."""
 APPROVALS = "approvals.cedar"
 """Forbids only: each says what a named role must approve first."""
+SHADOW = "shadow.cedar"
+"""Rules that are tried and do not count: what they would have said is recorded, and that is all."""
 
 
 class PolicyTexts(Record):
@@ -22,12 +24,18 @@ class PolicyTexts(Record):
 
     authorize: str
     approvals: str = ""
+    shadow: str = ""
 
     def files(self) -> dict[str, str]:
+        """Those that decide, by name."""
         return {AUTHORIZE: self.authorize, APPROVALS: self.approvals}
 
+    def every(self) -> dict[str, str]:
+        """Those that decide and the one that is only tried."""
+        return {**self.files(), SHADOW: self.shadow}
+
     def digests(self) -> dict[str, Digest]:
-        """By file name, the digest of the file's bytes in UTF-8."""
+        """Of each file that decides, by name: the digest of its bytes in UTF-8."""
         return {name: digest_bytes(text.encode()) for name, text in self.files().items()}
 
 

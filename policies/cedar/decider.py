@@ -7,6 +7,8 @@ rules in `approvals.cedar` are forbids that a named role can lift.
 We differ from Cedar in one place: Cedar skips a rule that fails to evaluate, so a broken forbid
 reads as consent. Here a broken rule denies, and says so.
 
+Rules in `shadow.cedar` are asked once that is over, and only written down.
+
 A grant counts if it is for this step, this rule, these arguments and this policy. That it is for
 this run and has not expired is for the caller to see: there is no clock here.
 """
@@ -19,8 +21,8 @@ from typing import Any
 
 import cedarpy
 
-from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Phase, Principal, Request, Target
+from lockstep.canonical import Digest, digest, digest_bytes
+from lockstep.decision import Decision, Phase, Principal, Request, Shadow, Target
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.tool import ToolSpec
@@ -39,10 +41,11 @@ from policies.cedar.schema import (
     entities,
     vocabulary,
 )
+from policies.cedar.shadow import ShadowPolicy
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
-from policies.decider import PolicyTexts
+from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
 NO_DIGEST = Digest("")
@@ -63,6 +66,7 @@ class CedarDecider:
     _schema: cedarpy.Schema
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
+    _shadow: ShadowPolicy | None
     _slices: dict[str, Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
@@ -75,6 +79,8 @@ class CedarDecider:
         schema = schema_of(words)
         rules = load(texts, words, schema)
         known: dict[str, Any] = {"files": texts.digests(), "schema": words.document}
+        tried = [rule for rule in rules if rule.file == SHADOW]
+        shadow = digest_bytes(texts.shadow.encode())
         return cls(
             policy=digest(known),
             engine=ENGINE,
@@ -83,7 +89,8 @@ class CedarDecider:
             _words=words,
             _schema=schema,
             _store=_stored(environment, words, schema),
-            _rules=rules,
+            _rules=tuple(rule for rule in rules if rule.file != SHADOW),
+            _shadow=ShadowPolicy.of(shadow, tried, words.document, schema) if tried else None,
         )
 
     def decide(self, request: Request) -> Decision:
@@ -96,7 +103,8 @@ class CedarDecider:
             args_digest = request.args_digest
         except ValueError:
             args_digest = NO_DIGEST
-        verdict = self._verdict(request, args_digest)
+        obstacle = self._obstacle(request, args_digest)
+        verdict = broken(obstacle) if obstacle else self._verdict(request, args_digest)
         return Decision(
             outcome=verdict.outcome,
             phase=request.phase,
@@ -110,22 +118,31 @@ class CedarDecider:
             errors=verdict.errors,
             policy=self.policy,
             engine=self.engine,
+            shadow=None if obstacle else self._tried(request, verdict),
         )
 
-    def _verdict(self, request: Request, args_digest: Digest) -> Verdict:
+    def _obstacle(self, request: Request, args_digest: Digest) -> str:
+        """What keeps the question from being put at all."""
         here = (self._environment.name, self._environment.stage)
         if request.tool not in self._words.args:
-            return broken("unknown-tool")
+            return "unknown-tool"
         if (request.environment, request.stage) != here:
-            return broken("environment")
+            return "environment"
         if request.unknown and request.phase is Phase.RUN:
-            return broken("unknown-arguments")
+            return "unknown-arguments"
         # Existence was checked before. A name that does not exist would slip past every rule about
         # what does, so it is checked again.
         if not all(self._exists(request.tool, target) for target in request.targets):
-            return broken("unknown-target")
-        if args_digest == NO_DIGEST:
-            return broken("arguments")
+            return "unknown-target"
+        return "arguments" if args_digest == NO_DIGEST else ""
+
+    def _tried(self, request: Request, verdict: Verdict) -> Shadow | None:
+        if self._shadow is None:
+            return None
+        questions = self._questions(request)
+        return self._shadow.said(request.tool, questions, verdict, known=not request.unknown)
+
+    def _verdict(self, request: Request, args_digest: Digest) -> Verdict:
         try:
             return self._asked(request, Grants.of(request, args_digest, self.policy))
         except Misfit:

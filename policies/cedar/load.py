@@ -19,10 +19,10 @@ from policies.decider import PolicyTexts
 
 
 def load(texts: PolicyTexts, words: Vocabulary, schema: cedarpy.Schema) -> tuple[CedarRule, ...]:
-    """The rules of both files, sorted by id; LS-POLICY-001 for everything that is wrong."""
+    """The rules of all files, sorted by id; LS-POLICY-001 for everything that is wrong."""
     rules: list[CedarRule] = []
     problems: list[Finding] = []
-    for file, text in texts.files().items():
+    for file, text in texts.every().items():
         found, wrong = read(file, text)
         rules += found
         problems += wrong

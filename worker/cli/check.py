@@ -84,7 +84,8 @@ def show_checked(checked: Checked, plan: Plan) -> None:
             verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
-        for told in conditions(step):
+        tried = decision.shadow.lines if decision and decision.shadow else ()
+        for told in (*conditions(step), *(f"shadow: {plain(line)}" for line in tried)):
             table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))

@@ -20,7 +20,7 @@ from lockstep.help import HELP
 from policies.misfit import did_you_mean
 from worker.account import Account, Argument, Considered, account, considered
 from worker.cli.drawing import COLOURS, called
-from worker.cli.story import tell
+from worker.cli.story import shadowed, tell
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -193,6 +193,8 @@ def _show_decision(made: Decision) -> None:
     for grant in made.grants:
         until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"    approved {safe(grant.rule)} by {safe(grant.by)}, until {until}")
+    for line in shadowed(made):
+        out.print(f"    shadow: {safe(line)}")
     out.print(
         f"    [dim]arguments {made.args_digest[:19]}…, policy {made.policy[:19]}…, "
         f"engine {safe(made.engine)}[/dim]"

@@ -1,5 +1,6 @@
 """One event as a person reads it: the line of an account, not a record."""
 
+from lockstep.decision import Decision
 from lockstep.event import (
     AnswerRefused,
     Event,
@@ -73,6 +74,12 @@ def told(what: Happening) -> str:
             return f"plan proposed for {agent} in {environment} by {by}{asked}"
         case PlanChecked(findings=findings, decisions=decisions):
             found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
+            tried = [
+                f"\n  step `{made.step}`: shadow: {line}"
+                for made in decisions
+                for line in shadowed(made)
+            ]
+            found += "".join(tried[:_SHOWN])
             made = counted(len(decisions), "decision")
             return f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
         case PlanLocked(lock=lock):
@@ -95,7 +102,8 @@ def told(what: Happening) -> str:
             why = f": {attempt.failure}" if attempt.failure else ""
             return f"Step {_of(what)}: attempt {attempt.number} {attempt.end}{why}"
         case StepDecided(decision=decision):
-            return f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            said = f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            return "\n".join([said, *(f"  shadow: {line}" for line in shadowed(decision))])
         case StepBlocked(tool=tool, reason=reason) as blocked:
             return (
                 f"Step {_of(what)}: Proposed Action -> {tool}({_subject(blocked)})\n"
@@ -137,6 +145,11 @@ def told(what: Happening) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def shadowed(made: Decision) -> tuple[str, ...]:
+    """What rules that are only tried would have said of a call, a line each."""
+    return made.shadow.lines if made.shadow else ()
 
 
 def _of(what: Happening) -> str:
