@@ -25,6 +25,7 @@ from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.usage import Bill
 from lockstep.value import Value
@@ -123,7 +124,8 @@ class Verified(Record):
 class Change(Record):
     """What a human wants changed: steps that will not run, or one step's arguments.
 
-    The question is there for who asks and which arguments were resolved.
+    The question is there for who asks and which arguments were resolved; `edits` are arguments that
+    were given before, by step.
     """
 
     body: Body
@@ -132,6 +134,7 @@ class Change(Record):
     started_by: Person
     trigger: Literal["person", "schedule"]
     edited: dict[str, JsonValue] | None
+    edits: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={}, exclude_if=is_empty)
 
 
 class Sources(Record):

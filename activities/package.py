@@ -10,12 +10,13 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned
+from activities.rules import CODE, load_rules
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
 from lockstep.environment import Environment
@@ -23,6 +24,7 @@ from lockstep.errors import LockstepError
 from lockstep.loading import load, read
 from lockstep.tool import Tool
 from policies.cedar.decider import CedarDecider
+from policies.coded import OwnRules
 from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
 from policies.recovery import contradictions
 from policies.rules import Rules
@@ -42,6 +44,7 @@ class AgentPackage:
     tools: Mapping[str, Tool]
     texts: PolicyTexts
     rules: Rules
+    own: OwnRules = field(default_factory=OwnRules)
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -79,7 +82,15 @@ class AgentPackage:
         mocks = load_mocks(self.root, manifest, self.tools, str(path))
         decider = CedarDecider.load(self.texts, specs, manifest)
         return World(
-            self.agent, manifest, specs, self.texts, self.rules, decider, self.tools, mocks
+            self.agent,
+            manifest,
+            specs,
+            self.texts,
+            self.rules,
+            decider,
+            self.tools,
+            mocks,
+            self.own,
         )
 
     def _agree(self, manifest: Environment, name: str, path: Path) -> None:
@@ -122,7 +133,8 @@ def load_package(root: Path) -> AgentPackage:
     agent = load(Agent, root / MANIFEST)
     policy = root / "policy"
     _read_by_somebody(policy)
-    rules = policy / RULES
+    rules, code = policy / RULES, policy / CODE
+    declared = load(Rules, rules) if _stands(rules) else Rules()
     texts = PolicyTexts(
         authorize=_text(policy / AUTHORIZE),
         approvals=_optional(policy / APPROVALS),
@@ -133,13 +145,14 @@ def load_package(root: Path) -> AgentPackage:
         agent=agent,
         tools=_tools(root),
         texts=texts,
-        rules=load(Rules, rules) if _stands(rules) else Rules(),
+        rules=declared,
+        own=load_rules(code, declared) if _stands(code) else OwnRules(),
     )
 
 
 def _read_by_somebody(policy: Path) -> None:
     """A policy under a name that nobody reads would be a policy that nobody keeps."""
-    known = (AUTHORIZE, APPROVALS, SHADOW, RULES)
+    known = (AUTHORIZE, APPROVALS, SHADOW, RULES, CODE)
     for path in sorted(policy.glob("*")):
         if path.suffix in _POLICY_SUFFIXES and path.name not in known:
             close = difflib.get_close_matches(path.name, known, 1)

@@ -68,7 +68,10 @@ class Prompting:
                 kind: {name: dict(attributes) for name, attributes in members.items()}
                 for kind, members in environment.resources.items()
             },
-            "rules": world.rules.model_dump(mode="json", exclude={"lockstep"}),
+            "rules": {
+                **world.rules.model_dump(mode="json", exclude={"lockstep"}),
+                **({"others": world.own.told} if world.own.rules else {}),
+            },
             "policy": dict(world.texts.files()),
             "tools": {
                 name: _told(world.tools[name])

@@ -24,7 +24,6 @@ from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
 from policies.arguments import Sources, check_arguments, check_value
-from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
 from policies.drift import drift
@@ -89,10 +88,13 @@ class WorldValidator(Validator):
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        shape = Shape.of(change.body.steps).without(set(change.gone))
         edited = change.edited
+        edits = dict(change.edits)
+        if edited is not None:
+            step = change.question.step
+            edits[step] = (*edits.get(step, ()), edited)
         return (
-            *self._world.rules.violations(shape),
+            *self._world.violations(change.body.steps, set(change.gone), edits),
             *(self._edit(change, edited) if edited is not None else ()),
         )
 

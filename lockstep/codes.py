@@ -61,6 +61,9 @@ CODES: dict[str, Code] = {
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
     "LS-RULE-003": Code("a plan rule cannot be evaluated", Exit.REJECTED),
+    "LS-RULE-004": Code("calls stand together that must not", Exit.REJECTED),
+    "LS-RULE-005": Code("a plan has more of a tool than it may", Exit.REJECTED),
+    "LS-RULE-006": Code("a rule of the agent's own is broken", Exit.REJECTED),
     # policy
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
     "LS-POLICY-002": Code("policy denies the step", Exit.REJECTED),

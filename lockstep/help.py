@@ -48,6 +48,12 @@ HELP: dict[str, str] = {
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",
+    "LS-RULE-004": (
+        "Leave one of the calls out. Where the run only knows what they are about, write that into"
+        " the plan."
+    ),
+    "LS-RULE-005": "Take out steps, or lower `max` of their loops.",
+    "LS-RULE-006": "See what `policy/rules.py` says of it, and change the plan.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
         "Change the arguments or leave the step out; for a `DisallowedToolError`, use another "

@@ -17,18 +17,15 @@ from typing import Protocol
 from lockstep.fallback import Provided, owners, stand_ins
 from lockstep.graph import Graph, order
 from lockstep.guard import Guard
-from lockstep.loop import ForEach
+from lockstep.tool import ToolSpec
+from policies.calls import Args, Calling, Calls
 
 
-class Shaped(Provided, Protocol):
+class Shaped(Provided, Calling, Protocol):
     """What proposed and locked steps have in common."""
 
     @property
-    def tool(self) -> str: ...
-    @property
     def when(self) -> tuple[Guard, ...]: ...
-    @property
-    def for_each(self) -> ForEach | None: ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Shape:
 
     `optional` are the steps that may be left out by themselves; `stand_ins` name for a step those
     that may take its place, which run only then; `hollow` are steps whose output may be there
-    although their tool did nothing for it.
+    although their tool did nothing for it. `calls` says what they are called with.
     """
 
     tools: Mapping[str, str]
@@ -46,9 +43,16 @@ class Shape:
     optional: frozenset[str] = frozenset()
     stand_ins: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hollow: frozenset[str] = frozenset()
+    calls: Calls = field(default_factory=Calls)
 
     @classmethod
-    def of(cls, steps: Iterable[Shaped]) -> "Shape":
+    def of(
+        cls,
+        steps: Iterable[Shaped],
+        specs: Mapping[str, ToolSpec] | None = None,
+        edits: Mapping[str, Sequence[Args]] | None = None,
+    ) -> "Shape":
+        """`specs` are of the tools, `edits` arguments that humans gave since, by step."""
         found = list(steps)
         whose = owners(found)
         fallbacks = {step.id: list(step.on_error.values()) for step in found}
@@ -68,6 +72,7 @@ class Shape:
                 # A list may be empty.
                 if step.for_each or any(one.output is not None for one in fallbacks[step.id])
             ),
+            calls=Calls.of(found, specs or {}, edits or {}),
         )
 
     def without(self, gone: Set[str]) -> "Shape":
@@ -96,6 +101,7 @@ class Shape:
                 if step in kept
             },
             hollow=self.hollow - gone,
+            calls=self.calls,
         )
 
     def steps_of(self, tool: str) -> list[str]:

@@ -26,7 +26,6 @@ from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
 from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
-from policies.certainty import Shape
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.loops import check_loop, item_of
@@ -78,7 +77,7 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
                 usable.append(step)
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
-        findings += world.rules.violations(Shape.of(plan.steps))
+        findings += world.violations(plan.steps)
     decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
     findings += (
         _denied(step, made)

@@ -14,7 +14,6 @@ from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.tool import ToolSpec
 from policies.arguments import check_value
-from policies.certainty import Shape
 from policies.freeze import BACKOFF
 from policies.world import World
 
@@ -43,7 +42,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         if step.tool in world.tools and step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
-    yield from world.rules.violations(Shape.of(body.steps))
+    yield from world.violations(body.steps)
 
 
 def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 One value, put together once at the edge; all the checks are functions of a plan and a world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,9 +11,13 @@ from lockstep.agent import Agent
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Principal
 from lockstep.environment import Environment
+from lockstep.finding import Finding
 from lockstep.lock import Pins
 from lockstep.mock import Mock
 from lockstep.tool import Tool, ToolSpec
+from policies.calls import Args
+from policies.certainty import Shape, Shaped
+from policies.coded import OwnRules
 from policies.decider import Decider, PolicyTexts
 from policies.rules import Rules
 
@@ -22,7 +26,8 @@ from policies.rules import Rules
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
     tool will really be given. `tools` are all that the agent's code offers; those usable here are
-    named by `environment`, and those that are not called here answered for by `mocks`.
+    named by `environment`, and those that are not called here answered for by `mocks`. `own` are
+    plan rules that are code.
     """
 
     agent: Agent
@@ -33,6 +38,7 @@ class World:
     decider: Decider
     code: Mapping[str, Tool] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
+    own: OwnRules = field(default_factory=OwnRules)
 
     @cached_property
     def pins(self) -> Pins:
@@ -46,6 +52,7 @@ class World:
             policy={
                 **self.texts.digests(),
                 "rules.toml": digest(self.rules.model_dump(mode="json")),
+                **({"rules.py": self.own.source} if self.own.source else {}),
             },
             environment={
                 **agent,
@@ -58,6 +65,20 @@ class World:
                 if name in self.environment.tools
             },
         )
+
+    def violations(
+        self,
+        steps: Iterable[Shaped],
+        gone: Set[str] = frozenset(),
+        edits: Mapping[str, Sequence[Args]] | None = None,
+    ) -> Iterator[Finding]:
+        """What the steps break of all plan rules, without those that are gone and with the
+        arguments that humans gave since. They must form a graph.
+        """
+        shape = Shape.of(steps, self.tools, edits)
+        shape = shape.without(gone) if gone else shape
+        yield from self.rules.violations(shape)
+        yield from self.own.violations(shape)
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
         return Principal.model_validate(

@@ -223,8 +223,11 @@ class Run(Doors):
             problem = problem or self.desk.problem(given)
             if problem is None:
                 self.desk.take(given, door)
+                step = self.desk.question(given.question).step
                 if given.verdict is Verdict.SKIP:
-                    context.leave_out(self.desk.question(given.question).step)
+                    context.leave_out(step)
+                elif given.args is not None:
+                    context.edit(step, given.args)
             return problem
 
     async def _change_problem(self, context: RunContext, given: Answer) -> Finding | None:
