@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import Change, Proposal, Validator, Verified, Verify
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
-from lockstep.decision import Outcome, Phase, Request
+from lockstep.decision import Decision, Outcome, Phase, Request
 from lockstep.errors import LockstepError
 from lockstep.fallback import edges
 from lockstep.finding import Finding
@@ -23,6 +23,7 @@ from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
+from lockstep.submission import Wanted
 from policies.arguments import Sources, check_arguments, check_value
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
@@ -30,6 +31,7 @@ from policies.drift import drift
 from policies.freeze import freeze
 from policies.request import targets
 from policies.structure import structure
+from policies.submission import refused, started, submitted, wanted
 from policies.world import World
 
 MAX_VERDICT_BYTES = 512 * 1024
@@ -46,7 +48,7 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
         try:
-            checked = check(self._plan(proposal), self._world, proposal.by)
+            checked = check(self._plan(proposal), self._world, proposal.by, proposal.planner)
         except LockstepError as error:
             return Checked(findings=error.findings)
         size = len(canonical(checked.model_dump(mode="json")))
@@ -58,7 +60,7 @@ class WorldValidator(Validator):
     async def freeze(self, proposal: Proposal) -> Lock:
         try:
             plan = self._plan(proposal)
-            checked = check(plan, self._world, proposal.by)
+            checked = check(plan, self._world, proposal.by, proposal.planner)
             if not checked.passed:
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
@@ -77,14 +79,35 @@ class WorldValidator(Validator):
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
         drifted = drift(body, self._world)
+        made, approval = self._as_a_whole(request)
+        denied = refused(made) if made else None
         findings = (
             *_unsound(body),
             # What has drifted is told as drift, and not a second time as a claim.
             *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
+            *filter(None, (denied,)),
         )
-        return Verified(build=self._build, findings=findings, inputs=inputs)
+        return Verified(
+            build=self._build, findings=findings, inputs=inputs, plan=made, approval=approval
+        )
+
+    def _as_a_whole(self, request: Verify) -> tuple[Decision | None, Wanted | None]:
+        given, world = request.submitted, self._world
+        if given is None or not world.decider.submits:
+            # That a lock says otherwise of itself is found among its claims.
+            return None, None
+        asked = started(
+            request.body,
+            given.lock,
+            given.statements,
+            world,
+            by=given.by,
+            trigger=given.trigger,
+        )
+        made = submitted(asked, world, given.statements, given.at)
+        return made, wanted(made, asked, world) if made else None
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:

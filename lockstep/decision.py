@@ -17,6 +17,9 @@ from lockstep.fallback import is_absent
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
 from lockstep.record import Record
 
+PLAN = "plan.submit"
+"""The action that stands for a plan as a whole, where a tool's name would stand."""
+
 
 class Outcome(StrEnum):
     """In order of strictness, the strictest last."""
@@ -166,7 +169,7 @@ class Decision(Record):
     @property
     def disallowed(self) -> bool:
         """Whether it is the tool itself that may not be called, and not what it would touch."""
-        denied = self.outcome is Outcome.DENY and not self.errors
+        denied = self.outcome is Outcome.DENY and not self.errors and self.tool != PLAN
         return denied and not (self.rules and self.targets)
 
     @property
@@ -181,6 +184,8 @@ class Decision(Record):
             return f"DisallowedToolError: {deciding[0].reason} ({deciding[0].id})"
         if deciding and self.outcome is not Outcome.ALLOW:
             return f"{deciding[0].id}: {deciding[0].reason}"
+        if self.outcome is Outcome.DENY and self.tool == PLAN:
+            return "no policy permits this plan as a whole"
         if self.outcome is Outcome.DENY:
             return f"DisallowedToolError: no policy permits `{self.tool}` here"
         if self.outcome is Outcome.UNDECIDED:

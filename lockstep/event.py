@@ -16,7 +16,7 @@ from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
-from lockstep.names import Person
+from lockstep.names import Person, Role, RuleId
 from lockstep.outcome import Attempt
 from lockstep.record import Record
 from lockstep.usage import Bill
@@ -86,9 +86,22 @@ class PlanProposed(Record):
 
 
 class PlanChecked(Record):
+    """`plan` is the decision on the plan as a whole, where policy speaks of that."""
+
     type: Literal["plan.checked"] = "plan.checked"
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...]
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+
+
+class PlanApproved(Record):
+    """A human said yes to the plan as a whole, as far as these rules go."""
+
+    type: Literal["plan.approved"] = "plan.approved"
+    by: Person
+    roles: tuple[Role, ...]
+    rules: tuple[RuleId, ...]
+    policy: Digest
 
 
 class PlanLocked(Record):
@@ -117,8 +130,11 @@ class RunStarted(Record):
 
 
 class RunVerified(Record):
+    """`plan` is the decision on the lock as a whole, where policy speaks of that."""
+
     type: Literal["run.verified"] = "run.verified"
     build: str
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunRefused(Record):
@@ -308,6 +324,7 @@ Happening = Annotated[
     | PlanningHalted
     | PlanProposed
     | PlanChecked
+    | PlanApproved
     | PlanLocked
     | PlanRejected
     | RunStarted

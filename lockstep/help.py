@@ -62,6 +62,10 @@ HELP: dict[str, str] = {
     "LS-POLICY-003": "Correct the policy, or the arguments it could not be asked about.",
     "LS-POLICY-004": "Correct the policy, or what the case expects of it.",
     "LS-POLICY-005": "Add a case that the rule decides. A warning, unless `--strict` is given.",
+    "LS-POLICY-006": (
+        "Have somebody who holds the role say yes with `lockstep inbox approve`, or change the"
+        " plan."
+    ),
     "LS-ENV-001": "Name an environment that has a manifest, or write one.",
     "LS-ENV-002": "Use a tool that the manifest names, or name the tool in it.",
     "LS-ENV-003": (

@@ -18,6 +18,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
+from lockstep.lock import Asked
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
@@ -33,6 +34,7 @@ from policies.misfit import did_you_mean
 from policies.recovery import about
 from policies.request import named, planned
 from policies.structure import GRAPHLESS, structure
+from policies.submission import proposed, refused, submitted, wanted
 from policies.world import World
 
 MAX_FINDINGS = 100
@@ -45,9 +47,10 @@ MAX_COMMANDS = 3 * 1024 * 1024
 """Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
 
 
-def check(plan: Plan, world: World, started_by: str) -> Checked:
+def check(plan: Plan, world: World, started_by: str, planner: Asked | None = None) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
-    known. A plan too long for any environment is not looked at further.
+    known. A plan too long for any environment is not looked at further. `planner` is there where a
+    model wrote it.
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
@@ -89,7 +92,21 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     parallel = world.environment.limits.parallel
     reach = bounds(usable, world.tools, parallel) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
-    return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
+    made = approval = None
+    if whole:
+        asked = proposed(plan, most, world, started_by, planner)
+        made = submitted(asked, world)
+        if made is not None:
+            findings += filter(None, (refused(made),))
+            approval = wanted(made, asked, world)
+    return Checked(
+        findings=_shortened(findings),
+        decisions=decisions,
+        worst=most,
+        bounds=reach,
+        plan=made,
+        approval=approval,
+    )
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:

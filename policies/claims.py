@@ -27,6 +27,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         ("task_queue", body.task_queue, task_queue(agent.name, environment.name)),
         ("inputs", body.inputs, agent.input_schema),
         ("approvers", body.approvers, agent.approvers),
+        ("whole", body.whole, world.decider.submits),
     ):
         if said != true:
             yield _claim(part)
@@ -82,6 +83,8 @@ def _more_patient(said: Asking, true: Asking) -> list[str]:
     parts = [name for name in ("deadline", "grant") if getattr(said, name) > getattr(true, name)]
     if said.silence is not true.silence and said.silence is not Silence.ABORT:
         parts.append("silence")
+    if said.approval != true.approval:
+        parts.append("approval")
     return parts
 
 

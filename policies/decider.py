@@ -10,6 +10,7 @@ from typing import Protocol
 from lockstep.canonical import Digest, digest_bytes
 from lockstep.decision import Decision, Request
 from lockstep.record import Record
+from lockstep.submission import Submission
 
 AUTHORIZE = "authorize.cedar"
 """Permits and forbids; what no permit names is denied."""
@@ -52,6 +53,15 @@ class Decider(Protocol):
         """Name and version of what evaluates, such as `cedarpy 4.12.2`."""
         ...
 
+    @property
+    def submits(self) -> bool:
+        """Whether any rule that counts speaks of plans as a whole."""
+        ...
+
     def decide(self, request: Request) -> Decision:
         """Never raises: what cannot be decided is denied, and the decision says so."""
+        ...
+
+    def submit(self, request: Submission) -> Decision | None:
+        """The same of a whole plan; None where no rule speaks of whole plans."""
         ...

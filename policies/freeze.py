@@ -48,6 +48,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         asking=world.agent.asking,
         resources=_slice(plan, world),
         pins=world.pins,
+        whole=world.decider.submits,
     )
 
 

@@ -20,7 +20,9 @@ from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
     Event,
+    QuestionAnswered,
     QuestionAsked,
+    QuestionExpired,
     RunStarted,
     StepBlocked,
     StepCompleted,
@@ -40,6 +42,7 @@ from lockstep.plan import Plan, Step
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
 from lockstep.shown import shown
+from lockstep.submission import is_about_plan
 from lockstep.value import Value
 from policies.misfit import did_you_mean
 from worker.recorded import VERDICTS, json_of, recorded
@@ -150,7 +153,9 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
         case QuestionAsked(question=question):
-            return question.step == step
+            return question.step == step and not is_about_plan(question.id)
+        case QuestionAnswered(question=id) | QuestionExpired(question=id) if is_about_plan(id):
+            return False
         case AnswerRefused(finding=finding):
             return f"`{step}." in finding.place or _place_is(finding.place, step)
         case what:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from activities.contract import Proposal
-from lockstep.canonical import digest
+from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -29,7 +29,7 @@ def rechecked(
             continue
         count += 1
         now = _verdict(proposal, world)
-        if digest(now.model_dump(mode="json")) != digest(then.model_dump(mode="json")):
+        if _substance(now) != _substance(then):
             findings.append(
                 Finding(
                     code="LS-REPLAY-003",
@@ -43,9 +43,24 @@ def rechecked(
 
 def _verdict(proposal: Proposal, world: World) -> Checked:
     try:
-        return check(shaped(Plan, proposal.plan, "plan"), world, proposal.by)
+        plan = shaped(Plan, proposal.plan, "plan")
+        return check(plan, world, proposal.by, proposal.planner)
     except LockstepError as error:
         return Checked(findings=error.findings)
+
+
+def _substance(checked: Checked) -> Digest:
+    """What was decided: neither what rules that do not count said, nor what was proposed."""
+    return digest(
+        checked.model_dump(
+            mode="json",
+            exclude={
+                "decisions": {"__all__": {"shadow"}},
+                "plan": {"shadow"},
+                "findings": {"__all__": {"edges"}},
+            },
+        )
+    )
 
 
 def _told(checked: Checked) -> str:

@@ -25,6 +25,7 @@ from lockstep.canonical import Digest, digest, digest_bytes
 from lockstep.decision import Decision, Phase, Principal, Request, Shadow, Target
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
+from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
 from policies.cedar.foresight import foreseen
@@ -45,6 +46,8 @@ from policies.cedar.shadow import ShadowPolicy
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
+from policies.cedar.whole import PlanPolicy, about_plans
+from policies.cedar.whole import words as plan_words
 from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
@@ -67,6 +70,7 @@ class CedarDecider:
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
     _shadow: ShadowPolicy | None
+    _plans: PlanPolicy | None
     _slices: dict[str, Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
@@ -79,7 +83,9 @@ class CedarDecider:
         schema = schema_of(words)
         rules = load(texts, words, schema)
         known: dict[str, Any] = {"files": texts.digests(), "schema": words.document}
-        tried = [rule for rule in rules if rule.file == SHADOW]
+        plans = [rule for rule in rules if about_plans(rule)]
+        calls = [rule for rule in rules if not about_plans(rule)]
+        tried = [rule for rule in calls if rule.file == SHADOW]
         shadow = digest_bytes(texts.shadow.encode())
         return cls(
             policy=digest(known),
@@ -89,9 +95,22 @@ class CedarDecider:
             _words=words,
             _schema=schema,
             _store=_stored(environment, words, schema),
-            _rules=tuple(rule for rule in rules if rule.file != SHADOW),
+            _rules=tuple(rule for rule in calls if rule.file != SHADOW),
             _shadow=ShadowPolicy.of(shadow, tried, words.document, schema) if tried else None,
+            _plans=PlanPolicy.of(plans, schema_of(plan_words()), environment, shadow)
+            if plans
+            else None,
         )
+
+    @property
+    def submits(self) -> bool:
+        return self._plans is not None and self._plans.counts
+
+    def submit(self, request: Submission) -> Decision | None:
+        """As `decide`, of a whole plan."""
+        if self._plans is None:
+            return None
+        return self._plans.submit(request, self.policy, self.engine)
 
     def decide(self, request: Request) -> Decision:
         """Never raises.

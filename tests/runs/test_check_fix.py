@@ -26,7 +26,7 @@ async def test_a_missing_edge_is_written_and_the_plan_passes(
     assert "fixed" not in said.json
     fixed = await lockstep("check", str(path), *HERE, "--fix")
     assert (0, "") == (fixed.code, fixed.err)
-    assert "\n+   \"after\": [\"hello\"]\n" in fixed.out
+    assert '\n+   "after": ["hello"]\n' in fixed.out
     assert "fixed: 1 edge added" in fixed.out
     again = await lockstep("check", str(path), *HERE, "--fix", "--format", "json")
     assert (0, [], True) == (again.code, again.json["fixed"], again.json["passed"])

@@ -35,6 +35,7 @@ from worker.cli.terminal import (
     is_json,
     out,
     plain,
+    safe,
     show_findings,
 )
 
@@ -108,6 +109,12 @@ def show_checked(checked: Checked, plan: Plan, edges: tuple[Edge, ...] | None = 
 
 def show_verdict(checked: Checked, steps: int) -> None:
     """The findings, and whether the plan passed with what a run of it may cost at most."""
+    made = checked.plan
+    if made is not None:
+        verdict = f"[{COLOURS[made.outcome]}]{made.outcome}[/{COLOURS[made.outcome]}]"
+        out.print(f"the plan as a whole  {verdict}  [dim]{safe(made.why)}[/dim]")
+        for line in made.shadow.lines if made.shadow else ():
+            out.print(f"[dim]  shadow: {safe(line)}[/dim]")
     show_findings(checked.findings, out)
     worst = checked.worst
     if checked.passed:
@@ -116,6 +123,12 @@ def show_verdict(checked: Checked, steps: int) -> None:
             f"{counted(worst.calls, 'call')}, {counted(worst.tokens, 'token')}, "
             f"${worst.microdollars / 1e6:,.2f} a run"
         )
+        for rule in checked.approval.rules if checked.approval else ():
+            who = " or ".join(rule.approvers)
+            out.print(
+                f"[yellow]  {safe(who)} must approve it before it is locked[/yellow] "
+                f"({safe(rule.id)})"
+            )
         reach = checked.bounds
         if reach.calling is not None:
             out.print(

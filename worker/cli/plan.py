@@ -196,6 +196,8 @@ async def _told(handle: WorkflowHandle[LockPlan, Any]) -> Bill | None:
             waiting ^= _asked(event)
             if isinstance(event.what, PlanningHalted):
                 bill = event.what.bill
+            elif isinstance(event.what, PlannerAnswered | PlannerFailed):
+                bill += event.what.bill
             if isinstance(event.what, GoalAsked | PlannerAnswered | PlannerFailed | PlanChecked):
                 say("\n".join(f"  {line}" for line in tell(event).splitlines()))
         for attempt, failure in heard.retrying.values():

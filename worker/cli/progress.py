@@ -34,6 +34,7 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.lock import Lock
+from lockstep.submission import ACTION, is_about_plan
 from worker.cli.terminal import counted, plain
 
 
@@ -144,7 +145,7 @@ class Progress:
                 row.state, row.note = "failed", f"{finding.code} {finding.problem}"
                 row.mocked = mocked
             case QuestionAsked(question=question):
-                row = self.steps[question.step]
+                row = self._asked(question.id, question.step)
                 row.state = "asking"
                 self._open.add(question.id)
                 if row.note == question.why:
@@ -153,11 +154,11 @@ class Progress:
                     return
                 row.note = question.why
             case QuestionAnswered(question=question_id, step=id, verdict=verdict, by=by):
-                row = self.steps[id]
+                row = self._asked(question_id, id)
                 row.state, row.note = "answered", f"{verdict} by {by}"
                 self._open.discard(question_id)
             case QuestionExpired(question=question_id, step=id):
-                row = self.steps[id]
+                row = self._asked(question_id, id)
                 row.note = "nobody answered in time"
                 self._open.discard(question_id)
             case _:
@@ -165,6 +166,12 @@ class Progress:
         if row.since:
             row.took = (event.at - row.since).total_seconds()
         self._line(row, row.state, row.note)
+
+    def _asked(self, question: str, step: str) -> StepView:
+        """The row of what a question is about: a step, or all of them together."""
+        if is_about_plan(question):
+            return self.steps.setdefault(ACTION, StepView("plan", "as a whole"))
+        return self.steps[step]
 
     def _line(self, row: StepView, state: str, note: str) -> None:
         if self._live or self.quiet:

@@ -6,6 +6,7 @@ from lockstep.event import (
     Event,
     GoalAsked,
     Happening,
+    PlanApproved,
     PlanChecked,
     PlanLocked,
     PlannerAnswered,
@@ -72,7 +73,7 @@ def told(what: Happening) -> str:
         case PlanProposed(agent=agent, environment=environment, by=by, planner_calls=calls):
             asked = f", {counted(calls, 'planner call')}" if calls else ""
             return f"plan proposed for {agent} in {environment} by {by}{asked}"
-        case PlanChecked(findings=findings, decisions=decisions):
+        case PlanChecked(findings=findings, decisions=decisions, plan=plan):
             found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
             tried = [
                 f"\n  step `{made.step}`: shadow: {line}"
@@ -81,15 +82,19 @@ def told(what: Happening) -> str:
             ]
             found += "".join(tried[:_SHOWN])
             made = counted(len(decisions), "decision")
-            return f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
+            text = f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
+            return "\n".join([text, *_as_a_whole(plan)])
+        case PlanApproved(by=by, rules=rules):
+            return f"plan approved by {by}: {', '.join(rules)}"
         case PlanLocked(lock=lock):
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
             return "plan rejected: " + " | ".join(map(str, findings[:3]))
         case RunStarted(lock=lock, started_by=by, trigger=trigger, planner_calls=calls):
             return f"run started by {by} ({trigger}), lock {lock[:19]}…, {calls} planner calls"
-        case RunVerified(build=build):
-            return f"lock verified: nothing has drifted (worker {build})"
+        case RunVerified(build=build, plan=plan):
+            text = f"lock verified: nothing has drifted (worker {build})"
+            return "\n".join([text, *_as_a_whole(plan)])
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
         case StepGuarded(holds=holds, comparisons=made):
@@ -145,6 +150,13 @@ def told(what: Happening) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def _as_a_whole(made: Decision | None) -> list[str]:
+    if made is None:
+        return []
+    said = f"  the plan as a whole: policy says {made.outcome} ({made.why})"
+    return [said, *(f"  shadow: {line}" for line in shadowed(made))]
 
 
 def shadowed(made: Decision) -> tuple[str, ...]:
