@@ -19,7 +19,7 @@ from lockstep.agent import Asking
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, Exact
 from lockstep.checked import Checked
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Grounds
 from lockstep.duration import Duration
 from lockstep.escalation import Question
 from lockstep.fallback import is_absent
@@ -137,7 +137,8 @@ class Verify(Record):
 
 class Verified(Record):
     """`inputs` have their defaults filled in; a run with any finding does not start. `plan` is the
-    decision on the lock as a whole, `approval` what has to be said yes to first.
+    decision on the lock as a whole, `approval` what has to be said yes to first; `grounds` are what
+    decisions are made from here.
     """
 
     build: str
@@ -145,6 +146,7 @@ class Verified(Record):
     inputs: dict[str, JsonValue]
     plan: Decision | None = Field(default=None, exclude_if=is_absent)
     approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class Change(Record):

@@ -90,7 +90,12 @@ class WorldValidator(Validator):
             *filter(None, (denied,)),
         )
         return Verified(
-            build=self._build, findings=findings, inputs=inputs, plan=made, approval=approval
+            build=self._build,
+            findings=findings,
+            inputs=inputs,
+            plan=made,
+            approval=approval,
+            grounds=self._world.decider.grounds,
         )
 
     def _as_a_whole(self, request: Verify) -> tuple[Decision | None, Wanted | None]:

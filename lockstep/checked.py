@@ -4,7 +4,7 @@ from pydantic import Field
 
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding, Severity
 from lockstep.record import Record
@@ -16,7 +16,7 @@ class Checked(Record):
     `bounds` how far it may go otherwise.
 
     `plan` is policy's answer to the plan as a whole, where it speaks of that; `approval` what a
-    human has to say yes to before it is locked.
+    human has to say yes to before it is locked. `grounds` are what its decisions were made from.
     """
 
     findings: tuple[Finding, ...]
@@ -25,6 +25,7 @@ class Checked(Record):
     bounds: Bounds = Bounds()
     plan: Decision | None = Field(default=None, exclude_if=is_absent)
     approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def passed(self) -> bool:

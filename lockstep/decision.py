@@ -21,6 +21,10 @@ PLAN = "plan.submit"
 """The action that stands for a plan as a whole, where a tool's name would stand."""
 
 
+def is_missing(value: object) -> bool:
+    return not value
+
+
 class Outcome(StrEnum):
     """In order of strictness, the strictest last."""
 
@@ -92,6 +96,11 @@ class Request(Record):
     def args_digest(self) -> Digest:
         return digest(self.args)
 
+    @property
+    def asked(self) -> Digest:
+        """Of the whole question but for the grants; ValueError for arguments that have none."""
+        return digest(self.model_dump(mode="json", exclude={"grants"}))
+
 
 class Rule(Record):
     """A policy that took part in a decision; `approvers` are roles, any one of which suffices."""
@@ -100,6 +109,24 @@ class Rule(Record):
     effect: Literal["permit", "forbid", "approval"]
     reason: str
     approvers: tuple[Role, ...] = ()
+
+
+class Grounds(Record):
+    """What decisions are made from beside the question: the same for all calls of one world.
+
+    `files` are the policy files that count, `vocabulary` what they were validated against (the
+    Cedar schema), `environment` the things they were asked about, `engine` what evaluated them, by
+    name and version.
+    """
+
+    files: dict[str, Digest]
+    vocabulary: Digest
+    environment: Digest
+    engine: dict[str, str]
+
+    @cached_property
+    def digest(self) -> Digest:
+        return digest(self.model_dump(mode="json"))
 
 
 class ShadowRule(Record):
@@ -144,8 +171,14 @@ class Decision(Record):
 
     `rules` are those that decided, sorted by id; `missing` the approvals that no grant covers;
     `errors` names the policies that could not be evaluated. A denial without rules is the default:
-    nothing permits the call. `shadow` took no part in it, and is not covered by the digest: there
-    only where the agent has rules that are tried.
+    nothing permits the call; `permits` are those that were considered, and did not apply, or that
+    apply once the approvals are there.
+
+    `asked` is the digest of the question, `grounds` that of the `Grounds` it was decided on. A
+    plan's decisions do without both: its proposal and its check hold them in full.
+
+    `shadow` took no part in it, and is not covered by the digest: there only where the agent has
+    rules that are tried.
     """
 
     outcome: Outcome
@@ -158,8 +191,11 @@ class Decision(Record):
     missing: tuple[Rule, ...] = ()
     grants: tuple[Grant, ...] = ()
     errors: tuple[str, ...] = ()
+    permits: tuple[RuleId, ...] = Field(default=(), exclude_if=is_missing)
     policy: Digest
     engine: str
+    asked: Digest | None = Field(default=None, exclude_if=is_absent)
+    grounds: Digest | None = Field(default=None, exclude_if=is_absent)
     shadow: Shadow | None = Field(default=None, exclude_if=is_absent)
 
     @cached_property

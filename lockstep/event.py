@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Rule, Target
+from lockstep.decision import Decision, Grounds, Rule, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
@@ -86,12 +86,15 @@ class PlanProposed(Record):
 
 
 class PlanChecked(Record):
-    """`plan` is the decision on the plan as a whole, where policy speaks of that."""
+    """`plan` is the decision on the whole of it, where policy speaks of that; `grounds` are what
+    the decisions were made from.
+    """
 
     type: Literal["plan.checked"] = "plan.checked"
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...]
     plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class PlanApproved(Record):
@@ -130,11 +133,14 @@ class RunStarted(Record):
 
 
 class RunVerified(Record):
-    """`plan` is the decision on the lock as a whole, where policy speaks of that."""
+    """`plan` is the decision on the whole of it, where policy speaks of that; `grounds` are what
+    the run's decisions are made from, as long as nothing changes under it.
+    """
 
     type: Literal["run.verified"] = "run.verified"
     build: str
     plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunRefused(Record):
@@ -184,12 +190,15 @@ class StepCompleted(Record):
 
 
 class StepDecided(Record):
-    """The decision an attempt was made under, or held back by."""
+    """The decision an attempt was made under, or held back by; `grounds` are there where they are
+    not those that the run was verified on.
+    """
 
     type: Literal["step.decided"] = "step.decided"
     step: str
     item: Item = None
     decision: Decision
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class StepBlocked(Record):

@@ -106,6 +106,7 @@ def check(plan: Plan, world: World, started_by: str, planner: Asked | None = Non
         bounds=reach,
         plan=made,
         approval=approval,
+        grounds=world.decider.grounds,
     )
 
 

@@ -8,7 +8,7 @@ made again.
 from typing import Protocol
 
 from lockstep.canonical import Digest, digest_bytes
-from lockstep.decision import Decision, Request
+from lockstep.decision import Decision, Grounds, Request
 from lockstep.record import Record
 from lockstep.submission import Submission
 
@@ -51,6 +51,11 @@ class Decider(Protocol):
     @property
     def engine(self) -> str:
         """Name and version of what evaluates, such as `cedarpy 4.12.2`."""
+        ...
+
+    @property
+    def grounds(self) -> Grounds:
+        """What every answer is made from, but for the question."""
         ...
 
     @property

@@ -14,8 +14,9 @@ from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
 from activities.contract import Proposal
+from lockstep.canonical import Digest
 from lockstep.checked import Checked
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Grounds, Principal
 from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
@@ -24,6 +25,7 @@ from lockstep.event import (
     QuestionAsked,
     QuestionExpired,
     RunStarted,
+    RunVerified,
     StepBlocked,
     StepCompleted,
     StepDecided,
@@ -36,7 +38,7 @@ from lockstep.event import (
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import LockedToolStep
+from lockstep.lock import Body, LockedToolStep
 from lockstep.outcome import Dispatch
 from lockstep.plan import Plan, Step
 from lockstep.record import Record
@@ -66,12 +68,19 @@ class Argument(Record):
 
 
 class Account(Record):
-    """One step of a run."""
+    """One step of a run; `grounds` are all that its decisions were made from, found by digest;
+    `rules` the digests of the plan rules that its lock was checked with.
+    """
 
     run: str
     step: LockedToolStep
+    principal: Principal
+    environment: str
+    stage: str
     arguments: tuple[Argument, ...]
     decisions: tuple[Decision, ...]
+    grounds: tuple[Grounds, ...]
+    rules: dict[str, Digest]
     blocked: StepBlocked | None
     end: End
     events: tuple[Event, ...]
@@ -89,13 +98,14 @@ class Considered:
     arguments: tuple[Argument, ...]
     decision: Decision | None
     findings: tuple[Finding, ...]
+    grounds: Grounds | None
 
 
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
     """What a run's history says of a step; LS-CLI-001 for one that its lock does not have."""
     lock = lock_of(history)
     steps = {} if lock is None else {one.id: one for one in lock.steps}
-    if step not in steps:
+    if lock is None or step not in steps:
         raise _stranger(f"run `{history.workflow_id}`", step, steps)
     everything = list(events)
     about = tuple(event for event in everything if _is_about(event, step))
@@ -103,6 +113,13 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     return Account(
         run=history.workflow_id,
         step=steps[step],
+        principal=_principal(lock.body, everything),
+        environment=lock.body.environment,
+        stage=lock.body.stage,
+        grounds=tuple(_grounds(everything, step)),
+        rules={
+            name: pin for name, pin in lock.body.pins.policy.items() if name.startswith("rules.")
+        },
         arguments=tuple(_arguments(steps[step], _sent(history, step), everything)),
         decisions=tuple(
             event.what.decision for event in about if isinstance(event.what, StepDecided)
@@ -111,6 +128,35 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         end=_end(about),
         events=about,
     )
+
+
+def _principal(body: Body, events: Iterable[Event]) -> Principal:
+    """Who acted, as policy was told."""
+    began = next((event.what for event in events if isinstance(event.what, RunStarted)), None)
+    return Principal.model_validate(
+        {
+            "agent": body.agent,
+            "role": body.role,
+            "started_by": began.started_by if began else "nobody knows",
+            "trigger": began.trigger if began else "person",
+        }
+    )
+
+
+def _grounds(events: Iterable[Event], step: str) -> Iterator[Grounds]:
+    """Those that the run was verified on, and others that a decision on the step was made on."""
+    seen: set[str] = set()
+    for event in events:
+        match event.what:
+            case RunVerified(grounds=found):
+                pass
+            case StepDecided(step=id, grounds=found) if id == step:
+                pass
+            case _:
+                continue
+        if found is not None and found.digest not in seen:
+            seen.add(found.digest)
+            yield found
 
 
 def considered(history: WorkflowHistory, step: str) -> list[Considered]:
@@ -126,7 +172,8 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
         about = tuple(one for one in end.findings if _place_is(one.place, step))
         mine = steps.get(step)
         arguments = tuple(_arguments(mine, None, [])) if mine else ()
-        found.append(Considered(number, end.passed, mine, arguments, decided.get(step), about))
+        made = decided.get(step)
+        found.append(Considered(number, end.passed, mine, arguments, made, about, end.grounds))
     if step not in names:
         raise _stranger(f"planning `{history.workflow_id}`", step, names)
     return found

@@ -12,6 +12,9 @@ from lockstep.plan import Plan
 from policies.check import check
 from policies.world import World
 
+_RECORD = {"shadow", "permits"}
+"""Of a decision: what is written down beside it."""
+
 Verdict = tuple[Proposal, Checked]
 
 
@@ -55,8 +58,9 @@ def _substance(checked: Checked) -> Digest:
         checked.model_dump(
             mode="json",
             exclude={
-                "decisions": {"__all__": {"shadow"}},
-                "plan": {"shadow"},
+                "decisions": {"__all__": _RECORD},
+                "plan": _RECORD,
+                "grounds": True,
                 "findings": {"__all__": {"edges"}},
             },
         )

@@ -107,7 +107,12 @@ class LockPlan(Doors):
         )
         checked = await verdict("check", Validator.check, proposal)
         self.journal.write(
-            PlanChecked(findings=checked.findings, decisions=checked.decisions, plan=checked.plan)
+            PlanChecked(
+                findings=checked.findings,
+                decisions=checked.decisions,
+                plan=checked.plan,
+                grounds=checked.grounds,
+            )
         )
         return await self._lock(Candidate(proposal, checked))
 

@@ -167,7 +167,12 @@ class Planning:
         self._checks += 1
         checked = await verdict(f"check.{self._checks}", Validator.check, proposal)
         self._journal.write(
-            PlanChecked(findings=checked.findings, decisions=checked.decisions, plan=checked.plan)
+            PlanChecked(
+                findings=checked.findings,
+                decisions=checked.decisions,
+                plan=checked.plan,
+                grounds=checked.grounds,
+            )
         )
         return Candidate(proposal, checked)
 

@@ -100,14 +100,21 @@ class Run(Doors):
         verified = await verdict("verify", Validator.verify, _verify(request, facts))
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)
-        self.journal.write(RunVerified(build=verified.build, plan=verified.plan))
+        self.journal.write(
+            RunVerified(build=verified.build, plan=verified.plan, grounds=verified.grounds)
+        )
         if verified.approval is not None:
             unwanted = await self._unapproved(verified.approval)
             if unwanted is not None:
                 return self._refused(request.lock.digest, (unwanted,))
         self.context = RunContext(
             body=request.lock.body,
-            facts=facts.model_copy(update={"inputs": verified.inputs}),
+            facts=facts.model_copy(
+                update={
+                    "inputs": verified.inputs,
+                    "grounds": verified.grounds.digest if verified.grounds else None,
+                }
+            ),
             journal=self.journal,
             desk=self.desk,
             ledger=Ledger(request.lock.body.limits.amount),

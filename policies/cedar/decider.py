@@ -22,7 +22,7 @@ from typing import Any
 import cedarpy
 
 from lockstep.canonical import Digest, digest, digest_bytes
-from lockstep.decision import Decision, Phase, Principal, Request, Shadow, Target
+from lockstep.decision import Decision, Grounds, Phase, Principal, Request, Shadow, Target
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.submission import Submission
@@ -51,6 +51,8 @@ from policies.cedar.whole import words as plan_words
 from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
+VERSIONS = {"cedarpy": version("cedarpy"), "cedar": ".".join(version("cedarpy").split(".")[:2])}
+"""By its own convention a release of cedarpy is called as the Cedar in it, but for the patch."""
 NO_DIGEST = Digest("")
 """Stands for arguments that canonical JSON cannot write; such a call is denied."""
 _PRINCIPALS = 64
@@ -63,6 +65,7 @@ class CedarDecider:
 
     policy: Digest
     engine: str
+    grounds: Grounds
     _environment: Environment
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
@@ -87,14 +90,21 @@ class CedarDecider:
         calls = [rule for rule in rules if not about_plans(rule)]
         tried = [rule for rule in calls if rule.file == SHADOW]
         shadow = digest_bytes(texts.shadow.encode())
+        held = entities(environment, words.types)
         return cls(
             policy=digest(known),
             engine=ENGINE,
+            grounds=Grounds(
+                files=texts.digests(),
+                vocabulary=digest(words.document),
+                environment=digest(held),
+                engine=VERSIONS,
+            ),
             _environment=environment,
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
             _schema=schema,
-            _store=_stored(environment, words, schema),
+            _store=_stored(environment, held, schema),
             _rules=tuple(rule for rule in calls if rule.file != SHADOW),
             _shadow=ShadowPolicy.of(shadow, tried, words.document, schema) if tried else None,
             _plans=PlanPolicy.of(plans, schema_of(plan_words()), environment, shadow)
@@ -110,7 +120,11 @@ class CedarDecider:
         """As `decide`, of a whole plan."""
         if self._plans is None:
             return None
-        return self._plans.submit(request, self.policy, self.engine)
+        made = self._plans.submit(request, self.policy, self.engine)
+        if request.phase is not Phase.RUN:
+            return made
+        known = {"asked": request.facts, "grounds": self.grounds.digest}
+        return made.model_copy(update=known)
 
     def decide(self, request: Request) -> Decision:
         """Never raises.
@@ -122,6 +136,7 @@ class CedarDecider:
             args_digest = request.args_digest
         except ValueError:
             args_digest = NO_DIGEST
+        is_run = request.phase is Phase.RUN
         obstacle = self._obstacle(request, args_digest)
         verdict = broken(obstacle) if obstacle else self._verdict(request, args_digest)
         return Decision(
@@ -135,8 +150,11 @@ class CedarDecider:
             missing=verdict.missing,
             grants=verdict.grants,
             errors=verdict.errors,
+            permits=verdict.permits,
             policy=self.policy,
             engine=self.engine,
+            asked=_asked(request) if is_run else None,
+            grounds=self.grounds.digest if is_run else None,
             shadow=None if obstacle else self._tried(request, verdict),
         )
 
@@ -223,15 +241,22 @@ class CedarDecider:
         return found
 
 
+def _asked(request: Request) -> Digest | None:
+    """None for a question that canonical JSON cannot write; such a one is denied."""
+    try:
+        return request.asked
+    except ValueError:
+        return None
+
+
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     return tuple(sorted(set(targets), key=lambda target: (target.kind, target.name)))
 
 
 def _stored(
-    environment: Environment, words: Vocabulary, schema: cedarpy.Schema
+    environment: Environment, members: list[dict[str, Any]], schema: cedarpy.Schema
 ) -> cedarpy.Entities:
     try:
-        members = entities(environment, words.types)
         return cedarpy.Entities.from_json_str(json.dumps(members), schema)
     except ValueError as error:
         raise LockstepError.of(

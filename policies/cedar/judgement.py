@@ -38,7 +38,8 @@ def judged(
     if errors or answer.decision is cedarpy.Decision.Deny:
         forbids = by_id(about.named(reasons, "forbid"))
         if errors or forbids or not silence_permits:
-            return Verdict(Outcome.DENY, rules=forbids, errors=errors)
+            considered = () if errors or forbids else about.permits
+            return Verdict(Outcome.DENY, rules=forbids, errors=errors, permits=considered)
     permits = about.named(reasons, "permit")
     if not len(about.approvals):
         return Verdict(Outcome.ALLOW, rules=by_id(permits))

@@ -131,6 +131,7 @@ class PlanPolicy:
             missing=verdict.missing,
             grants=verdict.grants,
             errors=verdict.errors,
+            permits=verdict.permits,
             policy=policy,
             engine=engine,
             shadow=shadow,
