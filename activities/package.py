@@ -31,6 +31,7 @@ from policies.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"
+POLICY = "policy"
 RULES = "rules.toml"
 _POLICY_SUFFIXES = {".cedar", ".toml", ".json", ".py"}
 
@@ -125,13 +126,13 @@ def find_root(start: Path) -> Path:
     )
 
 
-def load_package(root: Path) -> AgentPackage:
+def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     """The package in a folder; imports the agent's `tools.py`, so only for agents you trust to
-    run.
+    run. `policy` is another folder to take its policy from.
     """
     root = root.resolve()
     agent = load(Agent, root / MANIFEST)
-    policy = root / "policy"
+    policy = policy or root / POLICY
     _read_by_somebody(policy)
     rules, code = policy / RULES, policy / CODE
     declared = load(Rules, rules) if _stands(rules) else Rules()

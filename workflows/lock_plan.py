@@ -15,17 +15,11 @@ from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
-from lockstep.event import (
-    GoalAsked,
-    PlanChecked,
-    PlanLocked,
-    PlanProposed,
-    PlanRejected,
-)
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
+from lockstep.planned import GoalAsked, PlanChecked, PlanLocked, PlanProposed, PlanRejected
 from lockstep.record import Record
 from lockstep.submission import Wanted
 from lockstep.usage import Bill

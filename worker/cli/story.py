@@ -4,16 +4,7 @@ from lockstep.decision import Decision
 from lockstep.event import (
     AnswerRefused,
     Event,
-    GoalAsked,
     Happening,
-    PlanApproved,
-    PlanChecked,
-    PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
-    PlanProposed,
-    PlanRejected,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -38,6 +29,17 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
+from lockstep.planned import (
+    GoalAsked,
+    PlanApproved,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
