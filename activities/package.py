@@ -26,6 +26,7 @@ from lockstep.tool import Tool
 from policies.cedar.decider import CedarDecider
 from policies.coded import OwnRules
 from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
+from policies.flow import unknown
 from policies.recovery import contradictions
 from policies.rules import Rules
 from policies.world import World
@@ -135,7 +136,8 @@ def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     policy = policy or root / POLICY
     _read_by_somebody(policy)
     rules, code = policy / RULES, policy / CODE
-    declared = load(Rules, rules) if _stands(rules) else Rules()
+    tools = _tools(root)
+    declared = _rules(rules, tools) if _stands(rules) else Rules()
     texts = PolicyTexts(
         authorize=_text(policy / AUTHORIZE),
         approvals=_optional(policy / APPROVALS),
@@ -144,11 +146,24 @@ def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     return AgentPackage(
         root=root,
         agent=agent,
-        tools=_tools(root),
+        tools=tools,
         texts=texts,
         rules=declared,
         own=load_rules(code, declared) if _stands(code) else OwnRules(),
     )
+
+
+def _rules(path: Path, tools: Mapping[str, Tool]) -> Rules:
+    found = load(Rules, path)
+    for rule, name in unknown((*found.never_together, *found.at_most, *found.flow), tools):
+        close = difflib.get_close_matches(name, tools, 1)
+        raise LockstepError.of(
+            "LS-AGENT-003",
+            str(path),
+            f"rule `{rule}` names tool `{name}`, which tools.py does not have",
+            f"did you mean `{close[0]}`?" if close else "name a tool of this agent",
+        )
+    return found
 
 
 def _read_by_somebody(policy: Path) -> None:

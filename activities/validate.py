@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import Change, Proposal, Validator, Verified, Verify
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
-from lockstep.decision import Decision, Outcome, Phase, Request
+from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.fallback import edges
 from lockstep.finding import Finding
@@ -24,17 +24,20 @@ from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
 from lockstep.submission import Wanted
+from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments, check_value
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
 from policies.drift import drift
 from policies.freeze import freeze
-from policies.request import targets
+from policies.labels import planner_reads
+from policies.request import real
 from policies.structure import structure
 from policies.submission import refused, started, submitted, wanted
 from policies.world import World
 
-MAX_VERDICT_BYTES = 512 * 1024
+MAX_VERDICT_BYTES = 640 * 1024
+"""It ends a planning together with a lock, which may have 1 MiB of the 2 that one payload holds."""
 MAX_INPUT_BYTES = 8 * 1024
 
 
@@ -48,7 +51,7 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
         try:
-            checked = check(self._plan(proposal), self._world, proposal.by, proposal.planner)
+            checked = self._checked(self._plan(proposal), proposal)
         except LockstepError as error:
             return Checked(findings=error.findings)
         size = len(canonical(checked.model_dump(mode="json")))
@@ -60,7 +63,7 @@ class WorldValidator(Validator):
     async def freeze(self, proposal: Proposal) -> Lock:
         try:
             plan = self._plan(proposal)
-            checked = check(plan, self._world, proposal.by, proposal.planner)
+            checked = self._checked(plan, proposal)
             if not checked.passed:
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
@@ -126,6 +129,10 @@ class WorldValidator(Validator):
             *(self._edit(change, edited) if edited is not None else ()),
         )
 
+    def _checked(self, plan: Plan, proposal: Proposal) -> Checked:
+        literals = wrote(proposal, self._world)
+        return check(plan, self._world, proposal.by, literals, proposal.planner)
+
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world
         for what, asked, here in (
@@ -163,16 +170,18 @@ class WorldValidator(Validator):
         if problems:
             yield from problems
             return
-        request = Request(
-            phase=Phase.RUN,
-            principal=self._world.principal_of(change.started_by, change.trigger),
+        # What is large is not at hand here and counts as rewritten: the call itself is decided on
+        # once more, with all of it.
+        shown = change.question.args.preview
+        before = shown if isinstance(shown, dict) else {}
+        request = real(
+            self._world.principal_of(change.started_by, change.trigger),
+            spec,
             environment=body.environment,
             stage=body.stage,
             step=id,
-            tool=spec.name,
-            effect=spec.effect,
+            provenance=body.steps[id].provenance.edited(before, args),
             args=args,
-            targets=targets(found),
         )
         decision = self._world.decider.decide(request)
         if decision.outcome is Outcome.DENY:
@@ -186,6 +195,11 @@ class WorldValidator(Validator):
                 ),
                 fix="edit it otherwise, or skip the step",
             )
+
+
+def wrote(proposal: Proposal, world: World) -> Trust:
+    """How far to believe what a proposed plan writes down itself: by who wrote it."""
+    return Trust.TRUSTED if proposal.planner is None else planner_reads(world)
 
 
 def _unsound(body: Body) -> Iterator[Finding]:

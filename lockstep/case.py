@@ -33,6 +33,9 @@ class Case(Record):
     that no rule decides. `approved` names the approval rules that a human has said yes to.
     `shadow` says what each rule that is only tried would make of the call; `{}` that none would
     make anything of it.
+
+    `untrusted` are JSON pointers of arguments that hold what may not be believed; `steered`,
+    `sensitive` and `sources` say the rest of where a call comes from.
     """
 
     name: Sentence = ""
@@ -40,6 +43,10 @@ class Case(Record):
     tool: ToolName
     args: ExactObject = {}
     unknown: tuple[Pointer, ...] = ()
+    untrusted: tuple[Pointer, ...] = ()
+    steered: bool = False
+    sensitive: bool = False
+    sources: tuple[ToolName, ...] = ()
     phase: Phase | None = None
     started_by: Person = "ann"
     trigger: Literal["person", "schedule"] = "person"

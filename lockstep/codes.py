@@ -64,6 +64,7 @@ CODES: dict[str, Code] = {
     "LS-RULE-004": Code("calls stand together that must not", Exit.REJECTED),
     "LS-RULE-005": Code("a plan has more of a tool than it may", Exit.REJECTED),
     "LS-RULE-006": Code("a rule of the agent's own is broken", Exit.REJECTED),
+    "LS-RULE-010": Code("what one tool gave reaches another that must not have it", Exit.REJECTED),
     # policy
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
     "LS-POLICY-002": Code("policy denies the step", Exit.REJECTED),

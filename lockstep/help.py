@@ -54,6 +54,7 @@ HELP: dict[str, str] = {
     ),
     "LS-RULE-005": "Take out steps, or lower `max` of their loops.",
     "LS-RULE-006": "See what `policy/rules.py` says of it, and change the plan.",
+    "LS-RULE-010": "Take the reference out, or pass it through a tool that the rule names.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
         "Change the arguments or leave the step out; for a `DisallowedToolError`, use another "

@@ -21,7 +21,10 @@ from lockstep.case import Case, PlanCase
 from lockstep.decision import PLAN, Decision, Grant, Phase, Request, Shadow
 from lockstep.finding import Finding, Severity
 from lockstep.plan import ToolStep
+from lockstep.provenance import Provenance
+from lockstep.reference import path_parts
 from lockstep.resource import touched
+from lockstep.schema import fields
 from lockstep.submission import SUBJECT, Submission
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments, check_value
@@ -158,6 +161,23 @@ def unreached(rules: Iterable[str], seen: Iterable[Tried]) -> Iterator[Finding]:
 def _known(case: Case, world: World) -> Iterator[Finding]:
     """What names nothing: a tool, or a rule, of which nobody could say anything."""
     yield from _tool(case.tool, world)
+    for name in case.sources:
+        if name not in world.tools:
+            yield _failed(
+                "",
+                f"`sources`: tool `{name}` does not exist",
+                did_you_mean(name, world.tools) or "use one of the agent's tools",
+            )
+    if case.tool in world.tools:
+        known = fields(world.tools[case.tool].input)
+        for at in case.untrusted:
+            name = path_parts(at)[0]
+            if name not in known:
+                yield _failed(
+                    "",
+                    f"`untrusted`: `{case.tool}` takes no argument `{name}`",
+                    did_you_mean(name, known) or "name an argument of the tool",
+                )
     yield from _rules((*(case.rules or ()), *case.approved, *(case.shadow or ())), world)
 
 
@@ -196,7 +216,9 @@ def _as_planned(case: Case, spec: ToolSpec, world: World) -> Asked:
         *check_arguments(_STEP, spec, step.args, sources),
         *missing_resources(_STEP, named(step, spec), world),
     )
-    return (None, found) if found else (planned(step, world, case.started_by), ())
+    if found:
+        return None, found
+    return planned(step, world, case.started_by, _provenance(case, spec)), ()
 
 
 def _as_attempted(case: Case, spec: ToolSpec, world: World) -> Asked:
@@ -235,10 +257,20 @@ def _as_attempted(case: Case, spec: ToolSpec, world: World) -> Asked:
         environment=world.environment.name,
         stage=world.environment.stage,
         step=_STEP,
+        provenance=_provenance(case, spec),
         args=args,
         grants=grants,
     )
     return request, ()
+
+
+def _provenance(case: Case, spec: ToolSpec) -> Provenance:
+    return Provenance(
+        untrusted=case.untrusted,
+        steered=case.steered,
+        sensitive=case.sensitive or spec.sensitive,
+        sources=tuple(sorted(set(case.sources))),
+    )
 
 
 def _wrong(place: str, case: Case | PlanCase, made: Decision) -> Iterator[Finding]:

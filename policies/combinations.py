@@ -128,6 +128,10 @@ class AtMost(Record):
             raise ValueError("says neither how many `steps` nor how many `calls`")
         return self
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        return (self.tool,)
+
     def violations(self, shape: Shape) -> Iterator[Finding]:
         found = shape.steps_of(self.tool)
         calls = sum(shape.calls.times(step) for step in found)

@@ -19,6 +19,7 @@ from lockstep.plan import is_empty
 from lockstep.record import Record
 from policies.certainty import Shape
 from policies.combinations import AtMost, NeverTogether
+from policies.flow import Flow
 
 _ENOUGH = 20
 """Of one rule; where it is broken more often, it is mostly the same mistake again."""
@@ -120,10 +121,17 @@ class Rules(Record):
     mandatory: tuple[Mandatory, ...] = ()
     never_together: tuple[NeverTogether, ...] = Field(default=(), exclude_if=is_empty)
     at_most: tuple[AtMost, ...] = Field(default=(), exclude_if=is_empty)
+    flow: tuple[Flow, ...] = Field(default=(), exclude_if=is_empty)
 
     @property
     def every(self) -> tuple[Declared, ...]:
-        return (*self.before, *self.mandatory, *self.never_together, *self.at_most)
+        return (
+            *self.before,
+            *self.mandatory,
+            *self.never_together,
+            *self.at_most,
+            *self.flow,
+        )
 
     def violations(self, shape: Shape) -> Iterator[Finding]:
         for rule in self.every:

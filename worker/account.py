@@ -41,6 +41,7 @@ from lockstep.loading import shaped
 from lockstep.lock import Body, LockedToolStep
 from lockstep.outcome import Dispatch
 from lockstep.plan import Plan, Step
+from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
 from lockstep.shown import shown
@@ -56,7 +57,8 @@ End = Literal["completed", "failed", "skipped", "asking", "running", "not starte
 class Argument(Record):
     """Where one argument, or a part of one, came from; `text` is its value as far as it is known.
 
-    `digest` is of the output that a reference leads into.
+    `digest` is of the output that a reference leads into, `tool` what gave it. `untrusted` where
+    policy was told that it may not be believed, or something in it.
     """
 
     at: str
@@ -65,6 +67,8 @@ class Argument(Record):
     text: str = ""
     digest: str = ""
     size: int = 0
+    tool: str = ""
+    untrusted: bool = False
 
 
 class Account(Record):
@@ -78,6 +82,7 @@ class Account(Record):
     environment: str
     stage: str
     arguments: tuple[Argument, ...]
+    provenance: Provenance
     decisions: tuple[Decision, ...]
     grounds: tuple[Grounds, ...]
     rules: dict[str, Digest]
@@ -110,6 +115,9 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     everything = list(events)
     about = tuple(event for event in everything if _is_about(event, step))
     blocked = [event.what for event in about if isinstance(event.what, StepBlocked)]
+    decisions = tuple(event.what.decision for event in about if isinstance(event.what, StepDecided))
+    told = decisions[-1].provenance if decisions else steps[step].provenance
+    arguments = _arguments(steps[step], _sent(history, step), everything)
     return Account(
         run=history.workflow_id,
         step=steps[step],
@@ -120,10 +128,9 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         rules={
             name: pin for name, pin in lock.body.pins.policy.items() if name.startswith("rules.")
         },
-        arguments=tuple(_arguments(steps[step], _sent(history, step), everything)),
-        decisions=tuple(
-            event.what.decision for event in about if isinstance(event.what, StepDecided)
-        ),
+        arguments=tuple(_labelled(arguments, told, steps)),
+        provenance=told,
+        decisions=decisions,
         blocked=blocked[-1] if blocked else None,
         end=_end(about),
         events=about,
@@ -171,12 +178,23 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
         decided = {one.step: one for one in end.decisions}
         about = tuple(one for one in end.findings if _place_is(one.place, step))
         mine = steps.get(step)
-        arguments = tuple(_arguments(mine, None, [])) if mine else ()
         made = decided.get(step)
+        told = made.provenance if made else Provenance()
+        arguments = tuple(_labelled(_arguments(mine, None, []), told, steps)) if mine else ()
         found.append(Considered(number, end.passed, mine, arguments, made, about, end.grounds))
     if step not in names:
         raise _stranger(f"planning `{history.workflow_id}`", step, names)
     return found
+
+
+def _labelled(
+    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedToolStep]
+) -> Iterator[Argument]:
+    """The arguments with what policy was told of them, and with the tools that gave them."""
+    for one in arguments:
+        source = steps.get(one.name.partition("/")[0]) if one.source == "step" else None
+        doubted = any(f"{at}/".startswith(f"{one.at}/") for at in told.untrusted)
+        yield one.model_copy(update={"tool": source.tool if source else "", "untrusted": doubted})
 
 
 def _plan(proposed: JsonValue) -> Plan | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from activities.contract import Proposal
+from activities.validate import wrote
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
@@ -47,7 +48,8 @@ def rechecked(
 def _verdict(proposal: Proposal, world: World) -> Checked:
     try:
         plan = shaped(Plan, proposal.plan, "plan")
-        return check(plan, world, proposal.by, proposal.planner)
+        literals = wrote(proposal, world)
+        return check(plan, world, proposal.by, literals, proposal.planner)
     except LockstepError as error:
         return Checked(findings=error.findings)
 

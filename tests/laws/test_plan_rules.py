@@ -321,6 +321,21 @@ def test_a_module_that_is_none_or_says_nothing_is_refused(
     assert problem in found.problem
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        '[[at_most]]\nid = "m"\ntool = "ListShip"\nsteps = 1\nreason = "r"\n',
+        '[[never_together]]\nid = "n"\ntools = ["ListShip", "PostNotice"]\nreason = "r"\n',
+    ],
+)
+def test_a_rule_about_a_tool_that_is_misspelt_is_refused(folder: Path, rule: str) -> None:
+    """It would forbid nothing, and nobody would know."""
+    with (folder / "policy" / "rules.toml").open("a") as rules:
+        rules.write(f"\n{rule}")
+    found = refusal(lambda: load_package(folder))
+    assert ("LS-AGENT-003", "did you mean `ListShips`?") == (found.code, found.fix)
+
+
 def test_the_model_is_told_of_rules_that_are_code(folder: Path) -> None:
     """By id and reason, as far as words go."""
     (folder / "policy" / "rules.py").write_text(OWN)

@@ -11,6 +11,7 @@ from lockstep.case import Case
 from lockstep.decision import Outcome, Phase, Request, Shadow, ShadowRule
 from lockstep.errors import LockstepError
 from lockstep.event import StepDecided
+from lockstep.provenance import Provenance
 from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.decider import PolicyTexts
@@ -60,6 +61,7 @@ def request(at: World, **args: object) -> Request:
         stage=at.environment.stage,
         step="list",
         args=given,  # type: ignore[arg-type]
+        provenance=Provenance(),
     )
 
 
@@ -111,7 +113,7 @@ def test_of_a_plan_only_what_is_certain_is_told() -> None:
     """What the unknown decides is asked again with the real arguments."""
     at = here(shadow=NO_COAL + ASK_FIRST)
     (step,) = plan({**LIST, "args": {**LIST["args"], "cargo": {"$from": "x", "path": ""}}}).steps
-    asked = planned(step, at, "ana")
+    asked = planned(step, at, "ana", Provenance())
     made = at.decider.decide(asked)
     assert Phase.PLAN is asked.phase
     assert made.shadow is not None

@@ -47,7 +47,7 @@ def here(authorize: str = PERMIT, approvals: str = "", shadow: str = "") -> Worl
 
 
 def whole(at: World, planner: Asked | None = None) -> Decision | None:
-    return check(plan(*STEPS), at, BY, planner).plan
+    return check(plan(*STEPS), at, BY, planner=planner).plan
 
 
 ASKED = Asked(model="m", request="r", prompt=digest(0), bill=Bill(calls=2), replans=2)
@@ -258,7 +258,7 @@ def test_the_same_plan_has_one_digest_whoever_wrote_it() -> None:
     """What is asked of it stands beside the lock, and so does the answer."""
     at = here(PERMIT, rule(when="context.model", approvers="master"))
     by_hand = freeze(plan(*STEPS), check(plan(*STEPS), at, BY), at)
-    by_model = freeze(plan(*STEPS), check(plan(*STEPS), at, BY, ASKED), at)
+    by_model = freeze(plan(*STEPS), check(plan(*STEPS), at, BY, planner=ASKED), at)
     assert Lock.freeze(by_hand).digest == Lock.freeze(by_model).digest
     assert LOCK.digest == LOCK.stating(yes()).digest
 

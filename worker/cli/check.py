@@ -17,7 +17,7 @@ from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
-from worker.cli.drawing import COLOURS, conditions
+from worker.cli.drawing import COLOURS, conditions, is_held
 from worker.cli.fix import fixed, show_fixed
 from worker.cli.options import (
     AgentOption,
@@ -101,7 +101,9 @@ def show_checked(checked: Checked, plan: Plan, edges: tuple[Edge, ...] | None = 
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
         tried = decision.shadow.lines if decision and decision.shadow else ()
-        for told in (*conditions(step), *(f"shadow: {plain(line)}" for line in tried)):
+        says = checked.says(step.id) if is_held(decision) else ()
+        more = (*map(plain, says), *(f"shadow: {plain(line)}" for line in tried))
+        for told in (*conditions(step), *more):
             table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))
