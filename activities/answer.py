@@ -170,6 +170,7 @@ class Answering:
             decision=self.decision,
             idempotency_key=self.key,
             mocked=self.mock is not None,
+            grounds=self.house.grounds_beside(self.call),
         )
 
     def _signalled(self, signal: Signal, filled: Filled) -> Signalled:

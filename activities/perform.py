@@ -182,6 +182,7 @@ class _Attempt:
             args=value,
             shown=shown(args) if args is not None else "",
             attempts=self.attempts.all,
+            grounds=self.house.grounds_beside(self.call) if decision else None,
         )
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:

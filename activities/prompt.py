@@ -95,7 +95,10 @@ class Prompting:
                 kind: {name: dict(environment.resources[kind][name]) for name in shown}
                 for kind, shown in resources.items()
             },
-            "rules": world.rules.model_dump(mode="json", exclude={"lockstep"}),
+            "rules": {
+                **world.rules.model_dump(mode="json", exclude={"lockstep"}),
+                **({"others": world.own.told} if world.own.rules else {}),
+            },
             "policy": dict(world.texts.files()),
             "tools": {name: _told(world.tools[name]) for name in tools},
         }

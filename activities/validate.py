@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import Change, Proposal, Validator, Verified, Verify
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
-from lockstep.decision import Outcome
+from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.fallback import edges
 from lockstep.finding import Finding, Severity
@@ -23,9 +23,9 @@ from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
+from lockstep.submission import Wanted
 from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments, check_value
-from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
 from policies.declared import uncallable
@@ -34,6 +34,7 @@ from policies.freeze import freeze
 from policies.labels import planner_reads
 from policies.request import real
 from policies.structure import structure
+from policies.submission import refused, started, submitted, wanted
 from policies.world import World
 
 MAX_VERDICT_BYTES = 640 * 1024
@@ -82,6 +83,8 @@ class WorldValidator(Validator):
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
         drifted = drift(body, self._world)
+        made, approval = self._as_a_whole(request)
+        denied = refused(made) if made else None
         findings = (
             *_unsound(body),
             *islice(uncallable(body.calls, self._world, Severity.ERROR), MAX_FINDINGS),
@@ -89,20 +92,48 @@ class WorldValidator(Validator):
             *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
+            *filter(None, (denied,)),
         )
-        return Verified(build=self._build, findings=findings, inputs=inputs)
+        return Verified(
+            build=self._build,
+            findings=findings,
+            inputs=inputs,
+            plan=made,
+            approval=approval,
+            grounds=self._world.decider.grounds,
+        )
+
+    def _as_a_whole(self, request: Verify) -> tuple[Decision | None, Wanted | None]:
+        given, world = request.submitted, self._world
+        if given is None or not world.decider.submits:
+            # That a lock says otherwise of itself is found among its claims.
+            return None, None
+        asked = started(
+            request.body,
+            given.lock,
+            given.statements,
+            world,
+            by=given.by,
+            trigger=given.trigger,
+        )
+        made = submitted(asked, world, given.statements, given.at)
+        return made, wanted(made, asked, world) if made else None
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        shape = Shape.of(change.body.steps).without(set(change.gone))
         edited = change.edited
+        edits = dict(change.edits)
+        if edited is not None:
+            step = change.question.step
+            edits[step] = (*edits.get(step, ()), edited)
         return (
-            *self._world.rules.violations(shape),
+            *self._world.violations(change.body.steps, set(change.gone), edits),
             *(self._edit(change, edited) if edited is not None else ()),
         )
 
     def _checked(self, plan: Plan, proposal: Proposal) -> Checked:
-        return check(plan, self._world, proposal.by, wrote(proposal, self._world))
+        literals = wrote(proposal, self._world)
+        return check(plan, self._world, proposal.by, literals, proposal.planner)
 
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world

@@ -4,11 +4,13 @@ from pydantic import Field
 
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Grounds
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding, Severity
 from lockstep.names import StepId
 from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 
 
@@ -24,12 +26,18 @@ class Checked(Record):
     `bounds` how far it may go otherwise. `doubts` tell of steps that are held back because of where
     their arguments come from. `literals` says whether what the plan writes down itself
     may be believed.
+
+    `plan` is policy's answer to the plan as a whole, where it speaks of that; `approval` what a
+    human has to say yes to before it is locked. `grounds` are what its decisions were made from.
     """
 
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...] = ()
     worst: Amount = Amount()
     bounds: Bounds = Bounds()
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
     doubts: tuple[Doubt, ...] = Field(default=(), exclude_if=is_empty)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 

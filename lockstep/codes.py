@@ -62,6 +62,9 @@ CODES: dict[str, Code] = {
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
     "LS-RULE-003": Code("a plan rule cannot be evaluated", Exit.REJECTED),
+    "LS-RULE-004": Code("calls stand together that must not", Exit.REJECTED),
+    "LS-RULE-005": Code("a plan has more of a tool than it may", Exit.REJECTED),
+    "LS-RULE-006": Code("a rule of the agent's own is broken", Exit.REJECTED),
     "LS-RULE-010": Code("what one tool gave reaches another that must not have it", Exit.REJECTED),
     # policy
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
@@ -69,6 +72,7 @@ CODES: dict[str, Code] = {
     "LS-POLICY-003": Code("policy could not be evaluated, and so denies", Exit.REJECTED),
     "LS-POLICY-004": Code("a policy case is not answered as expected", Exit.REJECTED),
     "LS-POLICY-005": Code("no policy case reaches a rule", Exit.REJECTED),
+    "LS-POLICY-006": Code("a plan as a whole was not approved", Exit.REJECTED),
     # the environment
     "LS-ENV-001": Code("the environment does not exist", Exit.USAGE),
     "LS-ENV-002": Code("a tool is not in the environment", Exit.REJECTED),

@@ -25,6 +25,7 @@ class Ground(StrEnum):
     DENIED = "denied"
     UNKNOWN = "unknown"
     PLANNING = "planning"
+    PLAN = "plan"
 
 
 class Verdict(StrEnum):
@@ -45,6 +46,7 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
     Ground.DENIED: (Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.UNKNOWN: (Verdict.RETRY, Verdict.DENY, Verdict.SKIP),
     Ground.PLANNING: (Verdict.EDIT, Verdict.RETRY, Verdict.DENY),
+    Ground.PLAN: (Verdict.APPROVE, Verdict.DENY),
 }
 
 

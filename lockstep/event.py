@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Rule, Target
+from lockstep.decision import Decision, Grounds, Rule, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
@@ -20,7 +20,17 @@ from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
 from lockstep.plan import is_empty
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.planned import (
+    GoalAsked,
+    PlanApproved,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.record import Record
 from lockstep.value import Value
 
@@ -28,33 +38,6 @@ VERSION = "events/1"
 
 Item = Annotated[int | None, Field(exclude_if=is_absent)]
 """Which item of a loop this is about, from 0; not there where the step is no loop."""
-
-
-class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
-
-    type: Literal["plan.proposed"] = "plan.proposed"
-    agent: str
-    environment: str
-    by: str
-    plan: Digest
-    planner_calls: int = 0
-
-
-class PlanChecked(Record):
-    type: Literal["plan.checked"] = "plan.checked"
-    findings: tuple[Finding, ...]
-    decisions: tuple[Decision, ...]
-
-
-class PlanLocked(Record):
-    type: Literal["plan.locked"] = "plan.locked"
-    lock: Digest
-
-
-class PlanRejected(Record):
-    type: Literal["plan.rejected"] = "plan.rejected"
-    findings: tuple[Finding, ...]
 
 
 class RunStarted(Record):
@@ -76,8 +59,14 @@ class RunStarted(Record):
 
 
 class RunVerified(Record):
+    """`plan` is the decision on the whole of it, where policy speaks of that; `grounds` are what
+    the run's decisions are made from, as long as nothing changes under it.
+    """
+
     type: Literal["run.verified"] = "run.verified"
     build: str
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunRefused(Record):
@@ -143,12 +132,15 @@ class StepCompleted(Record):
 
 
 class StepDecided(Record):
-    """The decision an attempt was made under, or held back by."""
+    """The decision an attempt was made under, or held back by; `grounds` are there where they are
+    not those that the run was verified on.
+    """
 
     type: Literal["step.decided"] = "step.decided"
     step: str
     item: Item = None
     decision: Decision
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class StepBlocked(Record):
@@ -283,6 +275,7 @@ Happening = Annotated[
     | PlanningHalted
     | PlanProposed
     | PlanChecked
+    | PlanApproved
     | PlanLocked
     | PlanRejected
     | RunStarted

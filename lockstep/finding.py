@@ -6,6 +6,8 @@ words, what was wanted and found, and what to do. An error is a finding that sto
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from lockstep.record import Record
 
 
@@ -16,14 +18,29 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Edge(Record):
+    """An edge that a plan lacks: `after` is to be named in `after` of `step`."""
+
+    step: str
+    after: str
+
+
+def _none(value: object) -> bool:
+    return not value
+
+
 class Finding(Record):
-    """One line a person can act on; `code` is explained by `lockstep.codes`."""
+    """One line a person can act on; `code` is explained by `lockstep.codes`.
+
+    Any one of `edges` would mend it, where there are some.
+    """
 
     code: str
     place: str
     problem: str
     fix: str
     severity: Severity = Severity.ERROR
+    edges: tuple[Edge, ...] = Field(default=(), exclude_if=_none)
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""

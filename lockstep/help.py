@@ -52,6 +52,12 @@ HELP: dict[str, str] = {
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",
+    "LS-RULE-004": (
+        "Leave one of the calls out. Where the run only knows what they are about, write that into"
+        " the plan."
+    ),
+    "LS-RULE-005": "Take out steps, or lower `max` of their loops.",
+    "LS-RULE-006": "See what `policy/rules.py` says of it, and change the plan.",
     "LS-RULE-010": "Take the reference out, or pass it through a tool that the rule names.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
@@ -61,6 +67,10 @@ HELP: dict[str, str] = {
     "LS-POLICY-003": "Correct the policy, or the arguments it could not be asked about.",
     "LS-POLICY-004": "Correct the policy, or what the case expects of it.",
     "LS-POLICY-005": "Add a case that the rule decides. A warning, unless `--strict` is given.",
+    "LS-POLICY-006": (
+        "Have somebody who holds the role say yes with `lockstep inbox approve`, or change the"
+        " plan."
+    ),
     "LS-ENV-001": "Name an environment that has a manifest, or write one.",
     "LS-ENV-002": "Use a tool that the manifest names, or name the tool in it.",
     "LS-ENV-003": (

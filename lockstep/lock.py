@@ -15,7 +15,7 @@ from lockstep.decision import Outcome
 from lockstep.duration import Duration
 from lockstep.environment import Attribute, Limits, Stage
 from lockstep.errors import LockstepError
-from lockstep.fallback import MAX_FALLBACKS, Fallback
+from lockstep.fallback import MAX_FALLBACKS, Fallback, is_absent
 from lockstep.guard import MAX_GUARDS, Guard
 from lockstep.loop import ForEach
 from lockstep.names import (
@@ -24,6 +24,7 @@ from lockstep.names import (
     ErrorName,
     Person,
     Role,
+    RuleId,
     Sentence,
     StepId,
     ToolName,
@@ -97,7 +98,8 @@ class Pins(Record):
 
 class Body(Record):
     """What the digest covers. `resources` is the slice of the catalogue that the plan names,
-    `literals` whether what the plan writes down itself may be believed.
+    `literals` whether what the plan writes down itself may be believed. `whole` says that policy
+    decides about it as a whole, too.
     """
 
     lockstep: Literal["lock/1"] = "lock/1"
@@ -117,6 +119,7 @@ class Body(Record):
     preflight: tuple[LockedPreflight, ...] = Field(
         default=(), max_length=MAX_PREFLIGHTS, exclude_if=is_empty
     )
+    whole: bool = Field(default=False, exclude_if=is_empty)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @property
@@ -135,13 +138,14 @@ class Asked(Record):
     """The model that wrote a plan: which one, how often it was asked, and what that cost.
 
     `prompt` is the digest of all it was told but the goal; `request` its provider's name for the
-    answer that was locked.
+    answer that was locked; `replans` how many proposals were sent back before it.
     """
 
     model: str
     request: str
     prompt: Digest
     bill: Bill
+    replans: int = Field(default=0, ge=0, exclude_if=is_empty)
 
 
 class Proposed(Record):
@@ -153,7 +157,23 @@ class Proposed(Record):
     planner: Asked | None = None
 
 
-Statement = Annotated[Proposed, "every kind of statement; told apart by `kind`"]
+class Approved(Record):
+    """Who said yes to the plan as a whole: for which rules, by which roles, under which policy.
+
+    `lock` is the digest of the lock that it is about, since a statement can be copied to another.
+    """
+
+    kind: Literal["approved"] = "approved"
+    lock: Digest
+    by: Person
+    roles: tuple[Role, ...]
+    rules: tuple[RuleId, ...]
+    policy: Digest
+    at: AwareDatetime
+    expires_at: AwareDatetime | None = Field(default=None, exclude_if=is_absent)
+
+
+Statement = Annotated[Proposed | Approved, Field(discriminator="kind")]
 
 
 class Lock(Record):
@@ -166,6 +186,10 @@ class Lock(Record):
     @classmethod
     def freeze(cls, body: Body, *statements: Statement) -> "Lock":
         return cls(digest=digest(body.model_dump(mode="json")), body=body, statements=statements)
+
+    def stating(self, *statements: Statement) -> "Lock":
+        """The same lock, about which more is said."""
+        return self.model_copy(update={"statements": (*self.statements, *statements)})
 
     @model_validator(mode="after")
     def _digest_fits(self) -> "Lock":

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
-from lockstep.decision import Decision, Grant
+from lockstep.decision import Decision, Grant, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
@@ -42,7 +42,7 @@ class Attempt(Record):
 
 
 class RunFacts(Record):
-    """What every step of a run may know about the run."""
+    """What every step of a run may know about the run; `grounds` are those it was verified on."""
 
     id: str
     scheduled_at: AwareDatetime
@@ -57,6 +57,7 @@ class RunFacts(Record):
     policy: dict[str, Digest]
     tool: Digest
     output_bytes: int
+    grounds: Digest | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def told(self) -> dict[str, JsonValue]:
@@ -87,7 +88,9 @@ class Dispatch(Record):
 
 
 class Completed(Record):
-    """The tool was called, and its output fits; `mocked` where a mock answered instead."""
+    """The tool was called, and its output fits; `mocked` where a mock answered instead. `grounds`
+    are there where the decision was made on others than the run's.
+    """
 
     kind: Literal["completed"] = "completed"
     value: Value
@@ -96,6 +99,7 @@ class Completed(Record):
     decision: Decision
     idempotency_key: str
     mocked: bool = False
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class Withheld(Record):
@@ -111,6 +115,7 @@ class Withheld(Record):
     args: Value | None
     shown: str = ""
     attempts: tuple[Attempt, ...]
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class Signalled(Record):

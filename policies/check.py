@@ -18,6 +18,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding, Severity
+from lockstep.lock import Asked
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
@@ -27,7 +28,6 @@ from lockstep.tool import ToolSpec
 from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments
 from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
-from policies.certainty import Shape
 from policies.declared import uncallable
 from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
@@ -40,6 +40,7 @@ from policies.provenance import Lineage
 from policies.recovery import about
 from policies.request import named, planned
 from policies.structure import GRAPHLESS, structure
+from policies.submission import proposed, refused, submitted, wanted
 from policies.world import World
 
 MAX_FINDINGS = 100
@@ -52,11 +53,18 @@ MAX_COMMANDS = 3 * 1024 * 1024
 """Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
 
 
-def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRUSTED) -> Checked:
+def check(
+    plan: Plan,
+    world: World,
+    started_by: str,
+    literals: Trust = Trust.TRUSTED,
+    planner: Asked | None = None,
+) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
 
     `literals` says how far to believe what the plan writes down itself; a person's is believed.
+    `planner` is there where a model wrote it.
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
@@ -86,7 +94,7 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
                 usable.append(step)
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
-        findings += world.rules.violations(Shape.of(plan.steps))
+        findings += world.violations(plan.steps)
     before = looks(world.environment)
     absent = {step.id: tuple(_existence(step, world)) for step in before}
     findings += (found for missing in absent.values() for found in missing)
@@ -116,6 +124,13 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
     reach = bounds(usable, world.tools, parallel, before) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
     findings += uncallable([*before, *usable], world, Severity.WARNING)
+    made = approval = None
+    if whole:
+        submission = proposed(plan, most, world, started_by, planner)
+        made = submitted(submission, world)
+        if made is not None:
+            findings += filter(None, (refused(made),))
+            approval = wanted(made, submission, world)
     return Checked(
         findings=_shortened(findings),
         decisions=decisions,
@@ -123,6 +138,9 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
         bounds=reach,
         doubts=doubted,
         literals=literals,
+        plan=made,
+        approval=approval,
+        grounds=world.decider.grounds,
     )
 
 

@@ -16,7 +16,6 @@ from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.tool import ToolSpec
 from policies.arguments import check_value
-from policies.certainty import Shape
 from policies.freeze import BACKOFF, preflights
 from policies.labels import labels
 from policies.provenance import Lineage
@@ -33,6 +32,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         ("inputs", body.inputs, agent.input_schema),
         ("approvers", body.approvers, agent.approvers),
         ("preflight", body.preflight, _preflights(body, world)),
+        ("whole", body.whole, world.decider.submits),
     ):
         if said != true:
             yield _claim(part)
@@ -52,7 +52,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         if step.tool in world.tools and step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
-    yield from world.rules.violations(Shape.of(body.steps))
+    yield from world.violations(body.steps)
 
 
 def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:
@@ -99,6 +99,8 @@ def _more_patient(said: Asking, true: Asking) -> list[str]:
     parts = [name for name in ("deadline", "grant") if getattr(said, name) > getattr(true, name)]
     if said.silence is not true.silence and said.silence is not Silence.ABORT:
         parts.append("silence")
+    if said.approval != true.approval:
+        parts.append("approval")
     return parts
 
 

@@ -58,6 +58,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         pins=world.pins,
         preflight=preflights(world, verdicts),
         literals=checked.literals,
+        whole=world.decider.submits,
     )
 
 

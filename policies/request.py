@@ -10,14 +10,14 @@ from functools import partial
 from pydantic import JsonValue
 
 from lockstep.decision import Grant, Phase, Principal, Request, Target
-from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.provenance import Provenance
-from lockstep.reference import Reference, Unresolved, references, resolve
+from lockstep.reference import Unresolved, resolve
 from lockstep.resource import Touched, touched
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
+from policies.known import known, names
 from policies.world import World
 
 
@@ -152,36 +152,12 @@ def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
 
 def foreseen(step: Step, spec: ToolSpec) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
     """The arguments as far as the plan fixes them, defaults included, and pointers to the rest."""
-    unknown = tuple(at for at, found in references(dict(step.args)) if isinstance(found, Reference))
-    return defaulted(spec.input, _known(step.args), unknown)
+    found = known(step.args, spec.input)
+    return dict(found.args), found.unknown
 
 
 def named(step: Step, spec: ToolSpec) -> tuple[Touched, ...]:
     """The resources that a plan names in so many words, those beside a reference in one list
     included.
     """
-    certain, _ = foreseen(step, spec)
-    found = (*touched(spec.input, certain), *touched(spec.input, _blanked(dict(step.args))))
-    return tuple(dict.fromkeys(found))
-
-
-def _blanked(value: JsonValue) -> JsonValue:
-    """The value with null for each reference, so that the rest stays in its place."""
-    if isinstance(value, list):
-        return [_blanked(child) for child in value]
-    if isinstance(value, dict):
-        if any(mark.startswith("$") for mark in value):
-            return None
-        return {key: _blanked(child) for key, child in value.items()}
-    return value
-
-
-def _known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    # A list that holds a reference is left out as a whole, since its length would be wrong.
-    literal: dict[str, JsonValue] = {}
-    for key, value in args.items():
-        if not any(True for _ in references(value)):
-            literal[key] = value
-        elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
-            literal[key] = _known(value)
-    return literal
+    return names(step.args, spec.input)

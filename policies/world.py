@@ -3,7 +3,7 @@
 One value, put together once at the edge; all the checks are functions of a plan and a world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,11 +11,15 @@ from lockstep.agent import Agent
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Principal
 from lockstep.environment import Environment
+from lockstep.finding import Finding
 from lockstep.lock import Pins
 from lockstep.mcp import ServerName
 from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
 from lockstep.tool import Tool, ToolSpec
+from policies.calls import Args
+from policies.certainty import Shape, Shaped
+from policies.coded import OwnRules
 from policies.decider import Decider, PolicyTexts
 from policies.rules import Rules
 
@@ -26,6 +30,7 @@ class World:
     tool will really be given. `tools` are all that the agent's code offers or a manifest declares;
     those usable here are named by `environment`, and those that are not called here answered for by
     `mocks`. `servers` are the MCP servers of the environment, with all that was pinned of each.
+    `own` are plan rules that are code.
     """
 
     agent: Agent
@@ -37,6 +42,7 @@ class World:
     code: Mapping[str, Tool] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
     servers: Mapping[ServerName, PinnedTools] = field(default_factory=dict)
+    own: OwnRules = field(default_factory=OwnRules)
 
     @cached_property
     def pins(self) -> Pins:
@@ -50,6 +56,7 @@ class World:
             policy={
                 **self.texts.digests(),
                 "rules.toml": digest(self.rules.model_dump(mode="json")),
+                **({"rules.py": self.own.source} if self.own.source else {}),
             },
             environment={
                 **agent,
@@ -71,6 +78,20 @@ class World:
         """Whether a run could call it: its code is here, or a mock answers for it."""
         binding = self.environment.tools.get(tool)
         return binding is None or not binding.is_declared or binding.mock is not None
+
+    def violations(
+        self,
+        steps: Iterable[Shaped],
+        gone: Set[str] = frozenset(),
+        edits: Mapping[str, Sequence[Args]] | None = None,
+    ) -> Iterator[Finding]:
+        """What the steps break of all plan rules, without those that are gone and with the
+        arguments that humans gave since. They must form a graph.
+        """
+        shape = Shape.of(steps, self.tools, edits)
+        shape = shape.without(gone) if gone else shape
+        yield from self.rules.violations(shape)
+        yield from self.own.violations(shape)
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
         return Principal.model_validate(

@@ -14,15 +14,19 @@ from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
 from activities.contract import Proposal
+from lockstep.canonical import Digest
 from lockstep.checked import Checked
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Grounds, Principal
 from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
     Event,
     PreflightChecked,
+    QuestionAnswered,
     QuestionAsked,
+    QuestionExpired,
     RunStarted,
+    RunVerified,
     StepBlocked,
     StepCompleted,
     StepDecided,
@@ -36,13 +40,14 @@ from lockstep.event import (
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import LockedToolStep
+from lockstep.lock import Body, LockedToolStep
 from lockstep.outcome import Dispatch
 from lockstep.plan import Plan, Step
 from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
 from lockstep.shown import shown
+from lockstep.submission import is_about_plan
 from lockstep.value import Value
 from policies.misfit import did_you_mean
 from worker.recorded import VERDICTS, json_of, recorded
@@ -69,13 +74,20 @@ class Argument(Record):
 
 
 class Account(Record):
-    """One step of a run."""
+    """One step of a run; `grounds` are all that its decisions were made from, found by digest;
+    `rules` the digests of the plan rules that its lock was checked with.
+    """
 
     run: str
     step: LockedToolStep
+    principal: Principal
+    environment: str
+    stage: str
     arguments: tuple[Argument, ...]
     provenance: Provenance
     decisions: tuple[Decision, ...]
+    grounds: tuple[Grounds, ...]
+    rules: dict[str, Digest]
     blocked: StepBlocked | None
     end: End
     events: tuple[Event, ...]
@@ -93,13 +105,14 @@ class Considered:
     arguments: tuple[Argument, ...]
     decision: Decision | None
     findings: tuple[Finding, ...]
+    grounds: Grounds | None
 
 
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
     """What a run's history says of a step; LS-CLI-001 for one that its lock does not have."""
     lock = lock_of(history)
     steps = {} if lock is None else {one.id: one for one in lock.body.calls}
-    if step not in steps:
+    if lock is None or step not in steps:
         raise _stranger(f"run `{history.workflow_id}`", step, steps)
     everything = list(events)
     about = tuple(event for event in everything if _is_about(event, step))
@@ -110,6 +123,13 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     return Account(
         run=history.workflow_id,
         step=steps[step],
+        principal=_principal(lock.body, everything),
+        environment=lock.body.environment,
+        stage=lock.body.stage,
+        grounds=tuple(_grounds(everything, step)),
+        rules={
+            name: pin for name, pin in lock.body.pins.policy.items() if name.startswith("rules.")
+        },
         arguments=tuple(_labelled(arguments, told, steps)),
         provenance=told,
         decisions=decisions,
@@ -117,6 +137,35 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         end=_end(about),
         events=about,
     )
+
+
+def _principal(body: Body, events: Iterable[Event]) -> Principal:
+    """Who acted, as policy was told."""
+    began = next((event.what for event in events if isinstance(event.what, RunStarted)), None)
+    return Principal.model_validate(
+        {
+            "agent": body.agent,
+            "role": body.role,
+            "started_by": began.started_by if began else "nobody knows",
+            "trigger": began.trigger if began else "person",
+        }
+    )
+
+
+def _grounds(events: Iterable[Event], step: str) -> Iterator[Grounds]:
+    """Those that the run was verified on, and others that a decision on the step was made on."""
+    seen: set[str] = set()
+    for event in events:
+        match event.what:
+            case RunVerified(grounds=found):
+                pass
+            case StepDecided(step=id, grounds=found) if id == step:
+                pass
+            case _:
+                continue
+        if found is not None and found.digest not in seen:
+            seen.add(found.digest)
+            yield found
 
 
 def considered(history: WorkflowHistory, step: str) -> list[Considered]:
@@ -134,7 +183,7 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
         made = decided.get(step)
         told = made.provenance if made else Provenance()
         arguments = tuple(_labelled(_arguments(mine, None, []), told, steps)) if mine else ()
-        found.append(Considered(number, end.passed, mine, arguments, made, about))
+        found.append(Considered(number, end.passed, mine, arguments, made, about, end.grounds))
     if step not in names:
         raise _stranger(f"planning `{history.workflow_id}`", step, names)
     return found
@@ -170,6 +219,10 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
 
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
+        case QuestionAsked(question=question):
+            return question.step == step and not is_about_plan(question.id)
+        case QuestionAnswered(question=id) | QuestionExpired(question=id) if is_about_plan(id):
+            return False
         case AnswerRefused(finding=finding):
             return f"`{step}." in finding.place or _place_is(finding.place, step)
         case what:

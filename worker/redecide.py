@@ -46,10 +46,26 @@ def redecided(
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.label}`: not decided again: {error}")
             continue
+        same = _as_recorded(now, then).digest == then.digest
+        if not same and then.grounds not in (None, now.grounds):
+            notes.append(
+                f"step `{call.label}`: decided otherwise now, by policy as it was and another "
+                "environment"
+            )
+            continue
         count += 1
-        if now.digest != then.digest:
+        if not same:
             findings.append(_differs(call.label, then, now))
     return count, findings, notes
+
+
+def _as_recorded(now: Decision, then: Decision) -> Decision:
+    """The new decision with no more in it than the old one recorded; and where only the grounds are
+    others, on those of the old one.
+    """
+    if then.grounds is None:
+        return now.model_copy(update={"asked": None, "grounds": None, "permits": ()})
+    return now.model_copy(update={"grounds": then.grounds})
 
 
 def _accepted(world: World, tool: str, args: dict[str, JsonValue]) -> dict[str, JsonValue]:

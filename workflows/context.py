@@ -37,6 +37,7 @@ class RunContext:
     started_at: datetime
     decisions: dict[str, Decision] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    edits: dict[str, tuple[dict[str, JsonValue], ...]] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     stopping: Finding | None = None
     rechecks: int = 0
@@ -75,6 +76,10 @@ class RunContext:
                 gone.add(other.id)
         return tuple(sorted(gone))
 
+    def edit(self, step: str, args: dict[str, JsonValue]) -> None:
+        """What comes later is held against what the step is called with from now on."""
+        self.edits[step] = (*self.edits.get(step, ()), args)
+
     def leave_out(self, step: str) -> None:
         self.gone.update(self.without(step))
 
@@ -100,6 +105,7 @@ class RunContext:
             started_by=self.facts.started_by,
             trigger=self.facts.trigger,
             edited=edited,
+            edits=self.edits,
         )
         try:
             found = await verdict(self._recheck_id(question), Validator.recheck, change)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.contract import Validator, Verify
+from activities.contract import Submitted, Validator, Verify
 from lockstep.amount import Amount
 from lockstep.budget import Ledger
 from lockstep.canonical import Digest, ExactObject
@@ -32,7 +32,9 @@ from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
 from lockstep.record import Record
+from lockstep.submission import Wanted
 from lockstep.value import Value
+from workflows.approval import approved
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
 from workflows.preflight import preflight
@@ -96,15 +98,24 @@ class Run(Doors):
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = self._facts(request)
         self._started(request, facts)
-        verified = await verdict(
-            "verify", Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
-        )
+        verified = await verdict("verify", Validator.verify, _verify(request, facts))
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)
-        self.journal.write(RunVerified(build=verified.build))
+        self.journal.write(
+            RunVerified(build=verified.build, plan=verified.plan, grounds=verified.grounds)
+        )
+        if verified.approval is not None:
+            unwanted = await self._unapproved(verified.approval)
+            if unwanted is not None:
+                return self._refused(request.lock.digest, (unwanted,))
         self.context = RunContext(
             body=request.lock.body,
-            facts=facts.model_copy(update={"inputs": verified.inputs}),
+            facts=facts.model_copy(
+                update={
+                    "inputs": verified.inputs,
+                    "grounds": verified.grounds.digest if verified.grounds else None,
+                }
+            ),
             journal=self.journal,
             desk=self.desk,
             ledger=Ledger(request.lock.body.limits.amount),
@@ -129,6 +140,17 @@ class Run(Doors):
         if unlike:
             return self._refused(request.lock.digest, unlike, self.context.ledger.committed)
         return self._ended(self.context)
+
+    async def _unapproved(self, wanted: Wanted) -> Finding | None:
+        """Ask for a yes to the whole of it; why there is none."""
+        try:
+            answer = await approved(wanted, self.desk, self.journal, "Run")
+        except (Exception, asyncio.CancelledError):
+            if workflow.cancellation_reason() is not None:
+                self.journal.write(RunRefused(findings=(cancelled("run"),)))
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return answer if isinstance(answer, Finding) else None
 
     def _facts(self, request: RunRequest) -> RunFacts:
         info = workflow.info()
@@ -235,8 +257,11 @@ class Run(Doors):
             problem = problem or self.desk.problem(given)
             if problem is None:
                 self.desk.take(given, door)
+                step = self.desk.question(given.question).step
                 if given.verdict is Verdict.SKIP:
-                    context.leave_out(self.desk.question(given.question).step)
+                    context.leave_out(step)
+                elif given.args is not None:
+                    context.edit(step, given.args)
             return problem
 
     async def _change_problem(self, context: RunContext, given: Answer) -> Finding | None:
@@ -244,6 +269,21 @@ class Run(Doors):
         if given.verdict is Verdict.EDIT and given.args is not None:
             return await context.may_edit(question, given.args)
         return await context.may_skip(question)
+
+
+def _verify(request: RunRequest, facts: RunFacts) -> Verify:
+    lock = request.lock
+    submitted = Submitted(
+        lock=lock.digest,
+        statements=lock.statements,
+        by=facts.started_by,
+        trigger=facts.trigger,
+        at=workflow.now(),
+    )
+    # Of most locks policy says nothing as a whole, and then nothing of this has to be recorded.
+    return Verify(
+        body=lock.body, inputs=request.inputs, submitted=submitted if lock.body.whole else None
+    )
 
 
 def _scheduler(name: str) -> str:

@@ -13,7 +13,7 @@ from temporalio import workflow
 
 from lockstep.agent import Silence
 from lockstep.amount import Amount
-from lockstep.decision import Decision, Grant, Outcome, Rule
+from lockstep.decision import Decision, Grant, Grounds, Outcome, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
     StepAttempted,
@@ -166,7 +166,7 @@ class StepLife:
 
     def _completed(self, outcome: Completed) -> Done:
         step = self.step
-        self._decided(outcome.decision)
+        self._decided(outcome.decision, outcome.grounds)
         self.run.journal.write(
             StepCompleted(
                 step=step.id,
@@ -202,7 +202,7 @@ class StepLife:
     def _withheld(self, outcome: Withheld) -> "Stopped | _Ask":
         step, decision = self.step, outcome.decision
         if decision is not None:
-            self._decided(decision)
+            self._decided(decision, outcome.grounds)
         why = str(outcome.findings[0]) if outcome.findings else decision.why if decision else ""
         missing = decision.missing if decision else ()
         needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
@@ -328,9 +328,11 @@ class StepLife:
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
 
-    def _decided(self, decision: Decision) -> None:
+    def _decided(self, decision: Decision, grounds: Grounds | None) -> None:
         self.run.decisions[self.label] = decision
-        self.run.journal.write(StepDecided(step=self.step.id, item=self.item, decision=decision))
+        self.run.journal.write(
+            StepDecided(step=self.step.id, item=self.item, decision=decision, grounds=grounds)
+        )
 
     def _stop(self, code: str, problem: str, fix: str, used: Amount | None = None) -> Stopped:
         place = f"step `{self.label}`"

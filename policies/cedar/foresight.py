@@ -35,7 +35,7 @@ def foreseen(question: Question, about: Slice, grants: Grants) -> Verdict:
     if errors or forbids:
         return Verdict(Outcome.DENY, rules=by_id(forbids), errors=errors)
     if not permits and not about.named(possible, "permit"):
-        return Verdict(Outcome.DENY)
+        return Verdict(Outcome.DENY, permits=about.permits)
     may_fail = any(not about.rules[id].steady for id in possible)
     if not permits or about.named(possible, "forbid") or may_fail:
         return UNDECIDED

@@ -12,8 +12,17 @@ from policies.cedar.question import Question, Slice
 from policies.cedar.verdict import Grants, Verdict, by_id, erring
 
 
-def judged(question: Question, about: Slice, schema: cedarpy.Schema, grants: Grants) -> Verdict:
-    """The verdict for one resource; whatever cedarpy raises is raised."""
+def judged(
+    question: Question,
+    about: Slice,
+    schema: cedarpy.Schema,
+    grants: Grants,
+    *,
+    silence_permits: bool = False,
+) -> Verdict:
+    """The verdict for one resource; whatever cedarpy raises is raised. `silence_permits`: what no
+    rule denies is permitted.
+    """
     assert question.resource is not None
     request = {
         "principal": question.principal.form,
@@ -27,7 +36,10 @@ def judged(question: Question, about: Slice, schema: cedarpy.Schema, grants: Gra
         return Verdict(Outcome.DENY, errors=errors or ("request",))
     reasons = answer.diagnostics.reasons
     if errors or answer.decision is cedarpy.Decision.Deny:
-        return Verdict(Outcome.DENY, rules=by_id(about.named(reasons, "forbid")), errors=errors)
+        forbids = by_id(about.named(reasons, "forbid"))
+        if errors or forbids or not silence_permits:
+            considered = () if errors or forbids else about.permits
+            return Verdict(Outcome.DENY, rules=forbids, errors=errors, permits=considered)
     permits = about.named(reasons, "permit")
     if not len(about.approvals):
         return Verdict(Outcome.ALLOW, rules=by_id(permits))

@@ -67,6 +67,11 @@ class Slice:
             both=_set(about),
         )
 
+    @property
+    def permits(self) -> tuple[str, ...]:
+        """The ids of the permits among them, sorted."""
+        return tuple(sorted(id for id, one in self.rules.items() if one.rule.effect == "permit"))
+
     def named(self, ids: Iterable[str], effect: str) -> list[Rule]:
         """The rules of one effect among those that Cedar names."""
         found = (self.rules[id].rule for id in ids)

@@ -27,6 +27,7 @@ class Verdict:
     missing: tuple[Rule, ...] = ()
     grants: tuple[Grant, ...] = ()
     errors: tuple[str, ...] = ()
+    permits: tuple[str, ...] = ()
 
 
 UNDECIDED = Verdict(Outcome.UNDECIDED)
@@ -60,6 +61,7 @@ def strictest(verdicts: Iterable[Verdict]) -> Verdict:
         missing=by_id(rule for one in deciding for rule in one.missing),
         grants=tuple(dict.fromkeys(grant for one in each for grant in one.grants)),
         errors=tuple(sorted({error for one in deciding for error in one.errors})),
+        permits=tuple(sorted({id for one in deciding for id in one.permits})),
     )
 
 
@@ -99,11 +101,12 @@ class Grants:
 
     def reviewed(self, fired: Iterable[Rule], permits: Iterable[Rule]) -> Verdict:
         """What is permitted, once approvals were asked for and grants were looked at."""
-        asked = by_id(fired)
+        asked, permits = by_id(fired), tuple(permits)
         missing = tuple(rule for rule in asked if self.covering(rule) is None)
         return Verdict(
             outcome=Outcome.REQUIRE_APPROVAL if missing else Outcome.ALLOW,
             rules=asked if missing else by_id(permits),
             missing=missing,
+            permits=tuple(sorted(rule.id for rule in permits)) if missing else (),
             grants=tuple(grant for rule in asked if (grant := self.covering(rule)) is not None),
         )

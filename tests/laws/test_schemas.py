@@ -16,10 +16,11 @@ from lockstep.case import Cases
 from lockstep.catalogue import Pinned
 from lockstep.declaration import DeclarationFile
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import PlanLocked, StepSkipped, genesis, link
+from lockstep.event import StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
+from lockstep.planned import PlanLocked
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
 from lockstep.value import Value

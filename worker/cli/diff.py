@@ -1,4 +1,4 @@
-"""`lockstep diff`: what a reviewer wants to know of two locks, or of two environments.
+"""`lockstep diff`: what a reviewer wants to know of two locks, environments or policies.
 
 Two files of JSON can be compared by git; a lock's steps move when an edge does, and a manifest's
 defaults and catalogues are not in it. So both are compared as what they mean. A pin is a digest:
@@ -17,6 +17,7 @@ from lockstep.codes import Exit
 from lockstep.difference import Change, environment_changes, lock_changes
 from lockstep.errors import LockstepError
 from lockstep.shown import shown
+from worker.cli.diff_policy import diff_policies
 from worker.cli.drawing import called
 from worker.cli.options import agent_here, read_lock
 from worker.cli.terminal import (
@@ -35,8 +36,10 @@ _SIGNS = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[y
 
 
 def diff(
-    old: Annotated[Path | None, typer.Argument(help="A lock.")] = None,
-    new: Annotated[Path | None, typer.Argument(help="The lock to hold against it.")] = None,
+    old: Annotated[
+        Path | None, typer.Argument(help="A lock; or an agent's folder, or a policy's.")
+    ] = None,
+    new: Annotated[Path | None, typer.Argument(help="What to hold against it.")] = None,
     env: Annotated[
         list[str] | None, typer.Option("--env", help="Given twice: two environments, not locks.")
     ] = None,
@@ -44,14 +47,22 @@ def diff(
         Path | None,
         typer.Option("--agent", help="The environments' agent; by default the one here."),
     ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option("--cases", help="Of policies: cases to ask both; by default the new agent's."),
+    ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Compare two locks, or two environments of an agent, part by part."""
+    """Compare two locks, two environments of an agent, or two policies, part by part."""
+    if old is not None and new is not None and not env and old.is_dir() and new.is_dir():
+        if not diff_policies(old, new, agent, cases):
+            raise typer.Exit(Exit.REJECTED)
+        return
     match (old, new, env or []):
         case (Path(), Path(), []):
             first, second = read_lock(old), read_lock(new)
             names = (f"{old}  {first.digest}", f"{new}  {second.digest}")
-            found = lock_changes(first.body, second.body)
+            found = lock_changes(first.body, second.body, spoken=not is_json())
         case (None, None, [one, other]):
             package = agent_here(agent)
             names = (f"environment `{one}`", f"environment `{other}`")
@@ -62,7 +73,7 @@ def diff(
             raise LockstepError.of(
                 "LS-CLI-001",
                 "",
-                "wanted two locks, or `--env` twice",
+                "wanted two locks, two folders, or `--env` twice",
                 "write `lockstep diff OLD NEW` or `lockstep diff --env ENV --env ENV`",
             )
     _show(names, found)

@@ -7,12 +7,13 @@ the agent's files, which may have changed since.
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from lockstep.codes import CODES, Code, Exit
-from lockstep.decision import Decision, Outcome
+from lockstep.decision import Decision, Grounds, Outcome
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.event import Event, StepBlocked, StepDecided, StepFailed
@@ -21,7 +22,7 @@ from lockstep.provenance import Provenance
 from policies.misfit import did_you_mean
 from worker.account import Account, Argument, Considered, account, considered
 from worker.cli.drawing import COLOURS, called
-from worker.cli.story import tell
+from worker.cli.story import shadowed, tell
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -124,6 +125,7 @@ def _show(found: Account) -> None:
     out.print(f"  locked as  {_outcome(step.expected)}, policy's answer to the plan")
     for decision in found.decisions:
         _show_decision(decision)
+        _show_record(found, decision)
     out.print("  what happened")
     for event in found.events:
         if isinstance(event.what, StepDecided):
@@ -208,10 +210,45 @@ def _show_decision(made: Decision) -> None:
     for grant in made.grants:
         until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"    approved {safe(grant.rule)} by {safe(grant.by)}, until {until}")
+    if made.permits:
+        applied = made.outcome is not Outcome.DENY
+        what = "permitted by" if applied else "considered, and did not apply:"
+        out.print(f"    {what} {safe(', '.join(made.permits))}")
+    for line in shadowed(made):
+        out.print(f"    shadow: {safe(line)}")
     out.print(
         f"    [dim]arguments {made.args_digest[:19]}…, policy {made.policy[:19]}…, "
         f"engine {safe(made.engine)}[/dim]"
     )
+
+
+def _show_record(found: Account, made: Decision) -> None:
+    """What was asked, and on what it was decided: enough to find it all again, and to hold it
+    against what is found.
+    """
+    who = found.principal
+    out.print(
+        f"    [dim]asked by {safe(who.agent)} as {safe(who.role)}, started by "
+        f"{safe(who.started_by)} ({who.trigger}), in {safe(found.environment)} "
+        f"({safe(found.stage)})[/dim]"
+    )
+    grounds = next((one for one in found.grounds if one.digest == made.grounds), None)
+    if grounds is not None:
+        _show_grounds(grounds, found.rules)
+    out.print(f"    [dim]decision {made.digest[:19]}…[/dim]")
+
+
+def _show_grounds(grounds: Grounds, rules: Mapping[str, str]) -> None:
+    """The digests of all that was decided on, each under the name a person would use."""
+    parts = {
+        **grounds.files,
+        **rules,
+        "schema": grounds.vocabulary,
+        "environment": grounds.environment,
+    }
+    named = ", ".join(f"{name} {part[:19]}…" for name, part in sorted(parts.items()))
+    engine = ", ".join(f"{name} {number}" for name, number in sorted(grounds.engine.items()))
+    out.print(f"    [dim]on {safe(named)}; {safe(engine)}[/dim]")
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -229,6 +266,7 @@ def _told(one: Considered) -> dict[str, object]:
         "step": one.step.model_dump(mode="json") if one.step else None,
         "arguments": [argument.model_dump(mode="json") for argument in one.arguments],
         "decision": one.decision.model_dump(mode="json") if one.decision else None,
+        "grounds": one.grounds.model_dump(mode="json") if one.grounds else None,
         "findings": [found.model_dump(mode="json") for found in one.findings],
     }
 
@@ -246,4 +284,6 @@ def _show_considered(one: Considered) -> None:
     _show_arguments(one.arguments)
     if one.decision is not None:
         _show_decision(one.decision)
+        if one.grounds is not None:
+            _show_grounds(one.grounds, {})
     show_findings(one.findings, out)

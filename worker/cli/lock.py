@@ -11,9 +11,10 @@ from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import load, parse_json, read, shaped
-from lockstep.lock import Lock
+from lockstep.lock import Approved, Lock
 from lockstep.plan import Plan
 from policies.drift import drift
+from worker.cli.approving import Waiting, ended_or_waiting, show_unapproved
 from worker.cli.check import show_checked
 from worker.cli.options import (
     AgentOption,
@@ -30,6 +31,7 @@ from worker.cli.terminal import (
     out,
     safe,
     say,
+    show_findings,
     write_file,
 )
 from worker.home import Home
@@ -59,8 +61,12 @@ def lock(
     target = out_file or _beside(plan, env)
     request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=person(as_))
     result = asyncio.run(_lock(request, package))
+    if isinstance(result, Waiting):
+        show_unapproved(result)
+        raise typer.Exit(Exit.PAUSED)
     if result.lock is None:
         show_checked(result.checked, proposed)
+        show_findings(result.findings)
         raise typer.Exit(Exit.REJECTED)
     same = keep_lock(result.lock, package, target)
     if is_json():
@@ -91,17 +97,23 @@ def keep_lock(lock: Lock, package: AgentPackage, target: Path) -> bool:
 
 
 def is_there(lock: Lock, path: Path) -> bool:
-    """Whether the file is this very lock already; then who proposed it first stays on record."""
+    """Whether the file is this very lock already, and has every yes that was given to it; then who
+    proposed it first stays on record.
+    """
     try:
-        return load(Lock, path).digest == lock.digest
+        there = load(Lock, path)
     except LockstepError:
         return False
+    given = {one for one in lock.statements if isinstance(one, Approved)}
+    return there.digest == lock.digest and given <= {*there.statements}
 
 
-async def _lock(request: LockRequest, package: AgentPackage) -> LockResult:
+async def _lock(request: LockRequest, package: AgentPackage) -> LockResult | Waiting:
+    asks = package.world(request.environment).decider.submits
     serve = Served.of(package, request.environment)
     async with session(Home.find(), say, serve=serve) as open_:
-        result = await ended(await begin(open_.client, request))
+        handle = await begin(open_.client, request)
+        result = await (ended_or_waiting(handle, open_) if asks else ended(handle))
     if isinstance(result, Finding):
         raise LockstepError(result)
     return result

@@ -35,6 +35,7 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.lock import Lock
+from lockstep.submission import ACTION, is_about_plan
 from worker.cli.terminal import counted, plain
 
 
@@ -149,7 +150,7 @@ class Progress:
                 row.state, row.note = "failed", f"{finding.code} {finding.problem}"
                 row.mocked = mocked
             case QuestionAsked(question=question):
-                row = self.steps[question.step]
+                row = self._asked(question.id, question.step)
                 row.state = "asking"
                 self._open.add(question.id)
                 if row.note == question.why:
@@ -158,11 +159,11 @@ class Progress:
                     return
                 row.note = question.why
             case QuestionAnswered(question=question_id, step=id, verdict=verdict, by=by):
-                row = self.steps[id]
+                row = self._asked(question_id, id)
                 row.state, row.note = "answered", f"{verdict} by {by}"
                 self._open.discard(question_id)
             case QuestionExpired(question=question_id, step=id):
-                row = self.steps[id]
+                row = self._asked(question_id, id)
                 row.note = "nobody answered in time"
                 self._open.discard(question_id)
             case _:
@@ -170,6 +171,12 @@ class Progress:
         if row.since:
             row.took = (event.at - row.since).total_seconds()
         self._line(row, row.state, row.note)
+
+    def _asked(self, question: str, step: str) -> StepView:
+        """The row of what a question is about: a step, or all of them together."""
+        if is_about_plan(question):
+            return self.steps.setdefault(ACTION, StepView("plan", "as a whole"))
+        return self.steps[step]
 
     def _line(self, row: StepView, state: str, note: str) -> None:
         if self._live or self.quiet:

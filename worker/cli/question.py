@@ -11,8 +11,7 @@ from worker.cli.terminal import out, safe
 def show_question(question: Question, plan: Path | None = None) -> None:
     """`plan` is the file that the proposal of a planning was kept in."""
     planning = question.ground is Ground.PLANNING
-    what = "planning" if planning else f"step `{safe(question.step)}`"
-    end = "the planning stops" if planning else "the run stops"
+    what, end = _what(question)
     silence = end if planning or question.silence is Silence.ABORT else "the step is skipped"
     who = ", ".join(question.approvers) if ANYONE not in question.approvers else "anyone"
     out.print(f"[yellow]?[/yellow] {what} waits for a human: {safe(question.why)}")
@@ -20,6 +19,11 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         out.print(f"  goal       {safe(question.step_reason)}")
         kept = f", kept in {safe(plan)}" if plan else ""
         out.print(f"  proposed   {safe(question.shown)}{kept}")
+    elif question.ground is Ground.PLAN:
+        out.print(f"  plan       {safe(question.shown)}")
+        for rule in question.rules:
+            roles = " or ".join(rule.approvers)
+            out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
     else:
         out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
         out.print(f"  reason     {safe(question.step_reason) or '-'}")
@@ -35,6 +39,19 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         if offer is Verdict.EDIT and _large(question):
             show = f"lockstep inbox show {question.run} {quote(question.id)} --format json"
             out.print(f"      [dim]{safe(show)} | jq .arguments > args.json[/dim]")
+
+
+def _what(question: Question) -> tuple[str, str]:
+    """What waits, and what becomes of it if nobody answers."""
+    match question.ground:
+        case Ground.PLANNING:
+            return "planning", "the planning stops"
+        case Ground.PLAN if question.tool == "LockPlan":
+            return "the plan as a whole", "it is not locked"
+        case Ground.PLAN:
+            return "the plan as a whole", "the run does not start"
+        case _:
+            return f"step `{safe(question.step)}`", "the run stops"
 
 
 def _tail(question: Question, offer: Verdict) -> str:

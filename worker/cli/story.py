@@ -1,14 +1,11 @@
 """One event as a person reads it: the line of an account, not a record."""
 
+from lockstep.decision import Decision
 from lockstep.event import (
     AnswerRefused,
     Event,
     Happening,
     Mocked,
-    PlanChecked,
-    PlanLocked,
-    PlanProposed,
-    PlanRejected,
     PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
@@ -34,7 +31,17 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.planned import (
+    GoalAsked,
+    PlanApproved,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -73,10 +80,19 @@ def told(what: Happening) -> str:
         case PlanProposed(agent=agent, environment=environment, by=by, planner_calls=calls):
             asked = f", {counted(calls, 'planner call')}" if calls else ""
             return f"plan proposed for {agent} in {environment} by {by}{asked}"
-        case PlanChecked(findings=findings, decisions=decisions):
+        case PlanChecked(findings=findings, decisions=decisions, plan=plan):
             found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
+            tried = [
+                f"\n  step `{made.step}`: shadow: {line}"
+                for made in decisions
+                for line in shadowed(made)
+            ]
+            found += "".join(tried[:_SHOWN])
             made = counted(len(decisions), "decision")
-            return f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
+            text = f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
+            return "\n".join([text, *_as_a_whole(plan)])
+        case PlanApproved(by=by, rules=rules):
+            return f"plan approved by {by}: {', '.join(rules)}"
         case PlanLocked(lock=lock):
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
@@ -85,8 +101,9 @@ def told(what: Happening) -> str:
             mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
             whose = f"run started by {by} ({started.trigger})"
             return f"{whose}, lock {lock[:19]}…, {calls} planner calls{mocked}"
-        case RunVerified(build=build):
-            return f"lock verified: nothing has drifted (worker {build})"
+        case RunVerified(build=build, plan=plan):
+            text = f"lock verified: nothing has drifted (worker {build})"
+            return "\n".join([text, *_as_a_whole(plan)])
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
         case PreflightChecked(preflight=name, holds=holds, comparisons=made):
@@ -102,7 +119,8 @@ def told(what: Happening) -> str:
             why = f": {attempt.failure}" if attempt.failure else ""
             return f"Step {_of(what)}: attempt {attempt.number} {attempt.end}{why}"
         case StepDecided(decision=decision):
-            return f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            said = f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            return "\n".join([said, *(f"  shadow: {line}" for line in shadowed(decision))])
         case StepBlocked(tool=tool, reason=reason) as blocked:
             return (
                 f"Step {_of(what)}: Proposed Action -> {tool}({_subject(blocked)})\n"
@@ -144,6 +162,18 @@ def told(what: Happening) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def _as_a_whole(made: Decision | None) -> list[str]:
+    if made is None:
+        return []
+    said = f"  the plan as a whole: policy says {made.outcome} ({made.why})"
+    return [said, *(f"  shadow: {line}" for line in shadowed(made))]
+
+
+def shadowed(made: Decision) -> tuple[str, ...]:
+    """What rules that are only tried would have said of a call, a line each."""
+    return made.shadow.lines if made.shadow else ()
 
 
 def _of(what: Happening) -> str:
