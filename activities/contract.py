@@ -21,6 +21,7 @@ from lockstep.canonical import Digest, Exact
 from lockstep.checked import Checked
 from lockstep.duration import Duration
 from lockstep.escalation import Question
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock
@@ -33,7 +34,8 @@ from lockstep.value import Value
 class Proposal(Record):
     """A plan as it came, not yet trusted to be one, and who put it forward for which world.
 
-    `planner` is there where a model wrote it.
+    `planner` is there where a model wrote it; `refreshes` is the lock whose plan it is, where one
+    is made anew.
     """
 
     plan: JsonValue
@@ -41,6 +43,7 @@ class Proposal(Record):
     environment: EnvironmentName
     by: Person
     planner: Asked | None = None
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
 
 
 class Goal(Record):

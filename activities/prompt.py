@@ -40,9 +40,14 @@ class Prompting:
         return (_words("plan"), f"# The catalogue\n\n{catalogue}")
 
     @cached_property
+    def told(self) -> dict[str, JsonValue]:
+        """All that the model may be told but the goal and the findings."""
+        return {"system": [*self.system], "replan": [_words("replan"), _words("again")]}
+
+    @cached_property
     def digest(self) -> Digest:
-        """Of all that the model may be told but the goal and the findings."""
-        return digest({"system": list(self.system), "replan": [_words("replan"), _words("again")]})
+        """Of what it is told."""
+        return digest(self.told)
 
     def turns(self, goal: str, rejected: Rejected | None) -> tuple[Turn, ...]:
         """The goal; after a rejection also what was answered, and what was wrong with it."""

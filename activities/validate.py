@@ -3,8 +3,11 @@
 A worker serves one agent in one environment, and answers for no other.
 """
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 from pydantic import JsonValue
@@ -12,6 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contract import Change, Proposal, Validator, Verified, Verify
+from activities.store import Store, peek
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
 from lockstep.decision import Outcome, Phase, Request
@@ -19,7 +23,7 @@ from lockstep.errors import LockstepError
 from lockstep.fallback import edges
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
+from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
@@ -38,11 +42,17 @@ MAX_INPUT_BYTES = 8 * 1024
 
 
 class WorldValidator(Validator):
-    """Verdicts in one world; `build` names the code that gives them."""
+    """Verdicts in one world; `build` names the code that gives them.
 
-    def __init__(self, world: World, build: str) -> None:
+    What this world's locks pin is kept in `store`, so that a later world can say what is different
+    where nothing is at hand but a lock.
+    """
+
+    def __init__(self, world: World, build: str, store: Store) -> None:
         self._world = world
         self._build = build
+        self._store = store
+        self._kept = False
 
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
@@ -64,20 +74,23 @@ class WorldValidator(Validator):
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
                 freeze(plan, checked, self._world),
-                Proposed(by=proposal.by, at=datetime.now(UTC), planner=proposal.planner),
+                _statement(proposal, datetime.now(UTC)),
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
             if size > MAX_LOCK_BYTES:
                 raise LockstepError(_too_large("lock", size, MAX_LOCK_BYTES))
         except LockstepError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from None
+        await asyncio.to_thread(self._keep)
         return lock
 
     @activity.defn(name="lockstep.verify")
     async def verify(self, request: Verify) -> Verified:
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
-        drifted = drift(body, self._world)
+        drifted = await asyncio.to_thread(drift, body, self._world, partial(peek, self._store))
+        if not drifted:
+            await asyncio.to_thread(self._keep)
         findings = (
             *_unsound(body),
             # What has drifted is told as drift, and not a second time as a claim.
@@ -95,6 +108,15 @@ class WorldValidator(Validator):
             *self._world.rules.violations(shape),
             *(self._edit(change, edited) if edited is not None else ()),
         )
+
+    def _keep(self) -> None:
+        """Once for each worker. Words are all that depends on it, so a full disk stops nothing."""
+        if self._kept:
+            return
+        with suppress(LockstepError):
+            for _, _, data in self._world.contents.parts():
+                self._store.put(data)
+            self._kept = True
 
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world
@@ -156,6 +178,13 @@ class WorldValidator(Validator):
                 ),
                 fix="edit it otherwise, or skip the step",
             )
+
+
+def _statement(proposal: Proposal, at: datetime) -> Statement:
+    """Who put the plan forward; of a lock that is made anew, who had it made."""
+    if proposal.refreshes is not None:
+        return Refreshed(by=proposal.by, at=at, of=proposal.refreshes)
+    return Proposed(by=proposal.by, at=at, planner=proposal.planner)
 
 
 def _unsound(body: Body) -> Iterator[Finding]:

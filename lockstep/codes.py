@@ -80,6 +80,7 @@ CODES: dict[str, Code] = {
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
     "LS-LOCK-003": Code("a lock is too large for one run", Exit.REJECTED),
     "LS-LOCK-004": Code("a run or a planning has no lock", Exit.USAGE),
+    "LS-LOCK-005": Code("what is kept beside a lock is not what it pins", Exit.REJECTED),
     # the run
     "LS-RUN-002": Code("a run was stopped by a human", Exit.ERROR),
     "LS-RUN-003": Code("nobody answered in time", Exit.ERROR),

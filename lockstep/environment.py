@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
 
 from lockstep.amount import Amount, Count
-from lockstep.canonical import Digest, digest
 from lockstep.duration import Duration
 from lockstep.mock import MockFile
 from lockstep.names import (
@@ -113,8 +112,8 @@ class Environment(Record):
         """The resources that the manifest itself names."""
         return self.resources
 
-    def sections(self) -> dict[str, Digest]:
-        """A digest for each part a person would name, so that drift can be told by its place."""
+    def parts(self) -> dict[str, JsonValue]:
+        """What a person would name of it, part by part, so that drift can be told by its place."""
         parts: dict[str, JsonValue] = {"stage": self.stage.value}
         parts |= {
             f"limits.{name}": limit for name, limit in self.limits.model_dump(mode="json").items()
@@ -131,4 +130,4 @@ class Environment(Record):
             f"errors.{name}": recovery.model_dump(mode="json")
             for name, recovery in self.errors.items()
         }
-        return {name: digest(part) for name, part in sorted(parts.items())}
+        return dict(sorted(parts.items()))

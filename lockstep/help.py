@@ -70,11 +70,12 @@ HELP: dict[str, str] = {
     ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
-        "Undo the change, or lock the plan again and review the difference. See also a stale "
-        "worker."
+        "Undo the change, or lock the plan again (`lockstep lock --refresh`) and review the "
+        "difference. See also a stale worker."
     ),
     "LS-LOCK-003": "Split the plan.",
     "LS-LOCK-004": "It was refused, or has not got that far.",
+    "LS-LOCK-005": "Nothing depends on it but how drift is told; `lockstep lock` writes it anew.",
     "LS-RUN-002": "Change the plan, or run again and answer otherwise.",
     "LS-RUN-003": "Run again and answer in time, or change `asking` in `agent.toml`.",
     "LS-RUN-004": (

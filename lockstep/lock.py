@@ -124,7 +124,16 @@ class Proposed(Record):
     planner: Asked | None = None
 
 
-Statement = Annotated[Proposed, "every kind of statement; told apart by `kind`"]
+class Refreshed(Record):
+    """Who had the plan of an earlier lock checked against another present; `of` is its digest."""
+
+    kind: Literal["refreshed"] = "refreshed"
+    by: Person
+    at: AwareDatetime
+    of: Digest
+
+
+Statement = Annotated[Proposed | Refreshed, Field(discriminator="kind")]
 
 
 class Lock(Record):
@@ -153,3 +162,9 @@ class Lock(Record):
     @property
     def steps(self) -> Steps[LockedToolStep]:
         return self.body.steps
+
+    @property
+    def planner(self) -> Asked | None:
+        """The model that wrote the plan, where a statement names one."""
+        said = [one.planner for one in self.statements if isinstance(one, Proposed)]
+        return next((one for one in said if one is not None), None)

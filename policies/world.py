@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pydantic import JsonValue
+
 from lockstep.agent import Agent
-from lockstep.canonical import Digest, digest
+from lockstep.contents import Contents, lines
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.lock import Pins
@@ -35,29 +37,37 @@ class World:
     mocks: Mapping[str, Mock] = field(default_factory=dict)
 
     @cached_property
-    def pins(self) -> Pins:
-        """Digests of all of this, under the names a person would use for the parts."""
-        agent: dict[str, Digest] = {
-            f"agent.{part}": digest(value)
+    def contents(self) -> Contents:
+        """All of this that a lock pins, under the names a person would use for the parts."""
+        agent: dict[str, JsonValue] = {
+            f"agent.{part}": value
             for part, value in self.agent.model_dump(mode="json").items()
             if part in ("role", "inputs", "approvers", "asking")
         }
-        return Pins(
+        return Contents(
             policy={
-                **self.texts.digests(),
-                "rules.toml": digest(self.rules.model_dump(mode="json")),
+                **{name: lines(text) for name, text in self.texts.files().items()},
+                "rules.toml": self.rules.model_dump(mode="json"),
             },
             environment={
                 **agent,
-                **self.environment.sections(),
-                **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
+                **self.environment.parts(),
+                **{
+                    f"mocks.{name}": mock.model_dump(mode="json")
+                    for name, mock in sorted(self.mocks.items())
+                },
             },
             tools={
-                name: spec.digest
+                name: spec.model_dump(mode="json")
                 for name, spec in sorted(self.tools.items())
                 if name in self.environment.tools
             },
         )
+
+    @cached_property
+    def pins(self) -> Pins:
+        """The digests of its contents."""
+        return self.contents.pins
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
         return Principal.model_validate(

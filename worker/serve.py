@@ -51,14 +51,15 @@ async def serving(
     environ = dict(os.environ) if environ is None else environ
     world = package.world(environment)
     build = build_id(package.root)
-    validator = WorldValidator(world, build)
-    reader = StoreReader(FolderStore(values))
+    store = FolderStore(values)
+    validator = WorldValidator(world, build, store)
+    reader = StoreReader(store)
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
         performer = Performer(
             world=world,
             tools=package.tools,
-            store=FolderStore(values),
+            store=store,
             folder=package.root,
             threads=threads,
             environ=without_key(environ),

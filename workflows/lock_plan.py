@@ -7,7 +7,7 @@ rejected, and a planning that a human stops, are expected ends, so they are retu
 import asyncio
 from typing import Any, Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
 from activities.contract import Goal, Planner, Proposal, Validator
@@ -22,6 +22,7 @@ from lockstep.event import (
     PlanProposed,
     PlanRejected,
 )
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
@@ -37,13 +38,16 @@ Status = Literal["locked", "rejected", "stopped", "failed"]
 
 
 class LockRequest(Record):
-    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for."""
+    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. `refreshes`
+    is the lock whose plan it is, where one is made anew.
+    """
 
     agent: AgentName
     environment: EnvironmentName
     by: Person
     plan: JsonValue = None
     goal: Sentence = ""
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -51,6 +55,8 @@ class LockRequest(Record):
             raise ValueError("there is a goal and a plan; keep one")
         if self.goal and not self.goal.strip():
             raise ValueError("the goal is blank")
+        if self.goal and self.refreshes:
+            raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
 
 
@@ -98,10 +104,15 @@ class LockPlan(Doors):
                 environment=request.environment,
                 by=request.by,
                 plan=plan,
+                refreshes=request.refreshes,
             )
         )
         proposal = Proposal(
-            plan=request.plan, agent=request.agent, environment=request.environment, by=request.by
+            plan=request.plan,
+            agent=request.agent,
+            environment=request.environment,
+            by=request.by,
+            refreshes=request.refreshes,
         )
         checked = await verdict("check", Validator.check, proposal)
         self.journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))

@@ -78,11 +78,12 @@ def _show(names: tuple[str, str], found: tuple[Change, ...]) -> None:
     out.print(f"[red]-[/red] {safe(names[0])}")
     out.print(f"[green]+[/green] {safe(names[1])}")
     for part, changed in groupby(found, key=lambda change: change.parts[0]):
-        _show_part(part, list(changed))
+        show_part(part, list(changed))
     out.print(counted(len(found), "difference") if found else "the same")
 
 
-def _show_part(part: str, changed: list[Change]) -> None:
+def show_part(part: str, changed: list[Change]) -> None:
+    """The differences of one part, by its name."""
     out.print(f"[bold]{safe(part)}[/bold]")
     for change in changed[:_MOST_SHOWN]:
         out.print(f"  {_SIGNS[change.kind]} {safe(_line(part, change))}")

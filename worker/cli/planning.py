@@ -52,4 +52,4 @@ def show_planning(
 
 def by_hand(lock: Lock) -> bool:
     """Whether no model wrote the plan."""
-    return all(statement.planner is None for statement in lock.statements)
+    return lock.planner is None

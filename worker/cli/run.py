@@ -19,6 +19,7 @@ from lockstep.finding import Finding
 from lockstep.lock import Lock
 from policies.arguments import check_value
 from policies.drift import drift
+from worker.cli.beside import looking
 from worker.cli.options import (
     AgentOption,
     InputOption,
@@ -130,7 +131,7 @@ def _run_file(path: Path, env: str | None, agent: Path | None, order: Order) -> 
             f"the lock is for `{locked.body.environment}`, and `{env}` was asked for",
             f"leave --env out, or lock the plan for `{env}`",
         )
-    refuse_early(locked, package, order.inputs)
+    refuse_early(locked, package, order.inputs, path)
 
     async def work() -> Exit:
         lasting = _must_last(locked, order)
@@ -171,12 +172,14 @@ def _run_goal(
     return asyncio.run(work())
 
 
-def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any]) -> None:
-    """What the run would refuse anyway is refused before a server is started for it."""
-    world = package.world(lock.body.environment)
-    found = drift(lock.body, world)
+def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any], path: Path) -> None:
+    """What the run would refuse anyway is refused before a server is started for it; `path` is
+    where the lock lies, and what it pinned beside it.
+    """
+    look, aside = looking(path, lock, Home.find().values)
+    found = drift(lock.body, package.world(lock.body.environment), look)
     if found:
-        raise LockstepError(*found)
+        raise LockstepError(*found, *aside)
     _refuse_inputs(lock.body.inputs, given)
 
 
