@@ -19,7 +19,6 @@ from worker.cli.options import (
     PersonOption,
     package_for,
     person,
-    served,
 )
 from worker.cli.refresh import refresh as refreshed
 from worker.cli.terminal import (
@@ -33,7 +32,7 @@ from worker.cli.terminal import (
 )
 from worker.home import Home
 from worker.plans import begin, ended
-from worker.session import session
+from worker.session import Served, session
 from workflows.lock_plan import LockRequest, LockResult
 
 
@@ -100,7 +99,7 @@ def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, 
 
 
 async def _lock(request: LockRequest, package: AgentPackage) -> LockResult:
-    serve = served(package, request.environment)
+    serve = Served.of(package, request.environment)
     async with session(Home.find(), say, serve=serve) as open_:
         result = await ended(await begin(open_.client, request))
     if isinstance(result, Finding):

@@ -41,7 +41,6 @@ from worker.cli.options import (
     PersonOption,
     agent_here,
     person,
-    served,
 )
 from worker.cli.question import show_question, show_waiting
 from worker.cli.story import cost, tell
@@ -63,7 +62,7 @@ from worker.inbox import open_questions
 from worker.plans import begin, ended
 from worker.proposals import proposals
 from worker.runs import follow
-from worker.session import Session, session
+from worker.session import Served, Session, session
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
 
 OutOption = Annotated[
@@ -113,7 +112,7 @@ def plan(
 
     async def work() -> Planned:
         home = await ready(env, package, out_file)
-        async with session(home, say, serve=served(package, env)) as open_:
+        async with session(home, say, serve=Served.of(package, env)) as open_:
             planned = await made(open_, request, package, out_file)
             show_planned(planned, lasting=open_.lasting)
             return planned

@@ -25,7 +25,7 @@ from lockstep.escalation import Answer, Question, Verdict
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from worker.cli.options import person, served
+from worker.cli.options import person
 from worker.cli.terminal import say
 from worker.history import events_of, fetch
 from worker.home import Home
@@ -35,7 +35,7 @@ from worker.ports import LOOPBACK
 from worker.proposals import Proposed, proposals
 from worker.replay import ReplayReport, compare
 from worker.runs import follow, result, start
-from worker.session import Session, session
+from worker.session import Served, Session, session
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
 from workflows.run import RunRequest, RunResult
@@ -154,7 +154,7 @@ async def staged(home: Home) -> AsyncIterator[Stage]:
         package = _copied(home)
         with standin(package.root / "demo" / "script.json") as model:
             _tell_the_worker(home, model)
-            chosen = [served(package, name) for name in ENVIRONMENTS]
+            chosen = [Served.of(package, name) for name in ENVIRONMENTS]
             async with session(home, say, serve=chosen) as open_:
                 stage = Stage(open_, package, model)
                 try:
