@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -20,21 +19,18 @@ from lockstep.canonical import canonical
 from lockstep.checked import Checked
 from lockstep.decision import Outcome, Phase, Request
 from lockstep.errors import LockstepError
-from lockstep.fallback import edges
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed, Refreshed, Statement
+from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
 from policies.arguments import Sources, check_arguments, check_value
 from policies.certainty import Shape
-from policies.check import MAX_FINDINGS, check, missing_resources
-from policies.claims import claims
-from policies.drift import drift
+from policies.check import check, missing_resources
 from policies.freeze import freeze
 from policies.request import targets
-from policies.structure import structure
+from policies.verify import verify
 from policies.world import World
 
 MAX_VERDICT_BYTES = 512 * 1024
@@ -88,13 +84,11 @@ class WorldValidator(Validator):
     async def verify(self, request: Verify) -> Verified:
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
-        drifted = await asyncio.to_thread(drift, body, self._world, partial(peek, self._store))
-        if not drifted:
+        against = await asyncio.to_thread(verify, body, self._world, partial(peek, self._store))
+        if not against:
             await asyncio.to_thread(self._keep)
         findings = (
-            *_unsound(body),
-            # What has drifted is told as drift, and not a second time as a claim.
-            *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
+            *against,
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
         )
@@ -185,27 +179,6 @@ def _statement(proposal: Proposal, at: datetime) -> Statement:
     if proposal.refreshes is not None:
         return Refreshed(by=proposal.by, at=at, of=proposal.refreshes)
     return Proposed(by=proposal.by, at=at, planner=proposal.planner)
-
-
-def _unsound(body: Body) -> Iterator[Finding]:
-    """Steps that could never be reached. Freezing makes none, but a digest does not say who
-    froze.
-    """
-    for found in structure(body.steps) if body.steps else ():
-        yield found.model_copy(update={"code": "LS-RUN-006"})
-    before: set[str] = set()
-    needs = edges(body.steps)
-    for step in body.steps:
-        lost = {*needs[step.id], *step.draws} - (before & {*step.needs})
-        if lost or step.id in before:
-            problem = f"needs {', '.join(sorted(lost))} and does not come after it"
-            yield Finding(
-                code="LS-RUN-006",
-                place=f"step `{step.id}`",
-                problem=problem if lost else "stands twice in the lock",
-                fix="make the lock with `lockstep lock`",
-            )
-        before.add(step.id)
 
 
 def _too_large(what: str, size: int, most: int) -> Finding:

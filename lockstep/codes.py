@@ -114,6 +114,8 @@ CODES: dict[str, Code] = {
     "LS-ASK-004": Code("the answer is about other arguments", Exit.REJECTED),
     "LS-ASK-005": Code("an answer is malformed", Exit.REJECTED),
     "LS-ASK-006": Code("too many answers were offered", Exit.REJECTED),
+    "LS-ASK-007": Code("a yes may not stand for so long", Exit.REJECTED),
+    "LS-ASK-008": Code("the standing grant does not exist", Exit.USAGE),
     # schedules
     "LS-SCHED-001": Code("the schedule does not exist", Exit.USAGE),
     "LS-SCHED-002": Code("the schedule exists already", Exit.USAGE),

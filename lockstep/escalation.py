@@ -12,6 +12,8 @@ from pydantic import AwareDatetime, Field
 from lockstep.agent import Silence
 from lockstep.canonical import Digest, ExactObject
 from lockstep.decision import Rule
+from lockstep.duration import Duration
+from lockstep.fallback import is_absent
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
 from lockstep.record import Record
 from lockstep.value import Value
@@ -50,7 +52,8 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
 class Question(Record):
     """Asked once; `args` are the resolved arguments, by reference and, unless large, in full.
 
-    `approvers` are the people who may answer; `rules` are what stands in the way.
+    `approvers` are the people who may answer; `rules` are what stands in the way. `standing` is how
+    long a yes may stand for every run of the lock; None where none may.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Question(Record):
     asked_at: AwareDatetime
     deadline: AwareDatetime
     silence: Silence
+    standing: Duration | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def offers(self) -> tuple[Verdict, ...]:
@@ -75,7 +79,9 @@ class Question(Record):
 
 
 class Answer(Record):
-    """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`."""
+    """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`, and
+    `standing`, how long a yes is to stand for every run of the lock, only for `approve`.
+    """
 
     lockstep: Literal["answer/1"] = "answer/1"
     question: Annotated[str, Field(max_length=100)]
@@ -84,3 +90,4 @@ class Answer(Record):
     args_digest: Digest
     args: ExactObject | None = None
     note: Sentence = ""
+    standing: Duration | None = Field(default=None, exclude_if=is_absent)

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Rule, Target
+from lockstep.decision import Decision, Rule, StandingGrant, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
@@ -278,6 +278,16 @@ class QuestionAnswered(Record):
     door: Literal["update", "signal"]
 
 
+class GrantGiven(Record):
+    """A yes that is to stand for every run of the lock; it does once it is kept beside it."""
+
+    type: Literal["grant.given"] = "grant.given"
+    step: str
+    item: Item = None
+    question: str
+    grants: tuple[StandingGrant, ...]
+
+
 class QuestionExpired(Record):
     type: Literal["question.expired"] = "question.expired"
     question: str
@@ -331,6 +341,7 @@ Happening = Annotated[
     | StepFailed
     | QuestionAsked
     | QuestionAnswered
+    | GrantGiven
     | QuestionExpired
     | AnswerRefused
     | RunCompleted

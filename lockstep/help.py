@@ -117,6 +117,8 @@ HELP: dict[str, str] = {
         "Approve or deny: of one question, 50 edits and skips are looked at. A planning is let go "
         "on ten times: give a plan, or stop."
     ),
+    "LS-ASK-007": "Give a shorter time, or none; `asking.standing` in `agent.toml` says how long.",
+    "LS-ASK-008": "See `lockstep grants list`.",
     "LS-SCHED-001": "See `lockstep schedule list`.",
     "LS-SCHED-002": "Choose another name, or delete the old one first.",
     "LS-SCHED-003": 'Write `--cron "0 6 * * 1"` or `--every 7d`.',

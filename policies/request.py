@@ -8,7 +8,7 @@ from functools import partial
 
 from pydantic import JsonValue
 
-from lockstep.decision import Grant, Phase, Principal, Request, Target
+from lockstep.decision import AnyGrant, Phase, Principal, Request, Target
 from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
@@ -38,7 +38,7 @@ def planned(step: Step, world: World, started_by: str) -> Request:
 
 
 def attempted(
-    call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue], grants: tuple[Grant, ...]
+    call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue], grants: tuple[AnyGrant, ...]
 ) -> Request:
     """About an attempt, with the very arguments of the call and the grants that still hold."""
     run, step = call.run, call.step
@@ -62,7 +62,7 @@ def real(
     stage: str,
     step: str,
     args: dict[str, JsonValue],
-    grants: tuple[Grant, ...] = (),
+    grants: tuple[AnyGrant, ...] = (),
 ) -> Request:
     """About a call whose arguments are all known."""
     return Request(

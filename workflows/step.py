@@ -6,16 +6,18 @@ tool, a policy or a person can say leads out of it any other way.
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import assert_never
 
 from pydantic import JsonValue
 from temporalio import workflow
 
-from lockstep.agent import Silence
+from lockstep.agent import ANYONE, Silence
 from lockstep.amount import Amount
-from lockstep.decision import Decision, Grant, Outcome, Rule
+from lockstep.decision import Decision, Grant, Outcome, Rule, StandingGrant
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
+    GrantGiven,
     StepAttempted,
     StepBlocked,
     StepCaught,
@@ -249,6 +251,8 @@ class StepLife:
         match answer.verdict:
             case Verdict.APPROVE:
                 self.grants += self._granted(question, answer)
+                if answer.standing is not None:
+                    self._stands(question, answer, answer.standing)
                 # What was approved is what is called, and not what resolving might give next time.
                 self.approved = question.args
                 return None
@@ -293,6 +297,7 @@ class StepLife:
             asked_at=now,
             deadline=now + body.asking.deadline,
             silence=body.asking.silence,
+            standing=body.asking.standing if ask.ground is Ground.APPROVAL else None,
         )
 
     def _granted(self, question: Question, answer: Answer) -> list[Grant]:
@@ -309,6 +314,34 @@ class StepLife:
             )
             for rule in question.rules
         ]
+
+    def _stands(self, question: Question, answer: Answer, length: timedelta) -> None:
+        """The same yes for every run of this lock, where the rule is one that they may lift."""
+        body, now = self.run.body, workflow.now()
+        held = {
+            role
+            for role, people in body.approvers.items()
+            if answer.by in people or ANYONE in people
+        }
+        given = tuple(
+            StandingGrant(
+                lock=self.run.facts.lock,
+                step=self.step.id,
+                rule=rule.id,
+                args_digest=question.args.digest,
+                policy=self.run.decisions[self.label].policy,
+                by=answer.by,
+                given_at=now,
+                expires_at=now + length,
+                run=self.run.facts.id,
+                question=question.id,
+            )
+            for rule in question.rules
+            if held.intersection(rule.approvers)
+        )
+        self.run.journal.write(
+            GrantGiven(step=self.step.id, item=self.item, question=question.id, grants=given)
+        )
 
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())

@@ -8,7 +8,7 @@ We differ from Cedar in one place: Cedar skips a rule that fails to evaluate, so
 reads as consent. Here a broken rule denies, and says so.
 
 A grant counts if it is for this step, this rule, these arguments and this policy. That it is for
-this run and has not expired is for the caller to see: there is no clock here.
+this run or this lock and has not expired is for the caller to see: there is no clock here.
 """
 
 import json

@@ -12,7 +12,8 @@ from lockstep.contents import MAX_PART_BYTES, Contents, in_lines, joined, nothin
 from lockstep.finding import Severity
 from lockstep.lock import Lock
 from tests.laws.port import STEPS, frozen, package, world
-from worker.cli.beside import keep_contents, pins_of, present, read_contents
+from worker.cli.beside import pins_of, read_contents
+from worker.cli.lockfile import keep_contents, present
 
 LOCK = Lock.freeze(frozen(*STEPS))
 CONTENTS = Contents.found(LOCK, world().contents.look)

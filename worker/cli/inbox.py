@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from activities.package import AgentPackage
 from activities.store import FolderStore, load
+from lockstep.decision import StandingGrant
+from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.loading import parse_json, read
-from worker.cli.options import PersonOption, person
+from worker.cli.options import AgentOption, PersonOption, agent_here, person
 from worker.cli.question import show_question
+from worker.cli.standing import keep, standing_in
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, safe, say
 from worker.history import fetch
 from worker.home import Home
@@ -98,7 +103,10 @@ def _give(
     note: str,
     later: bool,
     args: dict[str, object] | None = None,
-) -> None:
+    standing: timedelta | None = None,
+) -> tuple[str, Question]:
+    """Send an answer; the run and the question that it was for."""
+
     async def work() -> tuple[str, Question]:
         async with session(Home.find(), say) as open_:
             id = await resolve(open_.client, run)
@@ -111,6 +119,7 @@ def _give(
                     "args_digest": found.args.digest,
                     "args": args,
                     "note": note,
+                    "standing": standing,
                 }
             )
             await (leave if later else answer)(open_.client, id, given)
@@ -124,6 +133,7 @@ def _give(
         out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(id)}")
         if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
             say(f"`lockstep runs show {id} --out LOCK` writes the lock, once there is one")
+    return id, found
 
 
 @app.command("approve")
@@ -132,11 +142,47 @@ def approve(
     question: QuestionArgument = None,
     as_: PersonOption = None,
     note: NoteOption = "",
+    standing: Annotated[
+        str | None,
+        typer.Option("--standing", help="Let the yes hold for every run of the lock: 30d."),
+    ] = None,
+    agent: AgentOption = None,
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Say yes to these arguments, where approval is what is missing."""
-    _give(run, question, Verdict.APPROVE, as_, note, later)
+    length = _length(standing)
+    id, found = _give(run, question, Verdict.APPROVE, as_, note, later, standing=length)
+    if length is None:
+        return
+    if later:
+        say(f"once it is taken, `lockstep grants keep {id}` writes down what stands")
+        return
+    _keep(id, found.id, agent)
+
+
+def _length(given: str | None) -> timedelta | None:
+    try:
+        return None if given is None else parse_duration(given)
+    except ValueError as error:
+        raise LockstepError.of("LS-CLI-001", "--standing", str(error), "write 30d") from None
+
+
+def _keep(run: str, question: str, agent: Path | None) -> None:
+    """The answer is taken by now: what hinders writing it down is said, and undoes nothing."""
+
+    async def work(package: AgentPackage) -> list[StandingGrant]:
+        async with session(Home.find(), say) as open_:
+            return await standing_in(open_.client, run, package)
+
+    try:
+        package = agent_here(agent)
+        given = [one for one in asyncio.run(work(package)) if one.question == question]
+        for path in keep(package, given, datetime.now(UTC)):
+            say(f"kept in {path}: review it, commit it, and deploy it to the workers")
+    except LockstepError as error:
+        say(f"not written down: {error}")
+        say(f"in the agent's folder: `lockstep grants keep {run}`")
 
 
 @app.command("deny")

@@ -12,8 +12,8 @@ from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
-from worker.cli.beside import keep_lock
 from worker.cli.check import show_checked
+from worker.cli.lockfile import keep_lock
 from worker.cli.options import (
     AgentOption,
     PersonOption,

@@ -13,25 +13,21 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.package import AgentPackage
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import Digest
 from lockstep.codes import Exit
 from lockstep.difference import Change, lock_changes
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.lock import Body, Lock
-from lockstep.plan import Plan
-from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
-from policies.thaw import thaw
-from worker.cli.beside import keep_lock, looking
+from lockstep.lock import Lock
+from policies.today import today
+from worker.cli.beside import looking
 from worker.cli.diff import show_part
-from worker.cli.options import package_for, read_lock, served
+from worker.cli.lockfile import keep_lock
+from worker.cli.options import package_for, read_lock
 from worker.cli.terminal import emit_json, is_json, out, safe, say, show_findings
 from worker.home import Home
 from worker.plans import begin, ended
-from worker.session import session
+from worker.session import Served, session
 from workflows.lock_plan import LockRequest
 
 
@@ -97,34 +93,30 @@ def _look(path: Path, agent: Path | None, by: str) -> _Stale | _Outcome:
         lock = read_lock(path)
         old = lock.digest
         package = package_for(path, agent)
-        world = package.world(lock.body.environment)
         look, aside = looking(path, lock, Home.find().values)
-        plan = thaw(lock.body, world.tools, look)
-        proposed = shaped(Plan, plan, str(path))
-        checked = check(proposed, world, by)
-        if checked.passed and _digest(freeze(proposed, checked, world)) == old:
-            return _Outcome(path, old)
-        request = LockRequest(
-            plan=plan,
-            agent=package.agent.name,
-            environment=lock.body.environment,
-            by=by,
-            refreshes=old,
-        )
-        return _Stale(path, lock, package, request, (*drift(lock.body, world, look), *aside))
+        now = today(lock, package.world(lock.body.environment), by, look)
     except LockstepError as error:
         return _Outcome(path, old, findings=error.findings)
-
-
-def _digest(body: Body) -> Digest:
-    return digest(body.model_dump(mode="json"))
+    drifted = (*now.drifted, *aside)
+    if now.body is None:
+        return _Outcome(path, old, drifted=drifted, findings=now.checked.errors)
+    if now.digest == old:
+        return _Outcome(path, old)
+    request = LockRequest(
+        plan=now.plan,
+        agent=package.agent.name,
+        environment=lock.body.environment,
+        by=by,
+        refreshes=old,
+    )
+    return _Stale(path, lock, package, request, drifted)
 
 
 async def _made(stale: Iterable[_Stale]) -> dict[Path, _Outcome]:
     outcomes = {}
     for environment in _by_environment(stale):
         first = environment[0]
-        serve = served(first.package, first.request.environment)
+        serve = Served.of(first.package, first.request.environment)
         async with session(Home.find(), say, serve=serve) as open_:
             for one in environment:
                 outcomes[one.path] = await _locked(open_.client, one)

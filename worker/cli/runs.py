@@ -18,7 +18,8 @@ from lockstep.escalation import Question
 from lockstep.event import Event, RunStarted
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from worker.cli.beside import keep_contents, looking
+from worker.cli.beside import looking
+from worker.cli.lockfile import keep_contents
 from worker.cli.outcome import show_result
 from worker.cli.planning import show_planning
 from worker.cli.progress import Progress

@@ -4,6 +4,7 @@ from lockstep.event import (
     AnswerRefused,
     Event,
     GoalAsked,
+    GrantGiven,
     Happening,
     PlanChecked,
     PlanLocked,
@@ -128,6 +129,14 @@ def told(what: Happening) -> str:
         case QuestionAnswered(question=question, verdict=verdict, by=by, door=door, note=note):
             said = f", saying: {note}" if note else ""
             return f"question {question} answered: {verdict} by {by} ({door}){said}"
+        case GrantGiven(grants=grants) if grants:
+            first = grants[0]
+            rules = ", ".join(grant.rule for grant in grants)
+            return f"Step {_of(what)}: {rules} lifted by {first.by} for every run, " + (
+                f"until {first.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+        case GrantGiven():
+            return f"Step {_of(what)}: no rule could be lifted for every run"
         case QuestionExpired(question=question, silence=silence):
             return f"question {question} expired: silence means {silence}"
         case AnswerRefused(finding=finding):
