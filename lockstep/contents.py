@@ -41,9 +41,9 @@ class Contents(Record):
     """
 
     lockstep: Literal["pins/1"] = "pins/1"
-    policy: dict[str, JsonValue] = {}
-    environment: dict[str, JsonValue] = {}
-    tools: dict[str, JsonValue] = {}
+    policy: dict[str, JsonValue]
+    environment: dict[str, JsonValue]
+    tools: dict[str, JsonValue]
     prompt: JsonValue = Field(default=None, exclude_if=is_absent)
 
     @property

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from lockstep.agent import Agent
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.contents import Contents
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
 from lockstep.event import Event
@@ -17,6 +18,7 @@ from lockstep.lock import Lock
 from lockstep.mock import Mock
 from lockstep.plan import Plan
 from lockstep.standin import Script
+from lockstep.standing import StandingGrants
 
 NOUNS: dict[str, type[BaseModel]] = {
     "agent": Agent,
@@ -25,8 +27,10 @@ NOUNS: dict[str, type[BaseModel]] = {
     "catalogue": Pinned,
     "environment": Environment,
     "event": Event,
+    "grants": StandingGrants,
     "lock": Lock,
     "mock": Mock,
+    "pins": Contents,
     "plan": Plan,
     "question": Question,
     "standin": Script,

@@ -18,7 +18,7 @@ class StandingGrants(Record):
     """In an order of their own, so that a diff shows what came and went."""
 
     lockstep: Literal["grants/1"] = "grants/1"
-    grants: Annotated[tuple[StandingGrant, ...], Field(max_length=MAX_GRANTS)] = ()
+    grants: Annotated[tuple[StandingGrant, ...], Field(max_length=MAX_GRANTS)]
 
     @classmethod
     def of(cls, grants: "set[StandingGrant]") -> "StandingGrants":

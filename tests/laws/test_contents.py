@@ -16,6 +16,7 @@ from worker.cli.beside import pins_of, read_contents
 from worker.cli.lockfile import keep_contents, present
 
 LOCK = Lock.freeze(frozen(*STEPS))
+EMPTY = Contents(policy={}, environment={}, tools={})
 CONTENTS = Contents.found(LOCK, world().contents.look)
 
 
@@ -34,7 +35,7 @@ def test_what_is_kept_is_what_the_lock_pins_and_nothing_else() -> None:
     kept = Contents.found(LOCK, other.look)
     assert CONTENTS.policy.keys() - {"authorize.cedar"} == kept.policy.keys()
     assert (CONTENTS.environment, CONTENTS.tools) == (kept.environment, kept.tools)
-    assert Contents() == Contents.found(LOCK, nothing)
+    assert EMPTY == Contents.found(LOCK, nothing)
 
 
 def test_an_edited_part_is_found_by_no_digest_and_said() -> None:
@@ -52,7 +53,7 @@ def test_a_long_part_is_left_out() -> None:
     long = "//" + "x" * MAX_PART_BYTES
     pins = LOCK.body.pins.model_copy(update={"environment": {"mocks.X": digest(long)}})
     lock = Lock.freeze(LOCK.body.model_copy(update={"pins": pins}))
-    looked = Contents(environment={"mocks.X": long}).look
+    looked = EMPTY.model_copy(update={"environment": {"mocks.X": long}}).look
     assert looked(digest(long)) == canonical(long)
     assert {} == Contents.found(lock, looked).environment
 
@@ -79,7 +80,7 @@ def test_lines_are_put_together_again(value: object) -> None:
 @pytest.mark.parametrize("text", ["", "a", "a\n", "a\r\nb", "\n\n", "a\u2028b\x0bc"])
 def test_a_policy_file_is_kept_to_the_byte(text: str) -> None:
     """Its digest is of its bytes, and its lines keep their ends."""
-    kept = Contents(policy={"x.cedar": in_lines(text)})
+    kept = EMPTY.model_copy(update={"policy": {"x.cedar": in_lines(text)}})
     assert kept.look(kept.pins.policy["x.cedar"]) == text.encode()
 
 

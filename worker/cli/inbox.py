@@ -103,37 +103,46 @@ def _give(
     note: str,
     later: bool,
     args: dict[str, object] | None = None,
-    standing: timedelta | None = None,
+) -> None:
+    id, found = asyncio.run(_sent(run, question, verdict, as_, note, later, args=args))
+    _tell(id, found, verdict, later)
+
+
+async def _sent(
+    run: str,
+    question: str | None,
+    verdict: Verdict,
+    as_: str | None,
+    note: str,
+    later: bool,
+    **more: object,
 ) -> tuple[str, Question]:
     """Send an answer; the run and the question that it was for."""
+    async with session(Home.find(), say) as open_:
+        id = await resolve(open_.client, run)
+        found = await find(open_.client, id, question)
+        given = Answer.model_validate(
+            {
+                "question": found.id,
+                "verdict": verdict,
+                "by": person(as_),
+                "args_digest": found.args.digest,
+                "note": note,
+                **more,
+            }
+        )
+        await (leave if later else answer)(open_.client, id, given)
+        return id, found
 
-    async def work() -> tuple[str, Question]:
-        async with session(Home.find(), say) as open_:
-            id = await resolve(open_.client, run)
-            found = await find(open_.client, id, question)
-            given = Answer.model_validate(
-                {
-                    "question": found.id,
-                    "verdict": verdict,
-                    "by": person(as_),
-                    "args_digest": found.args.digest,
-                    "args": args,
-                    "note": note,
-                    "standing": standing,
-                }
-            )
-            await (leave if later else answer)(open_.client, id, given)
-            return id, found
 
-    id, found = asyncio.run(work())
+def _tell(run: str, found: Question, verdict: Verdict, later: bool, **more: object) -> None:
     state = "left for the next worker" if later else "taken"
     if is_json():
-        emit_json({"run": id, "question": found.id, "verdict": verdict, "state": state})
-    else:
-        out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(id)}")
-        if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
-            say(f"`lockstep runs show {id} --out LOCK` writes the lock, once there is one")
-    return id, found
+        emit_json({"run": run, "question": found.id, "verdict": verdict, "state": state, **more})
+        return
+    out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(run)}")
+    if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
+        say(f"`lockstep runs show {run} --out LOCK` writes the lock, once there is one")
 
 
 @app.command("approve")
@@ -152,13 +161,19 @@ def approve(
 ) -> None:
     """Say yes to these arguments, where approval is what is missing."""
     length = _length(standing)
-    id, found = _give(run, question, Verdict.APPROVE, as_, note, later, standing=length)
+    id, found = asyncio.run(
+        _sent(run, question, Verdict.APPROVE, as_, note, later, standing=length)
+    )
     if length is None:
+        _tell(id, found, Verdict.APPROVE, later)
         return
-    if later:
-        say(f"once it is taken, `lockstep grants keep {id}` writes down what stands")
-        return
-    _keep(id, found.id, agent)
+    files, problem = ([], "it is not taken yet") if later else _keep(id, found.id, agent)
+    _tell(id, found, Verdict.APPROVE, later, kept=[str(file) for file in files], not_kept=problem)
+    for file in files:
+        say(f"kept in {file}: review it, commit it, and deploy it to the workers")
+    if problem:
+        say(f"not written down: {problem}")
+        say(f"do so in the agent's folder: `lockstep grants keep {id}`")
 
 
 def _length(given: str | None) -> timedelta | None:
@@ -168,8 +183,10 @@ def _length(given: str | None) -> timedelta | None:
         raise LockstepError.of("LS-CLI-001", "--standing", str(error), "write 30d") from None
 
 
-def _keep(run: str, question: str, agent: Path | None) -> None:
-    """The answer is taken by now: what hinders writing it down is said, and undoes nothing."""
+def _keep(run: str, question: str, agent: Path | None) -> tuple[list[Path], str]:
+    """The files that were written, and what hindered it: the answer is taken by now, and nothing
+    undoes that.
+    """
 
     async def work(package: AgentPackage) -> list[StandingGrant]:
         async with session(Home.find(), say) as open_:
@@ -178,11 +195,9 @@ def _keep(run: str, question: str, agent: Path | None) -> None:
     try:
         package = agent_here(agent)
         given = [one for one in asyncio.run(work(package)) if one.question == question]
-        for path in keep(package, given, datetime.now(UTC)):
-            say(f"kept in {path}: review it, commit it, and deploy it to the workers")
+        return keep(package, given, datetime.now(UTC)), ""
     except LockstepError as error:
-        say(f"not written down: {error}")
-        say(f"in the agent's folder: `lockstep grants keep {run}`")
+        return [], str(error)
 
 
 @app.command("deny")
