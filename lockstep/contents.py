@@ -26,6 +26,8 @@ MAX_PART_BYTES = 16 * 1024
 """Of one part. A longer one is a recording that somebody keeps in a file of its own, and nobody
 reviews it twice."""
 
+MAX_PROMPT_BYTES = 256 * 1024
+
 Look = Callable[[Digest], bytes | None]
 """Finds what a digest is of; None where nobody kept it."""
 
@@ -78,7 +80,7 @@ class Contents(Record):
         sections: dict[str, dict[str, JsonValue]] = {}
         for (section, name), pin in pinned_by(lock).items():
             data = look(pin)
-            if data is None or digest_bytes(data) != pin or len(data) > MAX_PART_BYTES:
+            if data is None or digest_bytes(data) != pin or len(data) > _most(section):
                 continue
             part = _read(section, data)
             if part is not None:
@@ -156,6 +158,10 @@ def policy_bytes(part: JsonValue) -> bytes:
     if isinstance(part, list):
         return "".join(map(str, part)).encode()
     return canonical(part)
+
+
+def _most(section: str) -> int:
+    return MAX_PROMPT_BYTES if section == "prompt" else MAX_PART_BYTES
 
 
 def _read(section: str, data: bytes) -> JsonValue:

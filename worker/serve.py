@@ -62,9 +62,9 @@ async def serving(
             store=store,
             folder=package.root,
             threads=threads,
-            environ=without_key(environ),
+            environ=without_key(environ, world),
         )
-        async with planning(world, environ) as planner:
+        async with planning(world, environ, store) as planner:
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),

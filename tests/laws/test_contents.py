@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.package import load_package
 from lockstep.canonical import canonical, digest
 from lockstep.contents import MAX_PART_BYTES, Contents, in_lines, joined, nothing
 from lockstep.finding import Severity
+from lockstep.loading import load
 from lockstep.lock import Lock
-from tests.laws.port import STEPS, frozen, package, world
+from tests.laws.port import ROOT, STEPS, frozen, world
 from worker.cli.beside import pins_of, read_contents
-from worker.cli.lockfile import keep_contents, present
+from worker.cli.lockfile import keep_contents
 
+FLAGSHIP = ROOT / "examples" / "cluster_digest"
 LOCK = Lock.freeze(frozen(*STEPS))
 EMPTY = Contents(policy={}, environment={}, tools={})
 CONTENTS = Contents.found(LOCK, world().contents.look)
@@ -87,7 +90,7 @@ def test_a_policy_file_is_kept_to_the_byte(text: str) -> None:
 def test_the_file_is_the_same_each_time_and_in_ascii(tmp_path: Path) -> None:
     """Written twice it is not touched; nothing in it can look like something else."""
     path = tmp_path / "weekly.test.lock.json"
-    look = present(package(), LOCK)
+    look = world().contents.look
     keep_contents(LOCK, path, look)
     file = pins_of(path)
     assert file.name == "weekly.test.pins.json"
@@ -111,3 +114,12 @@ def test_a_file_that_is_missing_or_damaged_costs_words_and_nothing_else(tmp_path
 def test_placeholders_are_kept_unfilled() -> None:
     """What a worker fills in from its environment is in no file."""
     assert "${NOTICE_BOARD" in json.dumps(CONTENTS.environment["tools.PostNotice"])
+
+
+@pytest.mark.parametrize("name", ["local", "prod", "sandbox"])
+def test_beside_each_committed_lock_stands_what_it_pins(name: str, tmp_path: Path) -> None:
+    """As it is today, to the byte: who locks again commits both."""
+    committed = FLAGSHIP / "plans" / f"weekly.{name}.lock.json"
+    lock, path = load(Lock, committed), tmp_path / "any.lock.json"
+    keep_contents(lock, path, load_package(FLAGSHIP).world(name).contents.look)
+    assert pins_of(committed).read_text() == pins_of(path).read_text()

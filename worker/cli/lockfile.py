@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 
 from activities.package import AgentPackage
-from activities.prompt import Prompting
-from lockstep.canonical import canonical
 from lockstep.contents import Contents, Look
 from lockstep.errors import LockstepError
 from lockstep.loading import load
 from lockstep.lock import Lock
 from policies.drift import drift
-from worker.cli.beside import first_of, pins_of, read_contents
+from worker.cli.beside import first_of, looking, pins_of
 from worker.cli.terminal import write_file
+from worker.home import Home
 
 _RESTART = "the worker read the agent before this change: start it again, then lock"
 
@@ -27,9 +26,9 @@ def keep_lock(lock: Lock, package: AgentPackage, target: Path) -> bool:
     same = there is not None and there.digest == lock.digest
     # Before the lock: whoever finds a lock finds what it pins. What stood there already may know of
     # a prompt that is another one by now.
-    kept, _ = read_contents(target, lock)
-    looks = (present(package, lock), *([kept.look] if kept is not None else []))
-    keep_contents(there if same and there is not None else lock, target, first_of(*looks))
+    kept, _ = looking(target, lock, Home.find().values)
+    now = package.world(lock.body.environment).contents.look
+    keep_contents(there if same and there is not None else lock, target, first_of(now, kept))
     if not same:
         write_file(target, lock.model_dump_json(indent=2) + "\n")
     return same
@@ -59,11 +58,3 @@ def keep_contents(lock: Lock, path: Path, look: Look) -> None:
     file = pins_of(path)
     if not (file.is_file() and file.read_bytes() == text.encode()):
         write_file(file, text)
-
-
-def present(package: AgentPackage, lock: Lock) -> Look:
-    """What the agent is now, and what a model that plans for it would be told."""
-    world = package.world(lock.body.environment)
-    prompting = Prompting(world)
-    told = {prompting.digest: canonical(prompting.told)}
-    return first_of(world.contents.look, told.get)

@@ -16,7 +16,8 @@ import typer
 from temporalio.client import WorkflowHandle
 
 from activities.package import AgentPackage
-from activities.propose import KEY, no_key
+from activities.propose import no_key
+from activities.providers import provider
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
@@ -144,8 +145,9 @@ async def ready(env: str, package: AgentPackage, out_file: Path | None) -> Home:
     package.world(env)
     must_be_kept(package, out_file)
     home = Home.find()
-    if not os.environ.get(KEY) and await find_server(home) is None:
-        raise LockstepError(no_key())
+    seller = provider(package.agent.planner.provider)
+    if not os.environ.get(seller.key) and await find_server(home) is None:
+        raise LockstepError(no_key(seller))
     return home
 
 

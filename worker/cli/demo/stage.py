@@ -17,8 +17,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from temporalio.client import WorkflowHandle
 
+from activities.anthropic import Anthropic
 from activities.package import MANIFEST, AgentPackage, load_package
-from activities.propose import KEY
 from activities.store import FolderStore
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question, Verdict
@@ -187,7 +187,7 @@ def _tell_the_worker(home: Home, model: StandIn) -> None:
     """What the worker that is started inherits."""
     direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), LOOPBACK)))
     os.environ |= {
-        KEY: "any-will-do",
+        Anthropic.key: "any-will-do",
         "ANTHROPIC_BASE_URL": model.base_url,
         "DIGEST_FOLDER": str(home.root / "demo" / "digests"),
         # The stand-in is on this machine, whatever stands between it and others.
