@@ -20,7 +20,7 @@ async def test_a_drifted_lock_is_told_and_refreshed(yard: Yard, tmp_path: Path) 
     root = copied(yard.package.root, tmp_path)
     renamed(root)
     plans, manifest = root / "plans", root / "environments" / "test.toml"
-    plans.mkdir()
+    plans.mkdir(exist_ok=True)
     names = ("one", "two")
     for name in names:
         steps = plan(say(), with_(say(f"{name}-more"), timeout="2s"))

@@ -22,7 +22,7 @@ WEEK = timedelta(days=7)
 def lenient(root: Path) -> None:
     renamed(root)
     replace(root / "agent.toml", 'grant = "1h"', 'grant = "1h"\nstanding = "30d"')
-    (root / "plans").mkdir()
+    (root / "plans").mkdir(exist_ok=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -85,7 +85,7 @@ def revoke_(
         emit_json({"revoked": [_json(one) for one in gone]})
         return
     for one in gone:
-        _show(one)
+        _show(one, "[yellow]taken out[/yellow]")
     out.print(f"{counted(len(gone), 'grant')} taken out: commit it, and deploy it to the workers")
 
 
@@ -98,9 +98,9 @@ def _json(one: Kept) -> dict[str, object]:
     }
 
 
-def _show(one: Kept) -> None:
+def _show(one: Kept, state: str = "") -> None:
     grant = one.grant
-    state = f"[red]{safe(one.fault)}[/red]" if one.fault else "[green]counts[/green]"
+    state = state or (f"[red]{safe(one.fault)}[/red]" if one.fault else "[green]counts[/green]")
     out.print(
         f"[bold]{short(grant)}[/bold]  step {safe(grant.step)}, {safe(grant.rule)} lifted by "
         f"{safe(grant.by)} until {grant.expires_at:%Y-%m-%d %H:%M} UTC  {state}"
