@@ -6,15 +6,14 @@ tool, a policy or a person can say leads out of it any other way.
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import assert_never
 
 from pydantic import JsonValue
 from temporalio import workflow
 
-from lockstep.agent import ANYONE, Silence
+from lockstep.agent import Silence
 from lockstep.amount import Amount
-from lockstep.decision import Decision, Grant, Outcome, Rule, StandingGrant
+from lockstep.decision import Decision, Grant, Outcome, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
     GrantGiven,
@@ -38,6 +37,7 @@ from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn
 from workflows.dispatch import Failed, dispatch, spent
 from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.grants import run_grants, standing_grants
 
 MAX_DISPATCHES = 20
 """How often one step may be sent out, humans' edits and retries counted."""
@@ -250,9 +250,7 @@ class StepLife:
     def _answered(self, question: Question, answer: Answer) -> End | None:
         match answer.verdict:
             case Verdict.APPROVE:
-                self.grants += self._granted(question, answer)
-                if answer.standing is not None:
-                    self._stands(question, answer, answer.standing)
+                self._grant(question, answer)
                 # What was approved is what is called, and not what resolving might give next time.
                 self.approved = question.args
                 return None
@@ -300,48 +298,23 @@ class StepLife:
             standing=body.asking.standing if ask.ground is Ground.APPROVAL else None,
         )
 
-    def _granted(self, question: Question, answer: Answer) -> list[Grant]:
-        decision = self.run.decisions[self.label]
-        return [
-            Grant(
-                run=self.run.facts.id,
-                step=self.step.id,
-                rule=rule.id,
-                args_digest=question.args.digest,
-                policy=decision.policy,
-                by=answer.by,
-                expires_at=workflow.now() + self.run.body.asking.grant,
-            )
-            for rule in question.rules
-        ]
-
-    def _stands(self, question: Question, answer: Answer, length: timedelta) -> None:
-        """The same yes for every run of this lock, where the rule is one that they may lift."""
-        body, now = self.run.body, workflow.now()
-        held = {
-            role
-            for role, people in body.approvers.items()
-            if answer.by in people or ANYONE in people
-        }
-        given = tuple(
-            StandingGrant(
-                lock=self.run.facts.lock,
-                step=self.step.id,
-                rule=rule.id,
-                args_digest=question.args.digest,
-                policy=self.run.decisions[self.label].policy,
-                by=answer.by,
+    def _grant(self, question: Question, answer: Answer) -> None:
+        run, now = self.run, workflow.now()
+        policy = run.decisions[self.label].policy
+        self.grants += run_grants(question, answer, policy, now + run.body.asking.grant)
+        if answer.standing is not None:
+            stand = standing_grants(
+                question,
+                answer,
+                policy,
+                lock=run.facts.lock,
+                body=run.body,
                 given_at=now,
-                expires_at=now + length,
-                run=self.run.facts.id,
-                question=question.id,
+                length=answer.standing,
             )
-            for rule in question.rules
-            if held.intersection(rule.approvers)
-        )
-        self.run.journal.write(
-            GrantGiven(step=self.step.id, item=self.item, question=question.id, grants=given)
-        )
+            run.journal.write(
+                GrantGiven(step=self.step.id, item=self.item, question=question.id, grants=stand)
+            )
 
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
