@@ -27,6 +27,7 @@ from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
 from lockstep.record import Record
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 from lockstep.value import Value
 
@@ -35,7 +36,7 @@ class Proposal(Record):
     """A plan as it came, not yet trusted to be one, and who put it forward for which world.
 
     `planner` is there where a model wrote it; `refreshes` is the lock whose plan it is, where one
-    is made anew.
+    is made anew, and `literals` how far that one believed what the plan writes down itself.
     """
 
     plan: JsonValue
@@ -44,6 +45,7 @@ class Proposal(Record):
     by: Person
     planner: Asked | None = None
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
 
 class Goal(Record):

@@ -14,6 +14,7 @@ from lockstep.fallback import is_absent
 from lockstep.names import AgentName, Person, Role, Sentence
 from lockstep.planner import PlannerSettings
 from lockstep.record import Record
+from lockstep.trust import Trust, is_trusted
 
 ANYONE = "*"
 """As an approver: whoever can reach the server. Right for one's own machine, wrong elsewhere."""
@@ -47,12 +48,16 @@ _TYPES: dict[str, set[type]] = {
 
 
 class Input(Record):
-    """One typed input of a run; `default` makes it optional."""
+    """One typed input of a run; `default` makes it optional.
+
+    It is untrusted where it may hold what somebody else wrote: a webhook's text, a ticket's title.
+    """
 
     type: Literal["string", "integer", "number", "boolean"]
     description: Sentence = ""
     default: str | int | float | bool | None = None
     enum: tuple[str, ...] | None = None
+    trust: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
     def _default_can_be_used(self) -> Self:

@@ -15,6 +15,7 @@ from lockstep.decision import Rule
 from lockstep.duration import Duration
 from lockstep.fallback import is_absent
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.value import Value
 
@@ -52,8 +53,9 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
 class Question(Record):
     """Asked once; `args` are the resolved arguments, by reference and, unless large, in full.
 
-    `approvers` are the people who may answer; `rules` are what stands in the way. `standing` is how
-    long a yes may stand for every run of the lock; None where none may.
+    `approvers` are the people who may answer; `rules` are what stands in the way; `untrusted` are
+    JSON pointers of the arguments that hold what may not be believed. `standing` is how long a yes
+    may stand for every run of the lock; None where none may.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Question(Record):
     args: Value
     shown: str = ""
     rules: tuple[Rule, ...]
+    untrusted: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
     roles: tuple[Role, ...]
     approvers: tuple[Person, ...]
     asked_at: AwareDatetime

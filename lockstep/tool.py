@@ -6,15 +6,16 @@ specification, plain data, so that a plan can be checked where the code is not i
 """
 
 import inspect
+import operator
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from lockstep.amount import Amount
 from lockstep.call import Call
@@ -22,6 +23,9 @@ from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
 from lockstep.record import Record
+from lockstep.reference import path_parts
+from lockstep.schema import leads_somewhere
+from lockstep.trust import Emits, FieldLabels
 
 
 class Effect(StrEnum):
@@ -30,6 +34,14 @@ class Effect(StrEnum):
     READ = "read"
     WRITE = "write"
     DESTRUCTIVE = "destructive"
+
+
+def _is_default(emits: object) -> bool:
+    return emits is Emits.UNTRUSTED
+
+
+def _is_unsaid(value: object) -> bool:
+    return value is None
 
 
 class Idempotency(StrEnum):
@@ -51,6 +63,11 @@ class ToolSpec(Record):
 
     `timeout` bounds one attempt, `heartbeat` the silence after which a worker is taken for dead,
     `cost` is the most that one attempt may spend.
+
+    `emits` says whether what it returns may be believed, as a whole or by field. What a tool
+    returns is private if the tool is `sensitive` or was given something private, unless it
+    `declassifies`. `outward`: the call leaves our own walls or changes the world beyond them; where
+    that is not said, all but reads do.
     """
 
     name: ToolName
@@ -64,10 +81,33 @@ class ToolSpec(Record):
     attempts: int = Field(ge=1, le=20)
     signals: tuple[ErrorName, ...] = ()
     cost: Amount = Amount(calls=1)
+    emits: Emits | FieldLabels = Field(default=Emits.UNTRUSTED, exclude_if=_is_default)
+    sensitive: bool = Field(default=False, exclude_if=operator.not_)
+    declassifies: bool = Field(default=False, exclude_if=operator.not_)
+    outward: bool | None = Field(default=None, exclude_if=_is_unsaid)
+
+    @model_validator(mode="after")
+    def _is_private_or_not(self) -> Self:
+        if self.sensitive and self.declassifies:
+            raise ValueError("a tool is `sensitive` or it `declassifies`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_what_it_has(self) -> Self:
+        """A misspelt doubt about a field would leave the field believed."""
+        for field in () if isinstance(self.emits, Emits) else self.emits:
+            if not leads_somewhere(self.output, path_parts(field)):
+                raise ValueError(f"`emits` labels `{field}`, which its output does not have")
+        return self
 
     @cached_property
     def digest(self) -> Digest:
         return digest(self.model_dump(mode="json"))
+
+    @property
+    def acts_outward(self) -> bool:
+        """Whether a call leaves our own walls, or changes the world beyond them."""
+        return self.effect is not Effect.READ if self.outward is None else self.outward
 
 
 @dataclass(frozen=True)
@@ -120,12 +160,18 @@ def tool(
     signals: tuple[str, ...] = (),
     tokens: int = 0,
     microdollars: int = 0,
+    emits: Emits | str | Mapping[str, Emits | str] = Emits.UNTRUSTED,
+    sensitive: bool = False,
+    declassifies: bool = False,
+    outward: bool | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]:
     """Declare a function a tool.
 
     The function takes one pydantic model, and a `Call` as well if it wants one; it returns a
     pydantic model. A read is idempotent by nature; anything else is taken for not idempotent until
     it says so. TypeError where the function's annotations do not say its models.
+
+    `emits` is a label for all that it returns, or a label for each of some fields, by JSON pointer.
     """
     effect = Effect(effect)
     default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
@@ -152,10 +198,20 @@ def tool(
             attempts=tries,
             signals=signals,
             cost=Amount(calls=1, tokens=tokens, microdollars=microdollars),
+            emits=_labels(emits),
+            sensitive=sensitive,
+            declassifies=declassifies,
+            outward=outward,
         )
         return Tool(spec, function, input_model, output_model, takes_call)
 
     return declare
+
+
+def _labels(emits: Emits | str | Mapping[str, Emits | str]) -> Emits | dict[str, Emits]:
+    if isinstance(emits, str):
+        return Emits(emits)
+    return {field: Emits(label) for field, label in emits.items()}
 
 
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

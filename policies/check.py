@@ -24,13 +24,17 @@ from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
+from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments
 from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
 from policies.certainty import Shape
+from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
+from policies.labels import labels
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
+from policies.provenance import Lineage
 from policies.recovery import about
 from policies.request import named, planned
 from policies.structure import GRAPHLESS, structure
@@ -46,9 +50,11 @@ MAX_COMMANDS = 3 * 1024 * 1024
 """Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
 
 
-def check(plan: Plan, world: World, started_by: str) -> Checked:
+def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRUSTED) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
+
+    `literals` says how far to believe what the plan writes down itself; a person's is believed.
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
@@ -79,9 +85,14 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
         findings += world.rules.violations(Shape.of(plan.steps))
-    decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
+    lineage = Lineage(plan.steps, labels(world, literals))
+    decisions = tuple(
+        world.decider.decide(planned(step, world, started_by, lineage.of(step.id)))
+        for step in usable
+    )
+    doubted = doubts(decisions, lineage)
     findings += (
-        _denied(step, made)
+        _denied(step, made, [one.says for one in doubted if one.step == step.id])
         for step, made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
@@ -90,7 +101,14 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     parallel = world.environment.limits.parallel
     reach = bounds(usable, world.tools, parallel) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
-    return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
+    return Checked(
+        findings=_shortened(findings),
+        decisions=decisions,
+        worst=most,
+        bounds=reach,
+        doubts=doubted,
+        literals=literals,
+    )
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
@@ -162,7 +180,7 @@ def _existence(step: Step, world: World) -> Iterator[Finding]:
     yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
-def _denied(step: Step, decision: Decision) -> Finding:
+def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:
     code, fix = "LS-POLICY-002", "change the arguments or leave the step out"
     subject = ", ".join(f"`{target.name}`" for target in decision.targets)
     problem = f"{step.tool}({subject}) is BLOCKED by {decision.why}"
@@ -170,6 +188,8 @@ def _denied(step: Step, decision: Decision) -> Finding:
         code, fix = "LS-POLICY-003", "correct the policy"
     elif decision.disallowed:
         problem, fix = decision.why, "use another tool or leave the step out"
+    if says:
+        problem = f"{problem} ({'; '.join(says)})"
     return Finding(code=code, place=f"step `{step.id}`", problem=problem, fix=fix)
 
 

@@ -17,6 +17,8 @@ from lockstep.tool import ToolSpec
 from policies.arguments import check_value
 from policies.certainty import Shape
 from policies.freeze import BACKOFF
+from policies.labels import labels
+from policies.provenance import Lineage
 from policies.world import World
 
 
@@ -40,7 +42,11 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
                 yield _claim(f"resources.{kind}.{name}")
     if len(body.steps) > environment.limits.steps:
         yield _claim("limits.steps")
+    lineage = Lineage(body.steps, labels(world, body.literals))
     for step in body.steps:
+        if step.provenance != lineage.of(step.id):
+            # What policy is told at each call; a lock that left out a doubt would be believed.
+            yield _claim(f"steps.{step.id}.provenance")
         if step.tool in world.tools and step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)

@@ -14,6 +14,9 @@ from lockstep.graph import order
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
+from lockstep.provenance import Provenance
+from policies.labels import labels
+from policies.provenance import Lineage
 from policies.request import named
 from policies.world import World
 
@@ -34,6 +37,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
     needs = edges(plan.steps)
     in_order = order(needs)
     environment = world.environment
+    lineage = Lineage(plan.steps, labels(world, checked.literals))
     return Body(
         agent=world.agent.name,
         role=world.agent.role,
@@ -42,12 +46,15 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         task_queue=task_queue(world.agent.name, environment.name),
         goal=plan.goal or world.agent.goal,
         inputs=world.agent.input_schema,
-        steps=Steps(_step(steps[id], world, needs[id], verdicts[id]) for id in in_order),
+        steps=Steps(
+            _step(steps[id], world, needs[id], verdicts[id], lineage.of(id)) for id in in_order
+        ),
         limits=environment.limits,
         approvers=world.agent.approvers,
         asking=world.agent.asking,
         resources=_slice(plan, world),
         pins=world.pins,
+        literals=checked.literals,
     )
 
 
@@ -64,7 +71,13 @@ def pauses(attempts: int) -> timedelta:
     )
 
 
-def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -> LockedToolStep:
+def _step(
+    step: Step,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
+) -> LockedToolStep:
     spec = world.tools[step.tool]
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
@@ -86,6 +99,7 @@ def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -
         backoff=BACKOFF,
         cost=spec.cost,
         expected=expected,
+        provenance=provenance,
     )
 
 

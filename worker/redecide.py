@@ -2,13 +2,15 @@
 
 from functools import partial
 
+from pydantic import JsonValue
+
 from activities.store import Store, load
 from lockstep.decision import Decision
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.outcome import Completed, Dispatch, Withheld
 from lockstep.reference import Unresolved
-from policies.request import arguments, attempted
+from policies.request import arguments, attempted, provenance
 from policies.world import World
 
 Call = tuple[Dispatch, Completed | Withheld]
@@ -32,15 +34,15 @@ def redecided(
             )
             continue
         try:
-            args = arguments(call, partial(load, store))
-            if call.step.tool in world.code:
-                tool, written = world.code[call.step.tool], args
-                _, args = tool.accept(written)
-                if tool.accept(written)[1] != args:
-                    raise ValueError("the tool's model makes up its defaults anew each time")
+            accept = partial(_accepted, world, call.step.tool)
+            written = arguments(call, partial(load, store))
+            args = accept(written)
+            if accept(written) != args:
+                raise ValueError("the tool's model makes up its defaults anew each time")
             spec = world.tools[call.step.tool]
+            told = provenance(call, args, partial(load, store), accept)
             # Which grants still held then is in the record; that they hold is decided again.
-            now = world.decider.decide(attempted(call, spec, args, then.grants))
+            now = world.decider.decide(attempted(call, spec, args, then.grants, told))
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.label}`: not decided again: {error}")
             continue
@@ -48,6 +50,11 @@ def redecided(
         if now.digest != then.digest:
             findings.append(_differs(call.label, then, now))
     return count, findings, notes
+
+
+def _accepted(world: World, tool: str, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The arguments as the tool would be given them, where its code is at hand."""
+    return world.code[tool].accept(args)[1] if tool in world.code else args
 
 
 def _differs(step: str, then: Decision, now: Decision) -> Finding:

@@ -28,6 +28,7 @@ from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.record import Record
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 from workflows.doors import Door, Doors
 from workflows.planning import Candidate, Planning
@@ -39,7 +40,8 @@ Status = Literal["locked", "rejected", "stopped", "failed"]
 
 class LockRequest(Record):
     """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. `refreshes`
-    is the lock whose plan it is, where one is made anew.
+    is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
+    what the plan writes down itself.
     """
 
     agent: AgentName
@@ -48,6 +50,7 @@ class LockRequest(Record):
     plan: JsonValue = None
     goal: Sentence = ""
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -113,6 +116,7 @@ class LockPlan(Doors):
             environment=request.environment,
             by=request.by,
             refreshes=request.refreshes,
+            literals=request.literals,
         )
         checked = await verdict("check", Validator.check, proposal)
         self.journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))

@@ -278,6 +278,7 @@ class StepLife:
         roles = tuple(sorted({role for rule in ask.rules for role in rule.approvers}))
         # A denial or an unknown effect names no role: anyone who may approve anything may answer.
         roles = roles or tuple(sorted(body.approvers))
+        decision = self.run.decisions.get(self.label)
         people = sorted({person for role in roles for person in body.approvers.get(role, ())})
         return Question(
             id=f"{self.label}.{self.number}",
@@ -290,6 +291,7 @@ class StepLife:
             args=ask.args,
             shown=ask.shown,
             rules=ask.rules,
+            untrusted=decision.provenance.untrusted if decision else (),
             roles=roles,
             approvers=tuple(people),
             asked_at=now,

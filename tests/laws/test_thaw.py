@@ -5,13 +5,16 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lockstep.lock import Lock
 from lockstep.plan import Plan
 from lockstep.tool import ToolSpec
+from lockstep.trust import Trust
 from policies.check import check
 from policies.freeze import freeze
 from policies.thaw import thaw
+from policies.today import today
 from policies.world import World
-from tests.laws.port import BY, LIST, POST, STEPS, WEIGH, frozen, with_, world, world_with
+from tests.laws.port import BY, LIST, POST, STEPS, WEIGH, frozen, plan, with_, world, world_with
 
 LOOK = world().contents.look
 
@@ -42,8 +45,8 @@ def test_what_is_frozen_again_is_the_same_lock(
     said = {"timeout": timeout, "attempts": attempts}
     body = frozen(*(with_(step, **said) if step is WEIGH else step for step in order))
     document = thaw(body, world().tools, LOOK) if kept else thaw(body, world().tools)
-    plan = Plan.model_validate(document)
-    assert body == freeze(plan, check(plan, world(), BY), world())
+    thawed = Plan.model_validate(document)
+    assert body == freeze(thawed, check(thawed, world(), BY), world())
 
 
 def test_a_default_of_then_is_the_default_of_now() -> None:
@@ -66,3 +69,13 @@ def test_without_the_tools_of_then_nothing_becomes_looser() -> None:
     locked = body.steps["list"].timeout
     assert locked == Plan.model_validate(thaw(body, faster(99))).steps["list"].timeout
     assert Plan.model_validate(thaw(body, faster(1))).steps["list"].timeout is None
+
+
+def test_what_a_model_wrote_is_no_more_credible_for_being_locked_anew() -> None:
+    """The literals of its plan stay as doubtful as they were, and so does what is made of them."""
+    proposed = plan(*STEPS)
+    checked = check(proposed, world(), BY, Trust.UNTRUSTED)
+    lock = Lock.freeze(freeze(proposed, checked, world()))
+    assert Trust.UNTRUSTED is lock.body.literals
+    now = today(lock, world(), BY, LOOK)
+    assert lock.digest == now.digest

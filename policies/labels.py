@@ -1,0 +1,40 @@
+"""What may be believed before any step has run: the inputs, and what a plan writes down itself.
+
+A literal is the word of whoever wrote the plan. A person is trusted. A model is as trusted as
+everything it read, since it may repeat whatever stands there; so what a planner reads that somebody
+else can write makes the literals of its plans untrusted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lockstep.tool import ToolSpec
+from lockstep.trust import Trust, worst
+from policies.world import World
+
+
+@dataclass(frozen=True)
+class Labels:
+    """All labels that do not come from a step's place in the plan; `inputs` are by name."""
+
+    tools: Mapping[str, ToolSpec]
+    inputs: Mapping[str, Trust]
+    literals: Trust
+
+
+def labels(world: World, literals: Trust) -> Labels:
+    """The labels of one world, for a plan whose literals are these."""
+    return Labels(
+        tools=world.tools,
+        inputs={name: given.trust for name, given in world.agent.inputs.items()},
+        literals=literals,
+    )
+
+
+def planner_reads(world: World) -> Trust:
+    """How far to believe a plan that this world's model wrote: as far as the worst it was told.
+
+    The one place where that is said. Of what `activities/prompt.py` tells a model, these parts are
+    not written by the agent's own people.
+    """
+    return worst(table.trust for table in world.environment.catalogues.values())
