@@ -22,7 +22,7 @@ from lockstep.loading import parse_json
 from lockstep.lock import Lock, Pins
 from lockstep.record import Record
 
-MAX_PART_BYTES = 16 * 1024
+MAX_PART_BYTES = 32 * 1024
 """Of one part. A longer one is a recording that somebody keeps in a file of its own, and nobody
 reviews it twice."""
 

@@ -1,8 +1,9 @@
 """Is the present still what the lock was made for?
 
 A part that the lock pinned and that is now different, or gone, is drift, named by the part. A part
-that is new is none, except in policy: there everything counts. Where what the part was has been
-kept, the finding says what of it is different; that it is drift does not depend on that.
+that is new is none, except in policy and preflight: there everything counts. Where what the part
+was has been kept, the finding says what of it is different; that it is drift does not depend on
+that.
 """
 
 import difflib
@@ -29,8 +30,13 @@ def drift(body: Body, world: World, look: Look = nothing) -> tuple[Finding, ...]
     pinned then, as far as somebody kept it.
     """
     pins, contents = world.pins, world.contents
-    used = {step.tool for step in body.steps}
+    used = {step.tool for step in body.calls}
     signals = {name for tool in used & world.tools.keys() for name in world.tools[tool].signals}
+    servers = {
+        tool.mcp.server
+        for name, tool in world.environment.tools.items()
+        if name in used and tool.mcp is not None
+    }
     policy = _Section("policy file", pins.policy, contents.policy, _policy, look)
     manifest = _Section(
         f"environment `{body.environment}`",
@@ -43,20 +49,23 @@ def drift(body: Body, world: World, look: Look = nothing) -> tuple[Finding, ...]
     counting = {
         part: pin
         for part, pin in body.pins.environment.items()
-        if _counts(part, body, used, signals)
+        if _counts(part, body, used, signals, servers)
     }
     return (
         *_identity(body, world),
         *policy.changed(body.pins.policy),
         *policy.added(body.pins.policy),
         *manifest.changed(counting),
+        *manifest.added(body.pins.environment, "preflight."),
         *_members(body, world),
         *tools.changed({name: pin for name, pin in body.pins.tools.items() if name in used}),
     )
 
 
-def _counts(part: str, body: Body, used: set[str], signals: set[str]) -> bool:
+def _counts(part: str, body: Body, used: set[str], signals: set[str], servers: set[str]) -> bool:
     """Whether a part of the manifest bears on this plan: other tools and metrics may change."""
+    if part.startswith("mcp."):
+        return part.split(".")[1] in servers
     if part.startswith(("tools.", "mocks.")):
         return part.partition(".")[2] in used
     if part.startswith("errors."):
@@ -120,8 +129,9 @@ class _Section:
                 told = [f": {one}" for one in self._told(part, pin)] or [" has changed"]
                 yield from (_finding(f"{self.what}: `{part}`{one}") for one in told)
 
-    def added(self, locked: Mapping[str, Digest]) -> Iterator[Finding]:
-        for part in sorted(set(self.pins) - set(locked)):
+    def added(self, locked: Mapping[str, Digest], among: str = "") -> Iterator[Finding]:
+        new = (part for part in set(self.pins) - set(locked) if part.startswith(among))
+        for part in sorted(new):
             yield _finding(f"{self.what}: `{part}` is new")
 
     def _told(self, part: str, pin: Digest) -> list[str]:

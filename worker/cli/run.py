@@ -15,9 +15,10 @@ from activities.store import FolderStore
 from lockstep.codes import CODES, Exit
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.lock import Lock
 from policies.arguments import check_value
+from policies.declared import uncallable
 from policies.drift import drift
 from worker.cli.beside import looking
 from worker.cli.options import (
@@ -175,8 +176,12 @@ def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any], path:
     """What the run would refuse anyway is refused before a server is started for it; `path` is
     where the lock lies, and what it pinned beside it.
     """
+    world = package.world(lock.body.environment)
     look, aside = looking(path, lock, Home.find().values)
-    found = drift(lock.body, package.world(lock.body.environment), look)
+    found = (
+        *drift(lock.body, world, look),
+        *uncallable(lock.body.calls, world, Severity.ERROR),
+    )
     if found:
         raise LockstepError(*found, *aside)
     _refuse_inputs(lock.body.inputs, given)
