@@ -30,6 +30,7 @@ from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
 from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.submission import Wanted
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 from lockstep.value import Value
 
@@ -37,7 +38,8 @@ from lockstep.value import Value
 class Proposal(Record):
     """A plan as it came, not yet trusted to be one, and who put it forward for which world.
 
-    `planner` is there where a model wrote it.
+    `planner` is there where a model wrote it; `refreshes` is the lock whose plan it is, where one
+    is made anew, and `literals` how far that one believed what the plan writes down itself.
     """
 
     plan: JsonValue
@@ -45,6 +47,8 @@ class Proposal(Record):
     environment: EnvironmentName
     by: Person
     planner: Asked | None = None
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
 
 class Goal(Record):

@@ -18,6 +18,7 @@ from activities.attempts import Attempts
 from activities.calling import Troubled
 from activities.failure import failure, first
 from activities.house import House
+from activities.standing import read_standing
 from activities.store import load
 from lockstep.canonical import digest
 from lockstep.decision import Decision, Outcome
@@ -33,6 +34,7 @@ from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from policies.arguments import check_value
 from policies.check import missing_resources
 from policies.request import arguments, attempted, provenance
+from policies.standing import holding
 
 
 class Performer(House):
@@ -90,7 +92,7 @@ class _Attempt:
         if self.call.edited is not None:
             # Held against what the references bring, which is read from the store.
             told = await asyncio.to_thread(self._provenance, args)
-        decision = self._decide(args, told)
+        decision = await self._decide(args, told)
         changed = self._changed_policy(decision)
         if changed is not None:
             return self._withhold(decision, (changed,), args)
@@ -129,13 +131,23 @@ class _Attempt:
         named = touched(self.tool.spec.input, args)
         return tuple(missing_resources(place, named, self.house.world))
 
-    def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
+    async def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
         # By the server's clock at which this attempt was due, for a dispatch may wait for long.
         now = activity.info().current_attempt_scheduled_time
-        run = self.call.run.id
-        grants = [one for one in self.call.grants if one.run == run and one.expires_at > now]
-        return self.house.world.decider.decide(
-            attempted(self.call, self.tool.spec, args, tuple(grants), told)
+        run, world = self.call.run, self.house.world
+        grants = tuple(
+            one for one in self.call.grants if one.run == run.id and one.expires_at > now
+        )
+        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, grants, told))
+        if decision.outcome is not Outcome.REQUIRE_APPROVAL:
+            return decision
+        # What stands is read from the worker's own files, and from nothing that a run is given.
+        kept = await asyncio.to_thread(read_standing, self.house.folder)
+        standing = holding(kept, decision, run.lock, world, now)
+        if not standing:
+            return decision
+        return world.decider.decide(
+            attempted(self.call, self.tool.spec, args, (*grants, *standing), told)
         )
 
     def _provenance(self, args: dict[str, JsonValue]) -> Provenance:

@@ -37,9 +37,14 @@ class Briefing:
     turns: tuple[Turn, ...]
 
     @cached_property
+    def told(self) -> dict[str, JsonValue]:
+        """All that the model may be told but the goal and the findings."""
+        return {"system": [*self.system], "replan": [_words("replan"), _words("again")]}
+
+    @cached_property
     def digest(self) -> Digest:
-        """Of all that the model may be told but the goal and the findings."""
-        return digest({"system": list(self.system), "replan": [_words("replan"), _words("again")]})
+        """Of what it is told."""
+        return digest(self.told)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,15 @@ def load_rules(path: Path, declared: Rules) -> OwnRules:
             "has no rule in it",
             'write `@plan_rule("some.id", reason="…")` above a function of a plan',
         )
-    return OwnRules(tuple(sorted(found, key=lambda one: one.id)), digest_bytes(source))
+    return OwnRules(tuple(sorted(found, key=lambda one: one.id)), _text(path, source))
+
+
+def _text(path: Path, source: bytes) -> str:
+    try:
+        return source.decode()
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 at byte {error.start}"
+        raise _refused(path, problem, "save the file as UTF-8") from None
 
 
 def _named(path: Path, name: str, value: PlanRule) -> PlanRule:

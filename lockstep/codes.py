@@ -95,6 +95,7 @@ CODES: dict[str, Code] = {
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
     "LS-LOCK-003": Code("a lock is too large for one run", Exit.REJECTED),
     "LS-LOCK-004": Code("a run or a planning has no lock", Exit.USAGE),
+    "LS-LOCK-005": Code("what is kept beside a lock is not what it pins", Exit.REJECTED),
     # the run
     "LS-RUN-002": Code("a run was stopped by a human", Exit.ERROR),
     "LS-RUN-003": Code("nobody answered in time", Exit.ERROR),
@@ -131,6 +132,8 @@ CODES: dict[str, Code] = {
     "LS-ASK-004": Code("the answer is about other arguments", Exit.REJECTED),
     "LS-ASK-005": Code("an answer is malformed", Exit.REJECTED),
     "LS-ASK-006": Code("too many answers were offered", Exit.REJECTED),
+    "LS-ASK-007": Code("a yes may not stand for so long", Exit.REJECTED),
+    "LS-ASK-008": Code("the standing grant does not exist", Exit.USAGE),
     # schedules
     "LS-SCHED-001": Code("the schedule does not exist", Exit.USAGE),
     "LS-SCHED-002": Code("the schedule exists already", Exit.USAGE),

@@ -66,6 +66,30 @@ class Grant(Record):
     expires_at: AwareDatetime
 
 
+class StandingGrant(Record):
+    """A human's yes that holds for every run of one lock: for one rule of one policy on one step
+    with these exact arguments, until it expires. `run` and `question` are where it was given.
+    """
+
+    lock: Digest
+    step: str
+    rule: RuleId
+    args_digest: Digest
+    policy: Digest
+    by: Person
+    given_at: AwareDatetime
+    expires_at: AwareDatetime
+    run: str
+    question: str
+
+    @cached_property
+    def digest(self) -> Digest:
+        return digest(self.model_dump(mode="json"))
+
+
+AnyGrant = Grant | StandingGrant
+
+
 class Principal(Record):
     """Who acts: an agent in its role, set going by a named person or schedule."""
 
@@ -95,7 +119,7 @@ class Request(Record):
     args: dict[str, JsonValue]
     unknown: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[AnyGrant, ...] = ()
 
     @cached_property
     def args_digest(self) -> Digest:
@@ -199,7 +223,7 @@ class Decision(Record):
     provenance: Provenance = Field(default=Provenance(), exclude_if=is_empty)
     rules: tuple[Rule, ...] = ()
     missing: tuple[Rule, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[AnyGrant, ...] = ()
     errors: tuple[str, ...] = ()
     permits: tuple[RuleId, ...] = Field(default=(), exclude_if=is_missing)
     policy: Digest
@@ -227,7 +251,13 @@ class Decision(Record):
         if self.errors:
             return f"policy could not be evaluated ({', '.join(self.errors)})"
         if self.outcome is Outcome.ALLOW and self.grants:
-            return f"{self.grants[0].rule} approved by {self.grants[0].by}"
+            given = self.grants[0]
+            stands = (
+                f", standing until {given.expires_at:%Y-%m-%d}"
+                if isinstance(given, StandingGrant)
+                else ""
+            )
+            return f"{given.rule} approved by {given.by}{stands}"
         deciding = self.missing or self.rules
         if self.disallowed and deciding:
             return f"DisallowedToolError: {deciding[0].reason} ({deciding[0].id})"

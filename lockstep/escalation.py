@@ -12,6 +12,8 @@ from pydantic import AwareDatetime, Field
 from lockstep.agent import Silence
 from lockstep.canonical import Digest, ExactObject
 from lockstep.decision import Rule
+from lockstep.duration import Duration
+from lockstep.fallback import is_absent
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
 from lockstep.plan import is_empty
 from lockstep.record import Record
@@ -54,7 +56,8 @@ class Question(Record):
     """Asked once; `args` are the resolved arguments, by reference and, unless large, in full.
 
     `approvers` are the people who may answer; `rules` are what stands in the way; `untrusted` are
-    JSON pointers of the arguments that hold what may not be believed.
+    JSON pointers of the arguments that hold what may not be believed. `standing` is how long a yes
+    may stand for every run of the lock; None where none may.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Question(Record):
     asked_at: AwareDatetime
     deadline: AwareDatetime
     silence: Silence
+    standing: Duration | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def offers(self) -> tuple[Verdict, ...]:
@@ -80,7 +84,9 @@ class Question(Record):
 
 
 class Answer(Record):
-    """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`."""
+    """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`, and
+    `standing`, how long a yes is to stand for every run of the lock, only for `approve`.
+    """
 
     lockstep: Literal["answer/1"] = "answer/1"
     question: Annotated[str, Field(max_length=100)]
@@ -89,3 +95,4 @@ class Answer(Record):
     args_digest: Digest
     args: ExactObject | None = None
     note: Sentence = ""
+    standing: Duration | None = Field(default=None, exclude_if=is_absent)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Grounds, Rule, Target
+from lockstep.decision import Decision, Grounds, Rule, StandingGrant, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
@@ -242,6 +242,16 @@ class QuestionAnswered(Record):
     door: Literal["update", "signal"]
 
 
+class GrantGiven(Record):
+    """A yes that is to stand for every run of the lock; it does once it is kept beside it."""
+
+    type: Literal["grant.given"] = "grant.given"
+    step: str
+    item: Item = None
+    question: str
+    grants: tuple[StandingGrant, ...]
+
+
 class QuestionExpired(Record):
     type: Literal["question.expired"] = "question.expired"
     question: str
@@ -297,6 +307,7 @@ Happening = Annotated[
     | StepFailed
     | QuestionAsked
     | QuestionAnswered
+    | GrantGiven
     | QuestionExpired
     | AnswerRefused
     | RunCompleted

@@ -110,11 +110,12 @@ HELP: dict[str, str] = {
     ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
-        "Undo the change, or lock the plan again and review the difference. See also a stale "
-        "worker."
+        "Undo the change, or lock the plan again (`lockstep lock --refresh`) and review the "
+        "difference. See also a stale worker."
     ),
     "LS-LOCK-003": "Split the plan.",
     "LS-LOCK-004": "It was refused, or has not got that far.",
+    "LS-LOCK-005": "Nothing depends on it but how drift is told; `lockstep lock` writes it anew.",
     "LS-RUN-002": "Change the plan, or run again and answer otherwise.",
     "LS-RUN-003": "Run again and answer in time, or change `asking` in `agent.toml`.",
     "LS-RUN-004": (
@@ -162,6 +163,8 @@ HELP: dict[str, str] = {
         "Approve or deny: of one question, 50 edits and skips are looked at. A planning is let go "
         "on ten times: give a plan, or stop."
     ),
+    "LS-ASK-007": "Give a shorter time, or none; `asking.standing` in `agent.toml` says how long.",
+    "LS-ASK-008": "See `lockstep grants list`.",
     "LS-SCHED-001": "See `lockstep schedule list`.",
     "LS-SCHED-002": "Choose another name, or delete the old one first.",
     "LS-SCHED-003": 'Write `--cron "0 6 * * 1"` or `--every 7d`.',

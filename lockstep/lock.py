@@ -173,7 +173,16 @@ class Approved(Record):
     expires_at: AwareDatetime | None = Field(default=None, exclude_if=is_absent)
 
 
-Statement = Annotated[Proposed | Approved, Field(discriminator="kind")]
+class Refreshed(Record):
+    """Who had the plan of an earlier lock checked against another present; `of` is its digest."""
+
+    kind: Literal["refreshed"] = "refreshed"
+    by: Person
+    at: AwareDatetime
+    of: Digest
+
+
+Statement = Annotated[Proposed | Approved | Refreshed, Field(discriminator="kind")]
 
 
 class Lock(Record):
@@ -206,3 +215,9 @@ class Lock(Record):
     @property
     def steps(self) -> Steps[LockedToolStep]:
         return self.body.steps
+
+    @property
+    def planner(self) -> Asked | None:
+        """The model that wrote the plan, where a statement names one."""
+        said = [one.planner for one in self.statements if isinstance(one, Proposed)]
+        return next((one for one in said if one is not None), None)

@@ -61,7 +61,9 @@ class PlanningHalted(Record):
 
 
 class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
+    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand.
+    `refreshes` is the lock that is made anew, if one is.
+    """
 
     type: Literal["plan.proposed"] = "plan.proposed"
     agent: str
@@ -69,6 +71,7 @@ class PlanProposed(Record):
     by: str
     plan: Digest
     planner_calls: int = 0
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
 
 
 class PlanChecked(Record):

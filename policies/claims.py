@@ -7,6 +7,7 @@ are. It may be tighter than they are, never looser.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 
 from lockstep.agent import Asking, Silence
 from lockstep.decision import Outcome
@@ -97,6 +98,8 @@ def _looser(said: Limits, true: Limits) -> list[str]:
 
 def _more_patient(said: Asking, true: Asking) -> list[str]:
     parts = [name for name in ("deadline", "grant") if getattr(said, name) > getattr(true, name)]
+    if (said.standing or timedelta()) > (true.standing or timedelta()):
+        parts.append("standing")
     if said.silence is not true.silence and said.silence is not Silence.ABORT:
         parts.append("silence")
     if said.approval != true.approval:

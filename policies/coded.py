@@ -11,7 +11,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
-from lockstep.canonical import Digest
+from lockstep.canonical import Digest, digest_bytes
 from lockstep.finding import Finding
 from lockstep.graph import path
 from lockstep.rule import PlanRule, PlanView, StepView, Violation
@@ -51,10 +51,15 @@ class Coded:
 
 @dataclass(frozen=True)
 class OwnRules:
-    """All rules of the module, and the digest of its source; none for an agent without it."""
+    """All rules of the module, and its text; none for an agent without it."""
 
     rules: tuple[Coded, ...] = ()
-    source: Digest | None = None
+    text: str = ""
+
+    @property
+    def source(self) -> Digest | None:
+        """Of the module's bytes."""
+        return digest_bytes(self.text.encode()) if self.text else None
 
     @property
     def told(self) -> list[JsonValue]:

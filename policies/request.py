@@ -9,7 +9,7 @@ from functools import partial
 
 from pydantic import JsonValue
 
-from lockstep.decision import Grant, Phase, Principal, Request, Target
+from lockstep.decision import AnyGrant, Phase, Principal, Request, Target
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.provenance import Provenance
@@ -47,7 +47,7 @@ def attempted(
     call: Dispatch,
     spec: ToolSpec,
     args: dict[str, JsonValue],
-    grants: tuple[Grant, ...],
+    grants: tuple[AnyGrant, ...],
     provenance: Provenance,
 ) -> Request:
     """About an attempt, with the very arguments of the call and the grants that still hold."""
@@ -74,7 +74,7 @@ def real(
     step: str,
     provenance: Provenance,
     args: dict[str, JsonValue],
-    grants: tuple[Grant, ...] = (),
+    grants: tuple[AnyGrant, ...] = (),
 ) -> Request:
     """About a call whose arguments are all known."""
     return Request(

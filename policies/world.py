@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pydantic import JsonValue
+
 from lockstep.agent import Agent
-from lockstep.canonical import Digest, digest
+from lockstep.contents import Contents, lines
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.finding import Finding
@@ -45,34 +47,42 @@ class World:
     own: OwnRules = field(default_factory=OwnRules)
 
     @cached_property
-    def pins(self) -> Pins:
-        """Digests of all of this, under the names a person would use for the parts."""
-        agent: dict[str, Digest] = {
-            f"agent.{part}": digest(value)
+    def contents(self) -> Contents:
+        """All of this that a lock pins, under the names a person would use for the parts."""
+        agent: dict[str, JsonValue] = {
+            f"agent.{part}": value
             for part, value in self.agent.model_dump(mode="json").items()
             if part in ("role", "inputs", "approvers", "asking")
         }
-        return Pins(
+        return Contents(
             policy={
-                **self.texts.digests(),
-                "rules.toml": digest(self.rules.model_dump(mode="json")),
-                **({"rules.py": self.own.source} if self.own.source else {}),
+                **{name: lines(text) for name, text in self.texts.files().items()},
+                "rules.toml": self.rules.model_dump(mode="json"),
+                **({"rules.py": lines(self.own.text)} if self.own.text else {}),
             },
             environment={
                 **agent,
-                **self.environment.sections(),
-                **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
+                **self.environment.parts(),
                 **{
-                    f"mcp.{name}.tools": pinned.digest
+                    f"mocks.{name}": mock.model_dump(mode="json")
+                    for name, mock in sorted(self.mocks.items())
+                },
+                **{
+                    f"mcp.{name}.tools": pinned.model_dump(mode="json")
                     for name, pinned in sorted(self.servers.items())
                 },
             },
             tools={
-                name: spec.digest
+                name: spec.model_dump(mode="json")
                 for name, spec in sorted(self.tools.items())
                 if name in self.environment.tools
             },
         )
+
+    @cached_property
+    def pins(self) -> Pins:
+        """The digests of its contents."""
+        return self.contents.pins
 
     def is_callable(self, tool: str) -> bool:
         """Whether a run could call it: its code is here, or a mock answers for it."""

@@ -7,7 +7,7 @@ rejected, and a planning that a human stops, are expected ends, so they are retu
 import asyncio
 from typing import Any, Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
 from activities.contract import Goal, Planner, Proposal, Validator
@@ -15,6 +15,7 @@ from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
@@ -22,6 +23,7 @@ from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.planned import GoalAsked, PlanChecked, PlanLocked, PlanProposed, PlanRejected
 from lockstep.record import Record
 from lockstep.submission import Wanted
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 from workflows.approval import Yes, approved
 from workflows.doors import Door, Doors
@@ -33,13 +35,18 @@ Status = Literal["locked", "rejected", "stopped", "failed"]
 
 
 class LockRequest(Record):
-    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for."""
+    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. `refreshes`
+    is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
+    what the plan writes down itself.
+    """
 
     agent: AgentName
     environment: EnvironmentName
     by: Person
     plan: JsonValue = None
     goal: Sentence = ""
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -47,6 +54,8 @@ class LockRequest(Record):
             raise ValueError("there is a goal and a plan; keep one")
         if self.goal and not self.goal.strip():
             raise ValueError("the goal is blank")
+        if self.goal and self.refreshes:
+            raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
 
 
@@ -94,10 +103,16 @@ class LockPlan(Doors):
                 environment=request.environment,
                 by=request.by,
                 plan=plan,
+                refreshes=request.refreshes,
             )
         )
         proposal = Proposal(
-            plan=request.plan, agent=request.agent, environment=request.environment, by=request.by
+            plan=request.plan,
+            agent=request.agent,
+            environment=request.environment,
+            by=request.by,
+            refreshes=request.refreshes,
+            literals=request.literals,
         )
         checked = await verdict("check", Validator.check, proposal)
         self.journal.write(

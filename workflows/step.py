@@ -16,6 +16,7 @@ from lockstep.amount import Amount
 from lockstep.decision import Decision, Grant, Grounds, Outcome, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
+    GrantGiven,
     StepAttempted,
     StepBlocked,
     StepCaught,
@@ -36,6 +37,7 @@ from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn
 from workflows.dispatch import Failed, dispatch, spent
 from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.grants import run_grants, standing_grants
 
 MAX_DISPATCHES = 20
 """How often one step may be sent out, humans' edits and retries counted."""
@@ -261,7 +263,7 @@ class StepLife:
     def _answered(self, question: Question, answer: Answer) -> End | None:
         match answer.verdict:
             case Verdict.APPROVE:
-                self.grants += self._granted(question, answer)
+                self._grant(question, answer)
                 # What was approved is what is called, and not what resolving might give next time.
                 self.approved = question.args
                 return None
@@ -308,22 +310,26 @@ class StepLife:
             asked_at=now,
             deadline=now + body.asking.deadline,
             silence=body.asking.silence,
+            standing=body.asking.standing if ask.ground is Ground.APPROVAL else None,
         )
 
-    def _granted(self, question: Question, answer: Answer) -> list[Grant]:
-        decision = self.run.decisions[self.label]
-        return [
-            Grant(
-                run=self.run.facts.id,
-                step=self.step.id,
-                rule=rule.id,
-                args_digest=question.args.digest,
-                policy=decision.policy,
-                by=answer.by,
-                expires_at=workflow.now() + self.run.body.asking.grant,
+    def _grant(self, question: Question, answer: Answer) -> None:
+        run, now = self.run, workflow.now()
+        policy = run.decisions[self.label].policy
+        self.grants += run_grants(question, answer, policy, now + run.body.asking.grant)
+        if answer.standing is not None:
+            stand = standing_grants(
+                question,
+                answer,
+                policy,
+                lock=run.facts.lock,
+                body=run.body,
+                given_at=now,
+                length=answer.standing,
             )
-            for rule in question.rules
-        ]
+            run.journal.write(
+                GrantGiven(step=self.step.id, item=self.item, question=question.id, grants=stand)
+            )
 
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())

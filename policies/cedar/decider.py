@@ -10,7 +10,7 @@ reads as consent. Here a broken rule denies, and says so.
 Rules in `shadow.cedar` are asked once that is over, and only written down.
 
 A grant counts if it is for this step, this rule, these arguments and this policy. That it is for
-this run and has not expired is for the caller to see: there is no clock here.
+this run or this lock and has not expired is for the caller to see: there is no clock here.
 """
 
 import json

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lockstep.canonical import Digest
-from lockstep.decision import Grant, Outcome, Request, Rule
+from lockstep.decision import AnyGrant, Outcome, Request, Rule
 
 _ERRING = re.compile(r"error while evaluating policy `([^`]+)`")
 
@@ -25,7 +25,7 @@ class Verdict:
     outcome: Outcome
     rules: tuple[Rule, ...] = ()
     missing: tuple[Rule, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[AnyGrant, ...] = ()
     errors: tuple[str, ...] = ()
     permits: tuple[str, ...] = ()
 
@@ -74,7 +74,7 @@ def by_id(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 class Grants:
     """The grants that came with a request, held against what each must be for."""
 
-    given: tuple[Grant, ...]
+    given: tuple[AnyGrant, ...]
     step: str
     args_digest: Digest
     policy: Digest
@@ -83,7 +83,7 @@ class Grants:
     def of(cls, request: Request, args_digest: Digest, policy: Digest) -> "Grants":
         return cls(request.grants, request.step, args_digest, policy)
 
-    def covering(self, rule: Rule) -> Grant | None:
+    def covering(self, rule: Rule) -> AnyGrant | None:
         """The grant for this rule with these very arguments."""
         same = (grant for grant in self._for(rule) if grant.args_digest == self.args_digest)
         return next(same, None)
@@ -92,7 +92,7 @@ class Grants:
         """Whether some arguments would be covered: for while not all of them are known."""
         return any(True for _ in self._for(rule))
 
-    def _for(self, rule: Rule) -> Iterable[Grant]:
+    def _for(self, rule: Rule) -> Iterable[AnyGrant]:
         return (
             grant
             for grant in self.given

@@ -60,7 +60,7 @@ def test_rules_about_plans_are_compared_too() -> None:
     assert {"/rules/m/effect", "/rules/m/calls"} <= {
         at for _, at in told(old, replace(old, rules=rules))
     }
-    coded = replace(old, own=OwnRules(source=old.decider.policy))
+    coded = replace(old, own=OwnRules(text="RULE = 1\n"))
     assert [("added", "/files/rules.py")] == told(old, coded)
 
 

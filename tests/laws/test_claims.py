@@ -48,6 +48,7 @@ def test_a_frozen_lock_claims_nothing_false() -> None:
         (part("limits", wall=timedelta(days=900)), "`limits.wall`"),
         (part("asking", deadline=timedelta(days=900)), "`asking.deadline`"),
         (part("asking", grant=timedelta(days=900)), "`asking.grant`"),
+        (part("asking", standing=timedelta(days=1)), "`asking.standing`"),
         (step("sink", effect=Effect.READ), "`steps.sink.effect`"),
         (step("sink", idempotency=Idempotency.NATURAL), "`steps.sink.idempotency`"),
         (step("sink", attempts=20), "`steps.sink.attempts`"),

@@ -1,6 +1,6 @@
 """Who may give which answer to which question; the same judgement stands behind both doors."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue, ValidationError
 
-from lockstep.agent import ANYONE, Silence
+from lockstep.agent import ANYONE, Asking, Silence
 from lockstep.canonical import digest
 from lockstep.decision import Rule
 from lockstep.escalation import OFFERS, Answer, Ground, Question, Verdict
@@ -143,3 +143,34 @@ def test_an_answer_is_taken_only_if_everything_about_it_is_right(
     )
     given_ = answer(verdict, by=by, args_digest=digest(seen), args=args)
     assert right == (judge(question(ground), given_) is None)
+
+
+MONTH, DAY = timedelta(days=30), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "most", "asked", "expected"),
+    [
+        ("approve", MONTH, None, None),
+        ("approve", MONTH, DAY, None),
+        ("approve", MONTH, MONTH, None),
+        ("approve", MONTH, MONTH + DAY, "LS-ASK-007"),
+        ("approve", None, DAY, "LS-ASK-007"),
+        ("approve", None, None, None),
+        ("deny", MONTH, DAY, "LS-ASK-005"),
+        ("skip", MONTH, DAY, "LS-ASK-005"),
+        ("edit", MONTH, DAY, "LS-ASK-005"),
+    ],
+)
+def test_a_yes_stands_only_as_long_as_it_may(
+    verdict: str, most: timedelta | None, asked: timedelta | None, expected: str | None
+) -> None:
+    """A yes alone, and no longer than the question says; where it says nothing, for this run."""
+    assert expected == code(question(standing=most), answer(verdict, standing=asked))
+
+
+def test_what_does_not_stand_is_written_as_before() -> None:
+    """Questions and answers of runs that do without have the digests they always had."""
+    assert "standing" not in question().model_dump(mode="json")
+    assert "standing" not in answer().model_dump(mode="json")
+    assert "standing" not in Asking().model_dump(mode="json")

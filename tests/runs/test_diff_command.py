@@ -56,7 +56,7 @@ async def test_what_is_shown_of_a_lock_is_not_obeyed(surroundings: Path, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "code", "exits"),
     [
-        ((LOCAL,), "LS-CLI-001", 2),
+        ((LOCAL, "--env", "local"), "LS-CLI-001", 2),
         ((str(FLAGSHIP), str(FLAGSHIP / "plans")), "LS-CLI-001", 2),
         (("--env", "local"), "LS-CLI-001", 2),
         ((LOCAL, PROD, "--env", "local"), "LS-CLI-001", 2),

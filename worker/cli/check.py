@@ -17,11 +17,11 @@ from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
+from worker.cli.check_lock import check_lock
 from worker.cli.drawing import COLOURS, before, conditions, is_held
 from worker.cli.fix import fixed, show_fixed
 from worker.cli.options import (
     AgentOption,
-    EnvironmentOption,
     PersonOption,
     agent_here,
     package_for,
@@ -41,8 +41,11 @@ from worker.cli.terminal import (
 
 
 def check(
-    env: EnvironmentOption,
-    plan: Annotated[Path | None, typer.Argument(help="A plan: JSON.")] = None,
+    plan: Annotated[Path | None, typer.Argument(help="A plan, or a lock: JSON.")] = None,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", help="The environment: a manifest of the agent; a lock names it."),
+    ] = None,
     batch: Annotated[
         Path | None,
         typer.Option("--batch", help="A file of plans, one JSON document a line; `-` is stdin."),
@@ -54,7 +57,17 @@ def check(
     as_: PersonOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Check a plan, or many, against an agent's tools, policy and environment."""
+    """Check a plan, or many, or a lock, against an agent's tools, policy and environment."""
+    if plan is not None and batch is None and not fix:
+        document = parse_json(read(plan), str(plan))
+        if isinstance(document, dict) and "body" in document:
+            if not check_lock(plan, package_for(plan, agent), env):
+                raise typer.Exit(Exit.REJECTED)
+            return
+    if env is None:
+        raise LockstepError.of(
+            "LS-CLI-001", "--env", "wanted an environment to check in", "add --env ENV"
+        )
     if batch is not None and plan is None and not fix:
         package = agent_here(agent) if batch == STDIN else package_for(batch, agent)
         if not check_batch(batch, package.world(env), person(as_)):

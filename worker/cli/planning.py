@@ -7,7 +7,7 @@ from temporalio.client import WorkflowHistory
 from lockstep.escalation import Question
 from lockstep.event import Event
 from lockstep.finding import Finding
-from lockstep.lock import Lock, Proposed
+from lockstep.lock import Lock
 from lockstep.planned import GoalAsked
 from worker.cli.drawing import drawing
 from worker.cli.question import show_question
@@ -53,4 +53,4 @@ def show_planning(
 
 def by_hand(lock: Lock) -> bool:
     """Whether no model wrote the plan."""
-    return all(one.planner is None for one in lock.statements if isinstance(one, Proposed))
+    return lock.planner is None

@@ -4,6 +4,7 @@ from pathlib import Path
 from shlex import quote
 
 from lockstep.agent import ANYONE, Silence
+from lockstep.duration import write_duration
 from lockstep.escalation import Ground, Question, Verdict
 from worker.cli.terminal import out, safe
 
@@ -36,6 +37,9 @@ def show_question(question: Question, plan: Path | None = None) -> None:
             f"    lockstep inbox {offer} {safe(question.run)} {safe(quote(question.id))}"
             f"{_tail(question, offer)}"
         )
+        if offer is Verdict.APPROVE and question.standing is not None:
+            most = write_duration(question.standing)
+            out.print(f"      [dim]--standing {most}, or less, for every run of this lock[/dim]")
         if offer is Verdict.EDIT and _large(question):
             show = f"lockstep inbox show {question.run} {quote(question.id)} --format json"
             out.print(f"      [dim]{safe(show)} | jq .arguments > args.json[/dim]")

@@ -4,6 +4,7 @@ from lockstep.decision import Decision
 from lockstep.event import (
     AnswerRefused,
     Event,
+    GrantGiven,
     Happening,
     Mocked,
     PreflightChecked,
@@ -153,6 +154,14 @@ def told(what: Happening) -> str:
         case QuestionAnswered(question=question, verdict=verdict, by=by, door=door, note=note):
             said = f", saying: {note}" if note else ""
             return f"question {question} answered: {verdict} by {by} ({door}){said}"
+        case GrantGiven(grants=grants) if grants:
+            first = grants[0]
+            lifted = ", ".join(grant.rule for grant in grants)
+            return f"Step {_of(what)}: {lifted} lifted by {first.by} for every run, " + (
+                f"until {first.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+        case GrantGiven():
+            return f"Step {_of(what)}: no rule could be lifted for every run"
         case QuestionExpired(question=question, silence=silence):
             return f"question {question} expired: silence means {silence}"
         case AnswerRefused(finding=finding):
