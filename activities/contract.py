@@ -17,14 +17,16 @@ from temporalio import activity
 
 from lockstep.agent import Asking
 from lockstep.amount import Amount
-from lockstep.canonical import Digest, Exact
+from lockstep.canonical import Digest, Exact, ExactObject
 from lockstep.checked import Checked
 from lockstep.duration import Duration
 from lockstep.escalation import Question
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock
-from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
+from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.usage import Bill
 from lockstep.value import Value
@@ -121,9 +123,10 @@ class Verified(Record):
 
 
 class Change(Record):
-    """What a human wants changed: steps that will not run, or one step's arguments.
+    """What a human wants changed: steps that will not run, one step's arguments, or its output.
 
-    The question is there for who asks and which arguments were resolved.
+    The question is there for who asks and which arguments were resolved; `hollow` are the steps
+    whose output a human gave before.
     """
 
     body: Body
@@ -132,6 +135,8 @@ class Change(Record):
     started_by: Person
     trigger: Literal["person", "schedule"]
     edited: dict[str, JsonValue] | None
+    supplied: ExactObject | None = Field(default=None, exclude_if=is_absent)
+    hollow: tuple[StepId, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class Sources(Record):

@@ -89,11 +89,13 @@ class WorldValidator(Validator):
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        shape = Shape.of(change.body.steps).without(set(change.gone))
-        edited = change.edited
+        body, supplied = change.body, change.supplied
+        given = {*change.hollow, *([change.question.step] if supplied is not None else [])}
+        shape = Shape.of(body.steps).given(given).without(set(change.gone))
         return (
             *self._world.rules.violations(shape),
-            *(self._edit(change, edited) if edited is not None else ()),
+            *(self._edit(change, change.edited) if change.edited is not None else ()),
+            *(self._supply(change, supplied) if supplied is not None else ()),
         )
 
     def _plan(self, proposal: Proposal) -> Plan:
@@ -113,8 +115,8 @@ class WorldValidator(Validator):
 
     def _edit(self, change: Change, args: dict[str, JsonValue]) -> Iterator[Finding]:
         """Edited arguments are literals, and are held to all that the first ones were."""
-        body, id = change.body, change.question.step
-        place = f"step `{id}`"
+        body, id, label = change.body, change.question.step, change.question.label
+        place = f"step `{label}`"
         spec = self._world.tools[body.steps[id].tool]
         for at, _ in references(dict(args)):
             yield Finding(
@@ -127,7 +129,7 @@ class WorldValidator(Validator):
         sources = Sources(outputs={}, inputs=body.inputs)
         found = touched(spec.input, dict(args))
         problems = [
-            *check_arguments(id, spec, args, sources),
+            *check_arguments(label, spec, args, sources),
             *missing_resources(place, found, self._world),
         ]
         if problems:
@@ -155,6 +157,20 @@ class WorldValidator(Validator):
                     else f"the edited call is BLOCKED by {decision.why}"
                 ),
                 fix="edit it otherwise, or skip the step",
+            )
+
+    def _supply(self, change: Change, output: dict[str, JsonValue]) -> Iterator[Finding]:
+        """An output is one that the tool could have given."""
+        body, question = change.body, change.question
+        place, spec = f"step `{question.label}`", self._world.tools[body.steps[question.step].tool]
+        yield from islice(check_value(place, spec.output, output, "LS-ASK-005"), MAX_FINDINGS)
+        size, most = len(canonical(output)), body.limits.output_bytes
+        if size > most:
+            yield Finding(
+                code="LS-ASK-005",
+                place=place,
+                problem=f"the output has {size:,} bytes, more than {most:,}",
+                fix="give less",
             )
 
 

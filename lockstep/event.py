@@ -12,13 +12,16 @@ from pydantic import AwareDatetime, Field, JsonValue
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Rule, Target
+from lockstep.duration import Duration
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
 from lockstep.names import Person
 from lockstep.outcome import Attempt
+from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.substitution import Replaced
 from lockstep.usage import Bill
 from lockstep.value import Value
 
@@ -212,8 +215,30 @@ class StepGathered(Record):
     value: Value
 
 
+class StepRecovering(Record):
+    """The tool signalled an error about which the environment's catalogue does something.
+
+    `number` is for the how-manieth time, of `times` (0: as often as a human says so). `delay` is
+    how long the step waits before it is sent out again; without one it goes at once.
+    """
+
+    type: Literal["step.recovering"] = "step.recovering"
+    step: str
+    item: Item = None
+    error: str
+    detail: str
+    action: Literal["retry", "wait", "substitute", "escalate"]
+    number: int
+    times: int
+    delay: Annotated[Duration | None, Field(exclude_if=is_absent)] = None
+    changes: Annotated[tuple[Replaced, ...], Field(exclude_if=is_empty)] = ()
+    recovery: str
+    spent: Amount
+    mocked: bool = False
+
+
 class StepCaught(Record):
-    """The tool signalled an error for which the plan has a fallback, which is taken."""
+    """The tool signalled an error for which the step has a fallback, which is taken."""
 
     type: Literal["step.caught"] = "step.caught"
     step: str
@@ -226,12 +251,15 @@ class StepCaught(Record):
 
 
 class StepReplaced(Record):
-    """The step's output is another's: that of the step `by`, or one that the plan gives."""
+    """The step's output is another's: that of the step `by`, one that a `person` gave, or one that
+    its lock gives.
+    """
 
     type: Literal["step.replaced"] = "step.replaced"
     step: str
     item: Item = None
     by: str | None = None
+    person: Annotated[Person | None, Field(exclude_if=is_absent)] = None
     value: Value
 
 
@@ -321,6 +349,7 @@ Happening = Annotated[
     | StepBlocked
     | StepCounted
     | StepGathered
+    | StepRecovering
     | StepCaught
     | StepReplaced
     | StepEdited

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
+from lockstep.action import Actions
 from lockstep.agent import Asking
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
@@ -84,7 +85,9 @@ class Pins(Record):
 
 
 class Body(Record):
-    """What the digest covers. `resources` is the slice of the catalogue that the plan names."""
+    """What the digest covers. `resources` is the slice of the catalogue that the plan names, or
+    that `recoveries` put in its place; those are what is done about each error of its tools.
+    """
 
     lockstep: Literal["lock/1"] = "lock/1"
     agent: AgentName
@@ -99,6 +102,7 @@ class Body(Record):
     approvers: dict[Role, tuple[Person, ...]]
     asking: Asking
     resources: dict[str, dict[str, dict[str, Attribute]]]
+    recoveries: dict[ToolName, dict[ErrorName, Actions]] = Field(default={}, exclude_if=is_empty)
     pins: Pins
 
 

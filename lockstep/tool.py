@@ -21,6 +21,7 @@ from lockstep.call import Call
 from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 
 
@@ -50,7 +51,8 @@ class ToolSpec(Record):
     2020-12.
 
     `timeout` bounds one attempt, `heartbeat` the silence after which a worker is taken for dead,
-    `cost` is the most that one attempt may spend.
+    `cost` is the most that one attempt may spend. `no_effect` are the signals by which the tool
+    says that the call did nothing.
     """
 
     name: ToolName
@@ -63,11 +65,21 @@ class ToolSpec(Record):
     heartbeat: Duration
     attempts: int = Field(ge=1, le=20)
     signals: tuple[ErrorName, ...] = ()
+    no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     cost: Amount = Amount(calls=1)
 
     @cached_property
     def digest(self) -> Digest:
         return digest(self.model_dump(mode="json"))
+
+    def may_repeat(self, signal: str) -> bool:
+        """Whether a call that ended in this signal may be made again without asking anybody."""
+        return not harms_twice(self.effect, self.idempotency) or signal in self.no_effect
+
+
+def harms_twice(effect: Effect, idempotency: Idempotency) -> bool:
+    """Whether a second call does harm if the first one did its work."""
+    return effect is not Effect.READ and idempotency is Idempotency.NONE
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,7 @@ def tool(
     heartbeat: timedelta = timedelta(seconds=10),
     attempts: int | None = None,
     signals: tuple[str, ...] = (),
+    no_effect: tuple[str, ...] = (),
     tokens: int = 0,
     microdollars: int = 0,
 ) -> Callable[[Callable[..., Any]], Tool]:
@@ -125,7 +138,9 @@ def tool(
 
     The function takes one pydantic model, and a `Call` as well if it wants one; it returns a
     pydantic model. A read is idempotent by nature; anything else is taken for not idempotent until
-    it says so. TypeError where the function's annotations do not say its models.
+    it says so. `no_effect` are those of its `signals` that say that the call did nothing, so that
+    it may be made again whatever the tool is. TypeError where the function's annotations do not say
+    its models.
     """
     effect = Effect(effect)
     default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
@@ -136,6 +151,9 @@ def tool(
             f"tool `{name}`: a tool that is not idempotent gets one attempt, not {tries}; "
             "make it keyed or leave `attempts` out"
         )
+    if not {*no_effect} <= {*signals}:
+        strange = ", ".join(sorted({*no_effect} - {*signals}))
+        raise TypeError(f"tool `{name}`: `no_effect` names {strange}, which `signals` does not")
 
     def declare(function: Callable[..., Any]) -> Tool:
         input_model, output_model, takes_call = _signature(name, function)
@@ -151,6 +169,7 @@ def tool(
             heartbeat=heartbeat,
             attempts=tries,
             signals=signals,
+            no_effect=no_effect,
             cost=Amount(calls=1, tokens=tokens, microdollars=microdollars),
         )
         return Tool(spec, function, input_model, output_model, takes_call)

@@ -10,7 +10,7 @@ about every pair.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -69,6 +69,10 @@ class Shape:
                 if step.for_each or any(one.output is not None for one in fallbacks[step.id])
             ),
         )
+
+    def given(self, steps: Set[str]) -> "Shape":
+        """What is left to count on when a human gives the output of some steps."""
+        return replace(self, hollow=self.hollow | frozenset(steps))
 
     def without(self, gone: Set[str]) -> "Shape":
         """What remains when some steps will not run. Who needed one of them comes after all that

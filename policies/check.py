@@ -7,17 +7,18 @@ in other words by a later one.
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from lockstep.action import Recoveries
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity, errors_in
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
@@ -25,10 +26,18 @@ from lockstep.resource import Touched
 from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
-from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
+from policies.bounds import (
+    MAX_BYTES,
+    MAX_COMMANDS,
+    MAX_EVENTS,
+    at_once,
+    bounds,
+    worst,
+)
 from policies.certainty import Shape
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
+from policies.handling import check_handling, provided, recoveries, unhandled
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
 from policies.recovery import about
@@ -42,27 +51,29 @@ MAX_FINDINGS = 100
 MAX_GUESSES = 5
 """Of a step's unknown names: how many are compared with all the known ones."""
 
-MAX_COMMANDS = 3 * 1024 * 1024
-"""Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
-
 
 def check(plan: Plan, world: World, started_by: str) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
     """
     if len(plan.steps) > MAX_STEPS:
-        return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
-    findings = list(structure(plan.steps))
+        long = _too_long(len(plan.steps), MAX_STEPS, "no environment allows more than")
+        return Checked(findings=(long,))
+    environment = world.environment
+    known = recoveries(environment, world.tools, {step.tool for step in plan.steps})
+    # What the environment does about errors is as much a part of what may happen as the plan.
+    steps = [provided(step, known) for step in plan.steps]
+    findings = list(structure(steps))
     sources = Sources(
         outputs={
             step.id: output_of(step, world.tools[step.tool])
-            for step in plan.steps
+            for step in steps
             if step.tool in world.tools
         },
         inputs=world.agent.input_schema,
     )
     usable: list[Step] = []
-    for step in plan.steps:
+    for step, said in zip(steps, plan.steps, strict=True):
         problems = list(_tool(step, world))
         if not problems:
             spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
@@ -71,26 +82,37 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
                 *check_arguments(step.id, spec, step.args, here),
                 *check_guards(step.id, step.when, sources),
                 *check_fallbacks(step, spec, sources.outputs),
+                *check_handling(said, spec, known),
                 *_tighter(step, spec),
                 *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
             ]
-            if not problems:
+            if not errors_in(problems):
                 usable.append(step)
         findings += problems
-    if not any(found.code in GRAPHLESS for found in findings):
-        findings += world.rules.violations(Shape.of(plan.steps))
+    # A warning leaves the graph what it is, and rules are held against it.
+    if not any(found.code in GRAPHLESS for found in errors_in(findings)):
+        findings += world.rules.violations(Shape.of(steps))
     decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
     findings += (
         _denied(step, made)
         for step, made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    most = worst(usable, world.tools)
-    whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
-    parallel = world.environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
-    findings += (*_limits(plan, world, most), *_history(reach))
-    return Checked(findings=_shortened(findings), decisions=decisions, worst=most, bounds=reach)
+    most = worst(usable, world.tools, known)
+    whole = len(usable) == len(steps) and not any(
+        one.code in GRAPHLESS for one in errors_in(findings)
+    )
+    parallel = environment.limits.parallel
+    reach = bounds(usable, world.tools, parallel, known) if whole else Bounds()
+    findings += (*_limits(steps, known, world, most), *_history(reach))
+    findings += unhandled(usable, environment, world.tools)
+    return Checked(
+        findings=_shortened(findings),
+        decisions=decisions,
+        worst=most,
+        bounds=reach,
+        recoveries=known,
+    )
 
 
 def missing_resources(place: str, found: Iterable[Touched], world: World) -> Iterator[Finding]:
@@ -178,16 +200,17 @@ def output_of(step: Step, spec: ToolSpec) -> Schema:
     return listed(spec.output, step.for_each.max) if step.for_each else spec.output
 
 
-def _limits(plan: Plan, world: World, most: Amount) -> Iterator[Finding]:
+def _limits(
+    steps: Sequence[Step], known: Recoveries, world: World, most: Amount
+) -> Iterator[Finding]:
     limits = world.environment.limits
-    if len(plan.steps) > limits.steps:
-        yield _too_long(plan, limits.steps, f"`{world.environment.name}` allows")
-    sizes = [dispatched(step) for step in plan.steps for _ in range(times(step))]
-    largest = sorted(sizes, reverse=True)[: limits.parallel]
-    if sum(largest) > MAX_COMMANDS:
+    if len(steps) > limits.steps:
+        yield _too_long(len(steps), limits.steps, f"`{world.environment.name}` allows")
+    together = at_once(steps, known, limits.parallel)
+    if together > MAX_COMMANDS:
         yield _plan_finding(
             "LS-PLAN-012",
-            f"up to {sum(largest):,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
+            f"up to {together:,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
             "lower `limits.parallel` in the manifest, or let a step gather what many steps need",
         )
     for part in most.over(limits.amount):
@@ -212,20 +235,22 @@ def _history(reach: Bounds) -> Iterator[Finding]:
             )
 
 
-def _too_long(plan: Plan, most: int, allowed: str) -> Finding:
-    return _plan_finding(
-        "LS-PLAN-012", f"{len(plan.steps):,} steps, and {allowed} {most:,}", "split the plan"
-    )
+def _too_long(steps: int, most: int, allowed: str) -> Finding:
+    problem = f"{steps:,} steps, and {allowed} {most:,}"
+    return _plan_finding("LS-PLAN-012", problem, "split the plan")
 
 
 def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
-    if len(findings) <= MAX_FINDINGS:
-        return tuple(findings)
-    rest = len(findings) - MAX_FINDINGS
+    """What stops a plan is told before what only should be known."""
+    errors = errors_in(findings)
+    warnings = [found for found in findings if found.severity is Severity.WARNING]
+    if len(errors) <= MAX_FINDINGS:
+        return (*errors, *warnings[: MAX_FINDINGS - len(errors)])
+    rest = len(errors) - MAX_FINDINGS
     last = _plan_finding(
         "LS-PLAN-012", f"has at least {rest:,} findings more", "mend these and check again"
     )
-    return (*findings[:MAX_FINDINGS], last)
+    return (*errors[:MAX_FINDINGS], last)
 
 
 def _plan_finding(code: str, problem: str, fix: str) -> Finding:

@@ -14,6 +14,7 @@ from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
+from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
 from policies.world import World
@@ -79,8 +80,12 @@ def real(
     )
 
 
-def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
-    """A dispatch's arguments with every reference resolved; Unresolved where one leads nowhere."""
+def arguments(
+    call: Dispatch, spec: ToolSpec, load: Callable[[Value], JsonValue]
+) -> dict[str, JsonValue]:
+    """A dispatch's arguments with every reference resolved, and with what the catalogue puts in;
+    Unresolved where a reference leads nowhere. What a human has seen or written stays as it is.
+    """
     if call.approved is not None:
         approved = load(call.approved)
         return approved if isinstance(approved, dict) else {}
@@ -92,7 +97,8 @@ def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, J
     if call.step.for_each is not None and call.item is not None:
         item = (_nth(bring(call.step.for_each.in_), call.item),)
     resolved: dict[str, JsonValue] = bring(dict(call.step.args), item=item)
-    return resolved
+    ways = [call.substitutes[error] for error in call.substituted if error in call.substitutes]
+    return substituted(resolved, ways, spec.input)
 
 
 def _nth(found: JsonValue, item: int) -> JsonValue:

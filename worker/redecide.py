@@ -1,17 +1,22 @@
 """Makes a run's decisions again, from the arguments it had and the policy it was locked under."""
 
+from collections.abc import Iterator
 from functools import partial
+
+from pydantic import JsonValue
 
 from activities.store import Store, load
 from lockstep.decision import Decision
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.outcome import Completed, Dispatch, Withheld
+from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
 from lockstep.reference import Unresolved
+from lockstep.substitution import replaced, substituted
+from lockstep.tool import ToolSpec
 from policies.request import arguments, attempted
 from policies.world import World
 
-Call = tuple[Dispatch, Completed | Withheld]
+Call = tuple[Dispatch, Completed | Withheld | Signalled]
 
 
 def redecided(
@@ -32,13 +37,13 @@ def redecided(
             )
             continue
         try:
-            args = arguments(call, partial(load, store))
+            spec = world.tools[call.step.tool]
+            written = args = arguments(call, spec, partial(load, store))
             if call.step.tool in world.code:
-                tool, written = world.code[call.step.tool], args
+                tool = world.code[call.step.tool]
                 _, args = tool.accept(written)
                 if tool.accept(written)[1] != args:
                     raise ValueError("the tool's model makes up its defaults anew each time")
-            spec = world.tools[call.step.tool]
             # Which grants still held then is in the record; that they hold is decided again.
             now = world.decider.decide(attempted(call, spec, args, then.grants))
         except (LockstepError, Unresolved, ValueError) as error:
@@ -47,7 +52,26 @@ def redecided(
         count += 1
         if now.digest != then.digest:
             findings.append(_differs(call.label, then, now))
+        if isinstance(end, Signalled):
+            findings += _other_changes(call, end, written, spec)
     return count, findings, notes
+
+
+def _other_changes(
+    call: Dispatch, end: Signalled, written: dict[str, JsonValue], spec: ToolSpec
+) -> Iterator[Finding]:
+    """What a substitute was to change then follows from the lock and the arguments."""
+    way = call.substitutes.get(end.name)
+    open_ = way is not None and end.name not in call.substituted
+    now = replaced(written, substituted(written, [way], spec.input)) if way and open_ else ()
+    if now != end.changes:
+        was, is_ = (", ".join(map(str, found)) or "nothing" for found in (end.changes, now))
+        yield Finding(
+            code="LS-REPLAY-003",
+            place=f"step `{call.label}`",
+            problem=f"its substitute was to change {was}, and would change {is_}",
+            fix="compare the stored outputs, and the versions that read them",
+        )
 
 
 def _differs(step: str, then: Decision, now: Decision) -> Finding:

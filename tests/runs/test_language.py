@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lockstep.escalation import Verdict
+from lockstep.errors import LockstepError
+from lockstep.escalation import Ground, Verdict
 from lockstep.event import Event, StepCompleted
 from lockstep.lock import Body, Lock
 from lockstep.loop import ForEach
@@ -162,7 +163,16 @@ async def test_a_fallback_stands_in_for_the_step_that_signals(yard: Yard, book: 
     (replaced,) = ended.of("step.replaced")
     assert ("look", "other") == (replaced.step, replaced.by)
     order = [event.what.type for event in ended.events if getattr(event.what, "step", "") == "look"]
-    assert ["step.started", "step.attempted", "step.caught", "step.replaced"] == order
+    assert [
+        "step.started",
+        "step.attempted",
+        "step.decided",
+        "step.caught",
+        "step.replaced",
+    ] == order
+    assert caught.error in {one.attempt.failure for one in ended.of("step.attempted", "look")}
+    (made,) = ended.of("step.decided", "look")
+    assert made.decision.digest == ended.of("step.attempted", "look")[0].attempt.decision
 
 
 async def test_a_stand_in_that_is_not_wanted_does_not_run(yard: Yard, book: Book) -> None:
@@ -385,6 +395,33 @@ async def test_each_item_is_decided_and_asked_about_for_itself(yard: Yard) -> No
     (gathered,) = ended.of("step.gathered")
     assert ["SHOUT-1", "ben", "whisper"] == [one["text"] for one in gathered.value.preview]
     assert [("loud", 2)] == [(what.step, what.item) for what in ended.of("step.edited")]
+
+
+async def test_a_refused_edit_names_its_item(yard: Yard) -> None:
+    """Of several that wait, whoever answers has to know which one."""
+    loud = each(say("loud", {"$item": "/name"}))
+    handle = await yard.start(yard.lock(say(), muster("SHOUT-1", "SHOUT-2"), loud))
+    _, second = sorted(await yard.questions(handle, 2), key=lambda one: one.id)
+    for args in ({"text": 3}, {"text": {"$item": "/name"}}):
+        with pytest.raises(LockstepError, match=r"step `loud\[1\]` /text"):
+            await yard.answer(handle, second, Verdict.EDIT, by="cleo", args=args)
+    await yard.answer(handle, second, Verdict.DENY, by="cleo")
+    assert "failed" == (await yard.ended(handle)).result.status
+
+
+async def test_a_call_that_nobody_knows_the_end_of_is_asked_about_as_it_was_made(
+    yard: Yard, book: Book
+) -> None:
+    """With the item's own value, and what else a reference brought."""
+    struck = step("s", "Strike", ledger=book.name, text={"$item": "/name"}, first="raise")
+    handle = await yard.start(yard.lock(say(), muster("ana"), each(struck)))
+    question = await yard.question(handle)
+    assert ("s[0].1", Ground.UNKNOWN) == (question.id, question.ground)
+    assert {"ledger": book.name, "text": "ana", "first": "raise"} == question.args.preview
+    assert 'text="ana"' in question.shown
+    await yard.answer(handle, question, Verdict.RETRY)
+    ended = await yard.ended(handle)
+    assert ("completed", ["ana", "ana"]) == (ended.result.status, book.lines)
 
 
 async def test_to_skip_an_item_leaves_out_the_whole_loop(yard: Yard, book: Book) -> None:

@@ -84,7 +84,7 @@ def show_checked(checked: Checked, plan: Plan) -> None:
             verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
-        for told in conditions(step):
+        for told in conditions(step, checked.recoveries):
             table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from activities.package import AgentPackage
+from lockstep.action import defaults
 from lockstep.errors import LockstepError
 from lockstep.fallback import owners
-from lockstep.lock import Lock
+from lockstep.lock import Body, Lock, LockedToolStep
 from worker.cli.lock import is_there, keep_lock
 from worker.cli.terminal import write_file
 from workflows.lock_plan import LockRequest
@@ -113,16 +114,30 @@ _PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error", "for_ea
 
 
 def _as_plan(lock: Lock) -> dict[str, Any]:
-    """The plan that a lock was made of: its own edges are those that no reference draws."""
+    """The plan that a lock was made of: its own edges are those that no reference draws, and its
+    fallbacks those that it would not have without saying so.
+    """
     whose = owners(lock.steps)
     return {
         "lockstep": "plan/1",
         "goal": lock.body.goal,
         "steps": [
             {
-                **step.model_dump(mode="json", include=_PROPOSED),
+                **step.model_dump(mode="json", include=_PROPOSED - {"on_error"}),
+                **_said(step, lock.body),
                 "after": sorted({*step.needs} - {*step.draws, whose.get(step.id)}),
             }
             for step in lock.steps
         ],
     }
+
+
+def _said(step: LockedToolStep, body: Body) -> dict[str, Any]:
+    """The fallbacks that are the plan's own."""
+    given = defaults(body.recoveries.get(step.tool, {}))
+    said = {
+        error: fallback.model_dump(mode="json")
+        for error, fallback in step.on_error.items()
+        if fallback != given.get(error)
+    }
+    return {"on_error": said} if said else {}
