@@ -107,6 +107,8 @@ CODES: dict[str, Code] = {
     "LS-MODEL-007": Code("the model refused", Exit.REJECTED),
     "LS-MODEL-008": Code("the model's answer is not a proposal", Exit.REJECTED),
     "LS-MODEL-009": Code("the budget for planning is spent", Exit.REJECTED),
+    "LS-MODEL-010": Code("the model was retired by its provider", Exit.ERROR),
+    "LS-MODEL-011": Code("the provider cannot be used", Exit.ERROR),
     # escalations
     "LS-ASK-001": Code("the question does not exist or is answered", Exit.REJECTED),
     "LS-ASK-002": Code("this answer is not offered", Exit.REJECTED),

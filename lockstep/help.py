@@ -107,6 +107,8 @@ HELP: dict[str, str] = {
     "LS-MODEL-009": (
         "Raise `tokens` or `microdollars` under `[planner]`, or write the plan by hand."
     ),
+    "LS-MODEL-010": "Name a current model under `[planner]` in `agent.toml`.",
+    "LS-MODEL-011": "Install the package it comes with, or name `anthropic` under `[planner]`.",
     "LS-ASK-001": "See `lockstep inbox list`.",
     "LS-ASK-002": "Give one of the answers that are offered.",
     "LS-ASK-003": "Ask somebody who holds one of the roles that are named.",
