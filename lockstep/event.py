@@ -20,88 +20,24 @@ from lockstep.guard import Weighed
 from lockstep.names import Person
 from lockstep.outcome import Attempt
 from lockstep.plan import is_empty
+from lockstep.planning import (
+    GoalAsked,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.record import Record
 from lockstep.substitution import Replaced
-from lockstep.usage import Bill
 from lockstep.value import Value
 
 VERSION = "events/1"
 
 Item = Annotated[int | None, Field(exclude_if=is_absent)]
 """Which item of a loop this is about, from 0; not there where the step is no loop."""
-
-
-class GoalAsked(Record):
-    """A plan was asked for; `replans` and `limit` are what its making may take."""
-
-    type: Literal["goal.asked"] = "goal.asked"
-    agent: str
-    environment: str
-    by: str
-    goal: str
-    model: str
-    replans: int
-    limit: Amount
-
-
-class PlannerAnswered(Record):
-    """A model's answer; `bill` counts every attempt at it, `text` is the digest of what it said."""
-
-    type: Literal["planner.answered"] = "planner.answered"
-    answer: int
-    status: str
-    model: str
-    stop_reason: str
-    request: str
-    prompt: Digest
-    text: Digest
-    gaps: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    bill: Bill
-
-
-class PlannerFailed(Record):
-    """No answer came; what its attempts are known to have cost is counted all the same."""
-
-    type: Literal["planner.failed"] = "planner.failed"
-    answer: int
-    finding: Finding
-    bill: Bill
-
-
-class PlanningHalted(Record):
-    """The model is not asked again unless a human says so."""
-
-    type: Literal["planning.halted"] = "planning.halted"
-    finding: Finding
-    bill: Bill
-
-
-class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
-
-    type: Literal["plan.proposed"] = "plan.proposed"
-    agent: str
-    environment: str
-    by: str
-    plan: Digest
-    planner_calls: int = 0
-
-
-class PlanChecked(Record):
-    type: Literal["plan.checked"] = "plan.checked"
-    findings: tuple[Finding, ...]
-    decisions: tuple[Decision, ...]
-
-
-class PlanLocked(Record):
-    type: Literal["plan.locked"] = "plan.locked"
-    lock: Digest
-
-
-class PlanRejected(Record):
-    type: Literal["plan.rejected"] = "plan.rejected"
-    findings: tuple[Finding, ...]
 
 
 class RunStarted(Record):

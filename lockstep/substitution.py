@@ -55,8 +55,8 @@ def _places(old: JsonValue, new: JsonValue, at: tuple[int | str, ...]) -> Iterat
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
             if key not in old or key not in new:
-                was, now = (_word(one[key]) if key in one else "" for one in (old, new))
-                yield Replaced(at=pointer((*at, key)), was=was, now=now)
+                there = [_word(one[key]) if key in one else "" for one in (old, new)]
+                yield Replaced(at=pointer((*at, key)), was=there[0], now=there[1])
             else:
                 yield from _places(old[key], new[key], (*at, key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

@@ -94,8 +94,8 @@ def test_a_word_or_a_boolean_may_be_either(right: Any, passes: bool) -> None:
     """An enumeration beside a boolean does not list all that the value can be; and to Python `1`
     is `true`, which it is nowhere else.
     """
-    mode = {"anyOf": [{"const": "auto", "type": "string"}, {"type": "boolean"}]}
-    output = {"type": "object", "properties": {"mode": mode}, "required": ["mode"]}
+    mode: Json = {"anyOf": [{"const": "auto", "type": "string"}, {"type": "boolean"}]}
+    output: Json = {"type": "object", "properties": {"mode": mode}, "required": ["mode"]}
     sources = Sources(outputs={"list": output}, inputs={})
     one = Guard.model_validate(guard({"$from": "list", "path": "/mode"}, "==", right))
     assert passes == (not list(check_guards("weigh", (one,), sources)))

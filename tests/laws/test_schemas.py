@@ -15,9 +15,10 @@ from lockstep.canonical import digest
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import PlanLocked, StepSkipped, genesis, link
+from lockstep.event import StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
+from lockstep.planning import PlanLocked
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
 from lockstep.value import Value

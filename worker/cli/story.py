@@ -4,15 +4,7 @@ from lockstep.duration import write_duration
 from lockstep.event import (
     AnswerRefused,
     Event,
-    GoalAsked,
     Happening,
-    PlanChecked,
-    PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
-    PlanProposed,
-    PlanRejected,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -38,6 +30,16 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
+from lockstep.planning import (
+    GoalAsked,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.recovery import way_out
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
