@@ -13,9 +13,6 @@ import pytest
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Verdict
 from lockstep.event import Event, StepCompleted
-from lockstep.lock import Body, Lock
-from lockstep.loop import ForEach
-from lockstep.plan import Steps
 from tests.runs.yard import Book, Ended, Handle, Json, Yard, output, say, step, until, with_
 from workflows.run import Run
 
@@ -502,19 +499,11 @@ async def test_the_outputs_of_a_loop_have_one_limit_together(yard: Yard) -> None
 
 
 async def test_a_loop_whose_list_is_not_there_says_so(yard: Yard) -> None:
-    """An optional list may be missing; a guard could have asked."""
-    over = {"$from": "muster", "path": "/hands/0/name"}
-    lock = yard.lock(say(), muster("ana"), each(say("greet", {"$item": "/name"})))
-
-    def other(body: Body) -> Body:
-        steps = [
-            one.model_copy(update={"for_each": ForEach.model_validate({"in": over, "max": 3})})
-            if one.id == "greet"
-            else one
-            for one in body.steps
-        ]
-        return body.model_copy(update={"steps": Steps(steps)})
-
-    ended = await yard.ended(await yard.start(Lock.freeze(other(lock.body))))
+    """A list within a list may be missing; a guard could have asked."""
+    groups = each(step("groups", "Muster", names=[{"$item": "/name"}]))
+    over = {"$from": "groups", "path": "/3/hands"}
+    ended = await yard.run(
+        say(), muster("ana"), groups, each(say("greet", {"$item": "/name"}), over=over)
+    )
     assert ("failed", "LS-STEP-009") == (ended.result.status, ended.finding.code)
-    assert "its list cannot be read: it is a `string`" == ended.finding.problem
+    assert "its list cannot be read: `groups/3/hands`: `3` is not there" == ended.finding.problem
