@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -61,8 +62,7 @@ class Prompting:
         return Briefing(system, (asked, Turn("assistant", rejected.text), Turn("user", words)))
 
     def _system(self, asked: str) -> tuple[str, ...]:
-        catalogue = json.dumps(self._catalogue(asked), indent=1, sort_keys=True)
-        return (_words("plan"), f"# The catalogue\n\n{catalogue}")
+        return (_words("plan"), f"# The catalogue\n\n{_lines(self._catalogue(asked))}")
 
     def _catalogue(self, asked: str) -> dict[str, JsonValue]:
         world, environment = self.world, self.world.environment
@@ -107,14 +107,45 @@ def _required(world: World) -> set[str]:
     return {rule.tool for rule in rules.mandatory} | {rule.first for rule in rules.before}
 
 
+def _lines(catalogue: dict[str, JsonValue]) -> str:
+    """As JSON, each tool and each rule on a line of its own: white space is paid for."""
+    parts = [f"{json.dumps(name)}: {_part(part)}" for name, part in sorted(catalogue.items())]
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
+def _part(part: JsonValue) -> str:
+    if not isinstance(part, dict) or not part:
+        return json.dumps(part, sort_keys=True)
+    lines = [f" {json.dumps(n)}: {json.dumps(p, sort_keys=True)}" for n, p in sorted(part.items())]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 def _told(tool: ToolSpec) -> JsonValue:
     return {
         "description": tool.description,
         "effect": tool.effect.value,
-        "input": tool.input,
-        "output": tool.output,
+        "input": untitled(tool.input),
+        "output": untitled(tool.output),
         "signals": list(tool.signals),
         "timeout": write_duration(tool.timeout),
+    }
+
+
+def untitled(schema: Any) -> Any:
+    """Without the titles that pydantic makes of names, which say nothing new."""
+    if isinstance(schema, list):
+        return [untitled(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: untitled(inner) for name, inner in part.items()}
+        if key in ("properties", "$defs") and isinstance(part, dict)
+        # A literal is whatever somebody wrote.
+        else part
+        if key in ("default", "const", "enum", "examples")
+        else untitled(part)
+        for key, part in schema.items()
+        if not (key == "title" and isinstance(part, str))
     }
 
 

@@ -35,6 +35,26 @@ def test_the_model_knows_the_world_it_plans_in() -> None:
     assert here.texts.files() == told["policy"]
 
 
+def test_what_is_paid_for_says_something() -> None:
+    """Titles that only repeat a name are left out; a property of that name is not."""
+    spec = world().tools["ListShips"]
+    titled = {
+        "title": "Request",
+        "type": "object",
+        "properties": {"title": {"title": "Title", "type": "string", "default": {"title": "x"}}},
+    }
+    here = world_with(
+        specs={**world().tools, "ListShips": spec.model_copy(update={"input": titled})}
+    )
+    tools = catalogue(Prompting(here))["tools"]
+    assert isinstance(tools, dict)
+    wanted = {
+        "type": "object",
+        "properties": {"title": {"type": "string", "default": {"title": "x"}}},
+    }
+    assert wanted == tools["ListShips"]["input"]
+
+
 def test_where_a_tool_lives_is_not_told() -> None:
     """Endpoints and settings are for the worker; a model needs none of them to plan."""
     binding = (
