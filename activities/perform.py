@@ -23,6 +23,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.outcome import AttemptEnd, Dispatch, Report, StepOutcome, Withheld
+from lockstep.provenance import Provenance
 from lockstep.reference import Unresolved
 from lockstep.resource import touched
 from lockstep.shown import shown
@@ -30,7 +31,7 @@ from lockstep.tool import Tool, harms_twice
 from lockstep.value import Value
 from policies.arguments import check_value
 from policies.check import missing_resources
-from policies.request import arguments, attempted
+from policies.request import arguments, attempted, provenance
 
 
 class Performer(House):
@@ -84,7 +85,11 @@ class _Attempt:
         findings = (*self._misfits(args), *self._absent(args))
         if findings:
             return self._withhold(None, findings, args)
-        decision = self._decide(args)
+        told = self.call.step.provenance
+        if self.call.edited is not None:
+            # Held against what the references bring, which is read from the store.
+            told = await asyncio.to_thread(self._provenance, args)
+        decision = self._decide(args, told)
         changed = self._changed_policy(decision)
         if changed is not None:
             return self._withhold(decision, (changed,), args)
@@ -124,14 +129,24 @@ class _Attempt:
         named = touched(self.tool.spec.input, args)
         return tuple(missing_resources(place, named, self.house.world))
 
-    def _decide(self, args: dict[str, JsonValue]) -> Decision:
+    def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
         # By the server's clock at which this attempt was due, for a dispatch may wait for long.
         now = activity.info().current_attempt_scheduled_time
         run = self.call.run.id
         grants = [one for one in self.call.grants if one.run == run and one.expires_at > now]
         return self.house.world.decider.decide(
-            attempted(self.call, self.tool.spec, args, tuple(grants))
+            attempted(self.call, self.tool.spec, args, tuple(grants), told)
         )
+
+    def _provenance(self, args: dict[str, JsonValue]) -> Provenance:
+        kept = partial(load, self.house.store)
+        return provenance(self.call, args, self.tool.spec, kept, self._accepted)
+
+    def _accepted(self, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        try:
+            return self.tool.accept(args)[1]
+        except Exception as error:  # a model's validators are the agent's code
+            raise ValueError from error
 
     def _changed_policy(self, decision: Decision) -> Finding | None:
         """Where policy changed in mid-run, the stricter of the two verdicts holds."""

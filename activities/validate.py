@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import Change, Proposal, Validator, Verified, Verify
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
-from lockstep.decision import Outcome, Phase, Request
+from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.fallback import edges
 from lockstep.finding import Finding
@@ -23,17 +23,20 @@ from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
+from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments, check_value
 from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
 from policies.drift import drift
 from policies.freeze import freeze
-from policies.request import targets
+from policies.labels import planner_reads
+from policies.request import real
 from policies.structure import structure
 from policies.world import World
 
-MAX_VERDICT_BYTES = 512 * 1024
+MAX_VERDICT_BYTES = 640 * 1024
+"""It ends a planning together with a lock, which may have 1 MiB of the 2 that one payload holds."""
 MAX_INPUT_BYTES = 8 * 1024
 
 
@@ -47,7 +50,7 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
         try:
-            checked = check(self._plan(proposal), self._world, proposal.by)
+            checked = self._checked(self._plan(proposal), proposal)
         except LockstepError as error:
             return Checked(findings=error.findings)
         size = len(canonical(checked.model_dump(mode="json")))
@@ -59,7 +62,7 @@ class WorldValidator(Validator):
     async def freeze(self, proposal: Proposal) -> Lock:
         try:
             plan = self._plan(proposal)
-            checked = check(plan, self._world, proposal.by)
+            checked = self._checked(plan, proposal)
             if not checked.passed:
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
@@ -98,6 +101,9 @@ class WorldValidator(Validator):
             *(self._supply(change, supplied) if supplied is not None else ()),
         )
 
+    def _checked(self, plan: Plan, proposal: Proposal) -> Checked:
+        return check(plan, self._world, proposal.by, wrote(proposal, self._world))
+
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world
         for what, asked, here in (
@@ -135,16 +141,18 @@ class WorldValidator(Validator):
         if problems:
             yield from problems
             return
-        request = Request(
-            phase=Phase.RUN,
-            principal=self._world.principal_of(change.started_by, change.trigger),
+        # What is large is not at hand here and counts as rewritten: the call itself is decided on
+        # once more, with all of it.
+        shown = change.question.args.preview
+        before = shown if isinstance(shown, dict) else {}
+        request = real(
+            self._world.principal_of(change.started_by, change.trigger),
+            spec,
             environment=body.environment,
             stage=body.stage,
             step=id,
-            tool=spec.name,
-            effect=spec.effect,
+            provenance=body.steps[id].provenance.edited(before, args),
             args=args,
-            targets=targets(found),
         )
         decision = self._world.decider.decide(request)
         if decision.outcome is Outcome.DENY:
@@ -172,6 +180,11 @@ class WorldValidator(Validator):
                 problem=f"the output has {size:,} bytes, more than {most:,}",
                 fix="give less",
             )
+
+
+def wrote(proposal: Proposal, world: World) -> Trust:
+    """How far to believe what a proposed plan writes down itself: by who wrote it."""
+    return Trust.TRUSTED if proposal.planner is None else planner_reads(world)
 
 
 def _unsound(body: Body) -> Iterator[Finding]:

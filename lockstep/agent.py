@@ -7,12 +7,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from lockstep.duration import Duration
 from lockstep.names import AgentName, Person, Role, Sentence
 from lockstep.planner import PlannerSettings
 from lockstep.record import Record
+from lockstep.trust import Trust, is_trusted
 
 ANYONE = "*"
 """As an approver: whoever can reach the server. Right for one's own machine, wrong elsewhere."""
@@ -42,12 +43,16 @@ _TYPES: dict[str, set[type]] = {
 
 
 class Input(Record):
-    """One typed input of a run; `default` makes it optional."""
+    """One typed input of a run; `default` makes it optional.
+
+    It is untrusted where it may hold what somebody else wrote: a webhook's text, a ticket's title.
+    """
 
     type: Literal["string", "integer", "number", "boolean"]
     description: Sentence = ""
     default: str | int | float | bool | None = None
     enum: tuple[str, ...] | None = None
+    trust: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
     def _default_can_be_used(self) -> Self:

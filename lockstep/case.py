@@ -29,6 +29,9 @@ class Case(Record):
 
     `rules` and `reason` are held against what decided only where they are given; `rules = []` says
     that no rule decides. `approved` names the approval rules that a human has said yes to.
+
+    `untrusted` are JSON pointers of arguments that hold what may not be believed; `steered`,
+    `sensitive` and `sources` say the rest of where a call comes from.
     """
 
     name: Sentence = ""
@@ -36,6 +39,10 @@ class Case(Record):
     tool: ToolName
     args: ExactObject = {}
     unknown: tuple[Pointer, ...] = ()
+    untrusted: tuple[Pointer, ...] = ()
+    steered: bool = False
+    sensitive: bool = False
+    sources: tuple[ToolName, ...] = ()
     phase: Phase | None = None
     started_by: Person = "ann"
     trigger: Literal["person", "schedule"] = "person"

@@ -62,6 +62,7 @@ CODES: dict[str, Code] = {
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
     "LS-RULE-003": Code("a plan rule cannot be evaluated", Exit.REJECTED),
+    "LS-RULE-010": Code("what one tool gave reaches another that must not have it", Exit.REJECTED),
     # policy
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
     "LS-POLICY-002": Code("policy denies the step", Exit.REJECTED),

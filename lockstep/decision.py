@@ -10,10 +10,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.canonical import Digest, digest
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
+from lockstep.plan import is_empty
+from lockstep.provenance import Provenance
 from lockstep.record import Record
 
 
@@ -69,7 +71,8 @@ class Request(Record):
     """Everything a decision is made from; nothing else is looked at.
 
     `unknown` holds the JSON pointers of arguments that only the run will know; they are absent from
-    `args`. It is empty at run time.
+    `args`. It is empty at run time. `provenance` is known at both times, and says the same;
+    `outward` is whether the call leaves our own walls.
     """
 
     phase: Phase
@@ -79,6 +82,8 @@ class Request(Record):
     step: str
     tool: str
     effect: str
+    outward: bool
+    provenance: Provenance
     args: dict[str, JsonValue]
     unknown: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
@@ -90,12 +95,16 @@ class Request(Record):
 
 
 class Rule(Record):
-    """A policy that took part in a decision; `approvers` are roles, any one of which suffices."""
+    """A policy that took part in a decision; `approvers` are roles, any one of which suffices.
+
+    `reads` are the facts about provenance that it looks at, such as `trusted.recipient`.
+    """
 
     id: RuleId
     effect: Literal["permit", "forbid", "approval"]
     reason: str
     approvers: tuple[Role, ...] = ()
+    reads: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class Decision(Record):
@@ -112,6 +121,7 @@ class Decision(Record):
     tool: str
     targets: tuple[Target, ...]
     args_digest: Digest
+    provenance: Provenance = Field(default=Provenance(), exclude_if=is_empty)
     rules: tuple[Rule, ...] = ()
     missing: tuple[Rule, ...] = ()
     grants: tuple[Grant, ...] = ()
@@ -125,9 +135,12 @@ class Decision(Record):
 
     @property
     def disallowed(self) -> bool:
-        """Whether it is the tool itself that may not be called, and not what it would touch."""
+        """Whether it is the tool itself that may not be called, and not what it would touch or
+        whose words it would be given.
+        """
         denied = self.outcome is Outcome.DENY and not self.errors
-        return denied and not (self.rules and self.targets)
+        about_call = bool(self.targets) or any(rule.reads for rule in self.rules)
+        return denied and not (self.rules and about_call)
 
     @property
     def why(self) -> str:

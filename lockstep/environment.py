@@ -25,6 +25,7 @@ from lockstep.names import (
 )
 from lockstep.record import Record
 from lockstep.recovery import Recovery
+from lockstep.trust import Trust, is_untrusted
 
 Attribute = StrictBool | StrictInt | StrictStr
 """What a resource may be described by: what Cedar can compare without rounding."""
@@ -63,12 +64,16 @@ class CatalogueSource(Record):
 
     `endpoint` may hold placeholders as a tool's does; `file` stands beside the manifest. Every
     member has `attributes`, unless `resources` says otherwise of it.
+
+    Whoever writes to the source chooses the names in it, and a model that plans reads them. Who
+    reviews the file name by name may say that they are `trusted`.
     """
 
     source: Source
     endpoint: str
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.json$")]
     attributes: dict[str, Attribute] = {}
+    trust: Trust = Field(default=Trust.UNTRUSTED, exclude_if=is_untrusted)
 
 
 MAX_STEPS = 1000

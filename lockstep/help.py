@@ -50,6 +50,7 @@ HELP: dict[str, str] = {
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",
+    "LS-RULE-010": "Take the reference out, or pass it through a tool that the rule names.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
         "Change the arguments or leave the step out; for a `DisallowedToolError`, use another "

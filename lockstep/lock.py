@@ -30,8 +30,10 @@ from lockstep.names import (
     ToolName,
 )
 from lockstep.plan import Flow, Steps, is_empty
+from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 
 MAX_LOCK_BYTES = 1024 * 1024
@@ -42,7 +44,8 @@ class LockedToolStep(Record, Flow):
     """A step with nothing left to choose.
 
     `needs` are all edges, sorted; `timeout` is start-to-close of one attempt, `deadline` is
-    schedule-to-close of all attempts with their back-offs; `expected` is the verdict at plan time.
+    schedule-to-close of all attempts with their back-offs; `expected` is the verdict at plan time;
+    `provenance` is what policy is told of where its arguments come from.
     """
 
     kind: Literal["tool"] = "tool"
@@ -65,6 +68,7 @@ class LockedToolStep(Record, Flow):
     backoff: Duration
     cost: Amount
     expected: Outcome
+    provenance: Provenance = Field(default=Provenance(), exclude_if=is_empty)
 
     @property
     def name(self) -> str:
@@ -87,6 +91,7 @@ class Pins(Record):
 class Body(Record):
     """What the digest covers. `resources` is the slice of the catalogue that the plan names, or
     that `recoveries` put in its place; those are what is done about each error of its tools.
+    `literals` says whether what the plan writes down itself may be believed.
     """
 
     lockstep: Literal["lock/1"] = "lock/1"
@@ -104,6 +109,7 @@ class Body(Record):
     resources: dict[str, dict[str, dict[str, Attribute]]]
     recoveries: dict[ToolName, dict[ErrorName, Actions]] = Field(default={}, exclude_if=is_empty)
     pins: Pins
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
 
 class Asked(Record):

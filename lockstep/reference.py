@@ -51,12 +51,15 @@ class Reference:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return tuple(
-            part.replace("~1", "/").replace("~0", "~") for part in self.path.split("/")[1:]
-        )
+        return path_parts(self.path)
 
     def __str__(self) -> str:
         return f"{self.step or self.source}{self.path}"
+
+
+def path_parts(path: str) -> tuple[str, ...]:
+    """The keys and indexes of a JSON pointer (RFC 6901)."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:])
 
 
 def as_reference(value: JsonValue) -> Reference | None:

@@ -6,15 +6,16 @@ specification, plain data, so that a plan can be checked where the code is not i
 """
 
 import inspect
+import operator
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from lockstep.amount import Amount
 from lockstep.call import Call
@@ -23,6 +24,9 @@ from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
 from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.reference import path_parts
+from lockstep.schema import leads_somewhere
+from lockstep.trust import Emits, FieldLabels
 
 
 class Effect(StrEnum):
@@ -31,6 +35,14 @@ class Effect(StrEnum):
     READ = "read"
     WRITE = "write"
     DESTRUCTIVE = "destructive"
+
+
+def _is_default(emits: object) -> bool:
+    return emits is Emits.UNTRUSTED
+
+
+def _is_unsaid(value: object) -> bool:
+    return value is None
 
 
 class Idempotency(StrEnum):
@@ -53,6 +65,11 @@ class ToolSpec(Record):
     `timeout` bounds one attempt, `heartbeat` the silence after which a worker is taken for dead,
     `cost` is the most that one attempt may spend. `no_effect` are the signals by which the tool
     says that the call did nothing.
+
+    `emits` says whether what it returns may be believed, as a whole or by field. What a tool
+    returns is private if the tool is `sensitive` or was given something private, unless it
+    `declassifies`. `outward`: the call leaves our own walls or changes the world beyond them; where
+    that is not said, all but reads do.
     """
 
     name: ToolName
@@ -67,10 +84,33 @@ class ToolSpec(Record):
     signals: tuple[ErrorName, ...] = ()
     no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     cost: Amount = Amount(calls=1)
+    emits: Emits | FieldLabels = Field(default=Emits.UNTRUSTED, exclude_if=_is_default)
+    sensitive: bool = Field(default=False, exclude_if=operator.not_)
+    declassifies: bool = Field(default=False, exclude_if=operator.not_)
+    outward: bool | None = Field(default=None, exclude_if=_is_unsaid)
+
+    @model_validator(mode="after")
+    def _is_private_or_not(self) -> Self:
+        if self.sensitive and self.declassifies:
+            raise ValueError("a tool is `sensitive` or it `declassifies`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_what_it_has(self) -> Self:
+        """A misspelt doubt about a field would leave the field believed."""
+        for field in () if isinstance(self.emits, Emits) else self.emits:
+            if not leads_somewhere(self.output, path_parts(field)):
+                raise ValueError(f"`emits` labels `{field}`, which its output does not have")
+        return self
 
     @cached_property
     def digest(self) -> Digest:
         return digest(self.model_dump(mode="json"))
+
+    @property
+    def acts_outward(self) -> bool:
+        """Whether a call leaves our own walls, or changes the world beyond them."""
+        return self.effect is not Effect.READ if self.outward is None else self.outward
 
     def may_repeat(self, signal: str) -> bool:
         """Whether a call that ended in this signal may be made again without asking anybody."""
@@ -133,6 +173,10 @@ def tool(
     no_effect: tuple[str, ...] = (),
     tokens: int = 0,
     microdollars: int = 0,
+    emits: Emits | str | Mapping[str, Emits | str] = Emits.UNTRUSTED,
+    sensitive: bool = False,
+    declassifies: bool = False,
+    outward: bool | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]:
     """Declare a function a tool.
 
@@ -141,6 +185,8 @@ def tool(
     it says so. `no_effect` are those of its `signals` that say that the call did nothing, so that
     it may be made again whatever the tool is. TypeError where the function's annotations do not say
     its models.
+
+    `emits` is a label for all that it returns, or a label for each of some fields, by JSON pointer.
     """
     effect = Effect(effect)
     default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
@@ -171,10 +217,20 @@ def tool(
             signals=signals,
             no_effect=no_effect,
             cost=Amount(calls=1, tokens=tokens, microdollars=microdollars),
+            emits=_labels(emits),
+            sensitive=sensitive,
+            declassifies=declassifies,
+            outward=outward,
         )
         return Tool(spec, function, input_model, output_model, takes_call)
 
     return declare
+
+
+def _labels(emits: Emits | str | Mapping[str, Emits | str]) -> Emits | dict[str, Emits]:
+    if isinstance(emits, str):
+        return Emits(emits)
+    return {field: Emits(label) for field, label in emits.items()}
 
 
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -20,7 +20,10 @@ from lockstep.case import Case
 from lockstep.decision import Decision, Grant, Phase, Request
 from lockstep.finding import Finding, Severity
 from lockstep.plan import ToolStep
+from lockstep.provenance import Provenance
+from lockstep.reference import path_parts
 from lockstep.resource import touched
+from lockstep.schema import fields
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments, check_value
 from policies.cedar.rules import read
@@ -115,6 +118,23 @@ def _known(case: Case, world: World) -> Iterator[Finding]:
             "use a tool that its manifest names",
         )
     rules = rules_of(world.texts)
+    for name in case.sources:
+        if name not in world.tools:
+            yield _failed(
+                "",
+                f"`sources`: tool `{name}` does not exist",
+                did_you_mean(name, world.tools) or "use one of the agent's tools",
+            )
+    if case.tool in world.tools:
+        known = fields(world.tools[case.tool].input)
+        for at in case.untrusted:
+            name = path_parts(at)[0]
+            if name not in known:
+                yield _failed(
+                    "",
+                    f"`untrusted`: `{case.tool}` takes no argument `{name}`",
+                    did_you_mean(name, known) or "name an argument of the tool",
+                )
     for id in (*(case.rules or ()), *case.approved):
         if id not in rules:
             yield _failed(
@@ -133,7 +153,9 @@ def _as_planned(case: Case, spec: ToolSpec, world: World) -> Asked:
         *check_arguments(_STEP, spec, step.args, sources),
         *missing_resources(_STEP, named(step, spec), world),
     )
-    return (None, found) if found else (planned(step, world, case.started_by), ())
+    if found:
+        return None, found
+    return planned(step, world, case.started_by, _provenance(case, spec)), ()
 
 
 def _as_attempted(case: Case, spec: ToolSpec, world: World) -> Asked:
@@ -172,10 +194,20 @@ def _as_attempted(case: Case, spec: ToolSpec, world: World) -> Asked:
         environment=world.environment.name,
         stage=world.environment.stage,
         step=_STEP,
+        provenance=_provenance(case, spec),
         args=args,
         grants=grants,
     )
     return request, ()
+
+
+def _provenance(case: Case, spec: ToolSpec) -> Provenance:
+    return Provenance(
+        untrusted=case.untrusted,
+        steered=case.steered,
+        sensitive=case.sensitive or spec.sensitive,
+        sources=tuple(sorted(set(case.sources))),
+    )
 
 
 def _wrong(place: str, case: Case, made: Decision) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
+from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments
 from policies.bounds import (
     MAX_BYTES,
@@ -35,11 +36,14 @@ from policies.bounds import (
     worst,
 )
 from policies.certainty import Shape
+from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.handling import check_handling, provided, recoveries, unhandled
+from policies.labels import labels
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
+from policies.provenance import Lineage
 from policies.recovery import about
 from policies.request import named, planned
 from policies.structure import GRAPHLESS, structure
@@ -52,9 +56,11 @@ MAX_GUESSES = 5
 """Of a step's unknown names: how many are compared with all the known ones."""
 
 
-def check(plan: Plan, world: World, started_by: str) -> Checked:
+def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRUSTED) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
+
+    `literals` says how far to believe what the plan writes down itself; a person's is believed.
     """
     if len(plan.steps) > MAX_STEPS:
         long = _too_long(len(plan.steps), MAX_STEPS, "no environment allows more than")
@@ -92,9 +98,14 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
     # A warning leaves the graph what it is, and rules are held against it.
     if not any(found.code in GRAPHLESS for found in errors_in(findings)):
         findings += world.rules.violations(Shape.of(steps))
-    decisions = tuple(world.decider.decide(planned(step, world, started_by)) for step in usable)
+    lineage = Lineage(steps, labels(world, literals))
+    decisions = tuple(
+        world.decider.decide(planned(step, world, started_by, lineage.of(step.id)))
+        for step in usable
+    )
+    doubted = doubts(decisions, lineage)
     findings += (
-        _denied(step, made)
+        _denied(step, made, [one.says for one in doubted if one.step == step.id])
         for step, made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
@@ -112,6 +123,8 @@ def check(plan: Plan, world: World, started_by: str) -> Checked:
         worst=most,
         bounds=reach,
         recoveries=known,
+        doubts=doubted,
+        literals=literals,
     )
 
 
@@ -184,7 +197,7 @@ def _existence(step: Step, world: World) -> Iterator[Finding]:
     yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
-def _denied(step: Step, decision: Decision) -> Finding:
+def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:
     code, fix = "LS-POLICY-002", "change the arguments or leave the step out"
     subject = ", ".join(f"`{target.name}`" for target in decision.targets)
     problem = f"{step.tool}({subject}) is BLOCKED by {decision.why}"
@@ -192,6 +205,8 @@ def _denied(step: Step, decision: Decision) -> Finding:
         code, fix = "LS-POLICY-003", "correct the policy"
     elif decision.disallowed:
         problem, fix = decision.why, "use another tool or leave the step out"
+    if says:
+        problem = f"{problem} ({'; '.join(says)})"
     return Finding(code=code, place=f"step `{step.id}`", problem=problem, fix=fix)
 
 

@@ -23,7 +23,9 @@ from policies.check import output_of
 from policies.freeze import BACKOFF
 from policies.guards import check_guards
 from policies.handling import recoveries
+from policies.labels import labels
 from policies.loops import check_loop
+from policies.provenance import Lineage
 from policies.world import World
 
 
@@ -52,7 +54,11 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
     for tool in sorted({*known, *body.recoveries}):
         if body.recoveries.get(tool) != known.get(tool):
             yield _claim(f"recoveries.{tool}")
+    lineage = Lineage(body.steps, labels(world, body.literals))
     for step in body.steps:
+        if step.provenance != lineage.of(step.id):
+            # What policy is told at each call; a lock that left out a doubt would be believed.
+            yield _claim(f"steps.{step.id}.provenance")
         if step.tool in world.tools and step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)

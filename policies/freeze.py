@@ -15,8 +15,11 @@ from lockstep.graph import order
 from lockstep.lock import Body, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
+from lockstep.provenance import Provenance
 from lockstep.resource import touched
 from policies.handling import provided, recoveries
+from policies.labels import labels
+from policies.provenance import Lineage
 from policies.request import named
 from policies.world import World
 
@@ -38,6 +41,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
     needs = edges(steps.values())
     in_order = order(needs)
     environment = world.environment
+    lineage = Lineage(steps.values(), labels(world, checked.literals))
     return Body(
         agent=world.agent.name,
         role=world.agent.role,
@@ -46,13 +50,16 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         task_queue=task_queue(world.agent.name, environment.name),
         goal=plan.goal or world.agent.goal,
         inputs=world.agent.input_schema,
-        steps=Steps(_step(steps[id], world, needs[id], verdicts[id]) for id in in_order),
+        steps=Steps(
+            _step(steps[id], world, needs[id], verdicts[id], lineage.of(id)) for id in in_order
+        ),
         limits=environment.limits,
         approvers=world.agent.approvers,
         asking=world.agent.asking,
         resources=_slice(plan, known, world),
         recoveries=known,
         pins=world.pins,
+        literals=checked.literals,
     )
 
 
@@ -69,7 +76,13 @@ def pauses(attempts: int) -> timedelta:
     )
 
 
-def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -> LockedToolStep:
+def _step(
+    step: Step,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
+) -> LockedToolStep:
     spec = world.tools[step.tool]
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
@@ -91,6 +104,7 @@ def _step(step: Step, world: World, needs: tuple[str, ...], expected: Outcome) -
         backoff=BACKOFF,
         cost=spec.cost,
         expected=expected,
+        provenance=provenance,
     )
 
 

@@ -4,6 +4,7 @@ Both are put together here and nowhere else, so that what a replay asks again is
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from pydantic import JsonValue
@@ -12,6 +13,7 @@ from lockstep.decision import Grant, Phase, Principal, Request, Target
 from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
+from lockstep.provenance import Provenance
 from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
 from lockstep.substitution import substituted
@@ -20,8 +22,10 @@ from lockstep.value import Value
 from policies.world import World
 
 
-def planned(step: Step, world: World, started_by: str) -> Request:
-    """About a step while it is only planned: what its references bring is not known yet."""
+def planned(step: Step, world: World, started_by: str, provenance: Provenance) -> Request:
+    """About a step while it is only planned: what its references bring is not known yet, but where
+    they bring it from is.
+    """
     spec = world.tools[step.tool]
     args, unknown = foreseen(step, spec)
     return Request(
@@ -32,6 +36,8 @@ def planned(step: Step, world: World, started_by: str) -> Request:
         step=step.id,
         tool=step.tool,
         effect=spec.effect,
+        outward=spec.acts_outward,
+        provenance=provenance,
         args=args,
         unknown=unknown,
         targets=targets(touched(spec.input, args)),
@@ -39,7 +45,11 @@ def planned(step: Step, world: World, started_by: str) -> Request:
 
 
 def attempted(
-    call: Dispatch, spec: ToolSpec, args: dict[str, JsonValue], grants: tuple[Grant, ...]
+    call: Dispatch,
+    spec: ToolSpec,
+    args: dict[str, JsonValue],
+    grants: tuple[Grant, ...],
+    provenance: Provenance,
 ) -> Request:
     """About an attempt, with the very arguments of the call and the grants that still hold."""
     run, step = call.run, call.step
@@ -50,6 +60,7 @@ def attempted(
         environment=run.environment,
         stage=run.stage,
         step=step.id,
+        provenance=provenance,
         args=args,
         grants=grants,
     )
@@ -62,6 +73,7 @@ def real(
     environment: str,
     stage: str,
     step: str,
+    provenance: Provenance,
     args: dict[str, JsonValue],
     grants: tuple[Grant, ...] = (),
 ) -> Request:
@@ -74,6 +86,8 @@ def real(
         step=step,
         tool=spec.name,
         effect=spec.effect,
+        outward=spec.acts_outward,
+        provenance=provenance,
         args=args,
         targets=targets(touched(spec.input, args)),
         grants=grants,
@@ -91,6 +105,39 @@ def arguments(
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
+    return _resolved(call, spec, load)
+
+
+def provenance(
+    call: Dispatch,
+    args: Mapping[str, JsonValue],
+    spec: ToolSpec,
+    load: Callable[[Value], JsonValue],
+    accept: Callable[[dict[str, JsonValue]], dict[str, JsonValue]],
+) -> Provenance:
+    """Where the arguments of a call come from: as its lock says, but for what a human rewrote.
+
+    `args` are as the tool will be given them, and `accept` makes them so: a human edits what they
+    are shown, and that is what the tool's model made of the words of the plan.
+    """
+    locked = call.step.provenance
+    if call.edited is None or not locked.untrusted:
+        return locked
+    try:
+        before = _resolved(call, spec, load)
+    except Unresolved:
+        # There was nothing to leave as it was.
+        return locked.edited({}, args)
+    with suppress(ValueError):
+        # Where the tool would not have taken them, they are compared as they are.
+        before = accept(before)
+    return locked.edited(before, args)
+
+
+def _resolved(
+    call: Dispatch, spec: ToolSpec, load: Callable[[Value], JsonValue]
+) -> dict[str, JsonValue]:
+    """With what the catalogue puts in, as whoever edits them was shown them."""
     outputs = {step: load(value) for step, value in call.values.items()}
     bring = partial(resolve, outputs=outputs, inputs=call.run.inputs, run=call.run.told)
     item: tuple[JsonValue, ...] = ()

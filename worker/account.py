@@ -6,7 +6,7 @@ its lock says of it.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +40,7 @@ from lockstep.loading import shaped
 from lockstep.lock import LockedToolStep
 from lockstep.names import ErrorName
 from lockstep.plan import Plan, Step
+from lockstep.provenance import Provenance
 from lockstep.record import Record
 from policies.misfit import did_you_mean
 from worker.origins import Argument, origins, sent_out
@@ -70,6 +71,7 @@ class Account(Record):
     parts: tuple[Part, ...] = ()
     errors: dict[ErrorName, Actions] = {}
     arguments: tuple[Argument, ...]
+    provenance: Provenance
     decisions: tuple[Decision, ...]
     blocked: StepBlocked | None
     end: End
@@ -111,16 +113,17 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         # What a human wrote for one item is not what the loop was sent out with.
         sent = sent.model_copy(update={"edited": None, "item": None})
     blocked = [event.what for event in about if isinstance(event.what, StepBlocked)]
+    decisions = tuple(event.what.decision for event in about if isinstance(event.what, StepDecided))
+    told = decisions[-1].provenance if decisions else found.provenance
     return Account(
         run=history.workflow_id,
         step=found,
         item=item,
         errors={} if lock is None else lock.body.recoveries.get(found.tool, {}),
         parts=tuple(_parts(whole, id)) if item is None and found.for_each else (),
-        arguments=tuple(origins(found, sent, everything, about)),
-        decisions=tuple(
-            event.what.decision for event in about if isinstance(event.what, StepDecided)
-        ),
+        arguments=tuple(_labelled(origins(found, sent, everything, about), told, steps)),
+        provenance=told,
+        decisions=decisions,
         blocked=blocked[-1] if blocked else None,
         end=_end(about, item),
         events=about,
@@ -176,11 +179,23 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
         decided = {one.step: one for one in end.decisions}
         about = tuple(one for one in end.findings if _place_is(one.place, step))
         mine = steps.get(step)
-        arguments = tuple(origins(mine, None, [])) if mine else ()
-        found.append(Considered(number, end.passed, mine, arguments, decided.get(step), about))
+        made = decided.get(step)
+        told = made.provenance if made else Provenance()
+        arguments = tuple(_labelled(origins(mine, None, []), told, steps)) if mine else ()
+        found.append(Considered(number, end.passed, mine, arguments, made, about))
     if step not in names:
         raise _stranger(f"planning `{history.workflow_id}`", step, names)
     return found
+
+
+def _labelled(
+    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedToolStep]
+) -> Iterator[Argument]:
+    """The arguments with what policy was told of them, and with the tools that gave them."""
+    for one in arguments:
+        source = steps.get(one.name.partition("/")[0]) if one.source == "step" else None
+        doubted = any(f"{at}/".startswith(f"{one.at}/") for at in told.untrusted)
+        yield one.model_copy(update={"tool": source.tool if source else "", "untrusted": doubted})
 
 
 def _plan(proposed: JsonValue) -> Plan | None:

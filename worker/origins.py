@@ -35,7 +35,8 @@ from worker.recorded import VERDICTS, json_of, recorded
 class Argument(Record):
     """Where one argument, or a part of one, came from; `text` is its value as far as it is known.
 
-    `digest` is of the output that a reference leads into.
+    `digest` is of the output that a reference leads into, `tool` what gave it. `untrusted` where
+    policy was told that it may not be believed, or something in it.
     """
 
     at: str
@@ -44,6 +45,8 @@ class Argument(Record):
     text: str = ""
     digest: str = ""
     size: int = 0
+    tool: str = ""
+    untrusted: bool = False
 
 
 def sent_out(history: WorkflowHistory, step: str, item: int | None) -> Dispatch | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from activities.contract import Proposal
+from activities.validate import wrote
 from lockstep.canonical import digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
@@ -43,7 +44,8 @@ def rechecked(
 
 def _verdict(proposal: Proposal, world: World) -> Checked:
     try:
-        return check(shaped(Plan, proposal.plan, "plan"), world, proposal.by)
+        plan = shaped(Plan, proposal.plan, "plan")
+        return check(plan, world, proposal.by, wrote(proposal, world))
     except LockstepError as error:
         return Checked(findings=error.findings)
 

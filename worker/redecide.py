@@ -13,7 +13,7 @@ from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
 from lockstep.reference import Unresolved
 from lockstep.substitution import replaced, substituted
 from lockstep.tool import ToolSpec
-from policies.request import arguments, attempted
+from policies.request import arguments, attempted, provenance
 from policies.world import World
 
 Call = tuple[Dispatch, Completed | Withheld | Signalled]
@@ -38,14 +38,14 @@ def redecided(
             continue
         try:
             spec = world.tools[call.step.tool]
-            written = args = arguments(call, spec, partial(load, store))
-            if call.step.tool in world.code:
-                tool = world.code[call.step.tool]
-                _, args = tool.accept(written)
-                if tool.accept(written)[1] != args:
-                    raise ValueError("the tool's model makes up its defaults anew each time")
+            accept = partial(_accepted, world, call.step.tool)
+            written = arguments(call, spec, partial(load, store))
+            args = accept(written)
+            if accept(written) != args:
+                raise ValueError("the tool's model makes up its defaults anew each time")
+            told = provenance(call, args, spec, partial(load, store), accept)
             # Which grants still held then is in the record; that they hold is decided again.
-            now = world.decider.decide(attempted(call, spec, args, then.grants))
+            now = world.decider.decide(attempted(call, spec, args, then.grants, told))
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.label}`: not decided again: {error}")
             continue
@@ -72,6 +72,11 @@ def _other_changes(
             problem=f"its substitute was to change {was}, and would change {is_}",
             fix="compare the stored outputs, and the versions that read them",
         )
+
+
+def _accepted(world: World, tool: str, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The arguments as the tool would be given them, where its code is at hand."""
+    return world.code[tool].accept(args)[1] if tool in world.code else args
 
 
 def _differs(step: str, then: Decision, now: Decision) -> Finding:

@@ -142,6 +142,7 @@ class Asking:
         roles = tuple(sorted({role for rule in ask.rules for role in rule.approvers}))
         # What is no matter of one rule names no role: anyone who may approve anything may answer.
         roles = roles or tuple(sorted(body.approvers))
+        decision = self.run.decisions.get(label(self.step.id, self.item))
         people = sorted({person for role in roles for person in body.approvers.get(role, ())})
         return Question(
             id=f"{label(self.step.id, self.item)}.{number}",
@@ -154,6 +155,7 @@ class Asking:
             args=ask.args,
             shown=ask.shown,
             rules=ask.rules,
+            untrusted=decision.provenance.untrusted if decision else (),
             roles=roles,
             approvers=tuple(people),
             asked_at=now,

@@ -2,6 +2,9 @@
 
 The work is done by the modules beside this one; here it gets a name, an effect, limits, and the
 environment it runs in.
+
+What is fetched is untrusted: an exporter chooses names, labels and values, and anybody who can run
+one in the cluster chooses the exporter. What only computes passes that on.
 """
 
 from datetime import timedelta
@@ -48,6 +51,7 @@ class FetchMetricsInput(Record):
     heartbeat=timedelta(seconds=5),
     attempts=5,
     signals=("MetricNotFound", "QueryRefused"),
+    emits="untrusted",
 )
 async def fetch_metrics(request: FetchMetricsInput, call: Call) -> MetricsFrame:
     """Read metrics where the environment says: from a Prometheus, for the window that ends at the
@@ -91,7 +95,7 @@ class DetectAnomaliesInput(Record):
     frame: MetricsFrame
 
 
-@tool("DetectAnomalies", effect="read", timeout=timedelta(seconds=30))
+@tool("DetectAnomalies", effect="read", timeout=timedelta(seconds=30), emits="inherited")
 def detect_anomalies(request: DetectAnomaliesInput) -> Findings:
     """Find points far from a series' usual range, by a robust statistic; no model takes part."""
     return detect(request.frame)
@@ -106,7 +110,7 @@ class RenderDigestInput(Record):
     scheduled_at: AwareDatetime
 
 
-@tool("RenderDigest", effect="read", timeout=timedelta(seconds=60))
+@tool("RenderDigest", effect="read", timeout=timedelta(seconds=60), emits="inherited")
 def render_digest(request: RenderDigestInput) -> Digest:
     """Write the digest as Markdown and as one self-contained HTML page."""
     return render(request.findings, request.frame, request.title, request.scheduled_at)
@@ -118,7 +122,14 @@ class PublishDigestInput(Record):
     digest: Digest
 
 
-@tool("PublishDigest", effect="write", idempotency="keyed", timeout=timedelta(seconds=60))
+@tool(
+    "PublishDigest",
+    effect="write",
+    idempotency="keyed",
+    timeout=timedelta(seconds=60),
+    # Paths in a folder of ours, and a checksum: nobody else's words fit in there.
+    emits="trusted",
+)
 def publish_digest(request: PublishDigestInput, call: Call) -> Published:
     """Put the digest into the folder that the environment names, once for each run."""
     return publish(request.digest, Path(call.endpoint).resolve(), call.idempotency_key)
@@ -135,6 +146,7 @@ class FindQuietMetricInput(Record):
     effect="read",
     timeout=timedelta(seconds=30),
     signals=("NothingMeasured",),
+    emits="inherited",
 )
 def find_quiet_metric(request: FindQuietMetricInput) -> Quiet:
     """Name the metric that moved least over the window; it may be quiet because all is well."""
@@ -151,7 +163,13 @@ class RemoveMetricInput(Record):
     metric: MetricName
 
 
-@tool("RemoveMetric", effect="destructive", idempotency="natural", timeout=timedelta(seconds=30))
+@tool(
+    "RemoveMetric",
+    effect="destructive",
+    idempotency="natural",
+    timeout=timedelta(seconds=30),
+    emits="inherited",
+)
 def remove_metric(request: RemoveMetricInput) -> MetricsFrame:
     """Take a metric out of what the digest reports; the digest says that it was taken out."""
     frame = request.frame
@@ -168,7 +186,7 @@ class DevMetricsInput(Record):
     cluster: str = Field(pattern=r"^[a-z0-9-]{1,63}$")
 
 
-@tool("DevMetricsAPI", effect="read", timeout=timedelta(seconds=30))
+@tool("DevMetricsAPI", effect="read", timeout=timedelta(seconds=30), emits="untrusted")
 async def dev_metrics_api(request: DevMetricsInput, call: Call) -> MetricsFrame:
     """Fetch metrics from the development endpoint, which knows metrics that nothing else has."""
     url = f"{call.endpoint}/metrics/v2/cluster"

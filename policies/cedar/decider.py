@@ -104,6 +104,7 @@ class CedarDecider:
             tool=request.tool,
             targets=_each_once(request.targets),
             args_digest=args_digest,
+            provenance=request.provenance,
             rules=verdict.rules,
             missing=verdict.missing,
             grants=verdict.grants,

@@ -8,7 +8,10 @@ also the only thing Cedar knows of them.
     Environment  stage: String
     Metric       whatever the manifest's metrics have; optional where one of them has it not
     action       principal Agent; resource Environment or the kinds its arguments can name
-    context      args, environment {name, stage}, step, phase, trigger, started_by, effect
+    Tool         names, and nothing more: what `context.flow.sources` holds
+    context      args, environment {name, stage}, step, phase, trigger, started_by, effect,
+                 trusted {a Bool for each argument}, flow {untrusted, steered, sensitive, outward,
+                 sources}
 """
 
 import re
@@ -28,10 +31,16 @@ from policies.cedar.types import Fields, declared, project, read
 
 AGENT = "Agent"
 ENVIRONMENT = "Environment"
-_TAKEN = frozenset({AGENT, ENVIRONMENT, "Action"})
+TOOL = "Tool"
+_TAKEN = frozenset({AGENT, ENVIRONMENT, TOOL, "Action"})
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _FACTS = ("step", "phase", "trigger", "started_by", "effect")
 _STRING: dict[str, Any] = {"type": "String"}
+_BOOLEAN: dict[str, Any] = {"type": "Boolean"}
+_FLOW: dict[str, Any] = {
+    **dict.fromkeys(("untrusted", "steered", "sensitive", "outward"), _BOOLEAN),
+    "sources": {"type": "Set", "element": {"type": "Entity", "name": TOOL}},
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,11 @@ class Vocabulary:
     def attributes(self, entity: str) -> list[str]:
         shape = self.document[""]["entityTypes"].get(entity, {}).get("shape", {})
         return sorted(shape.get("attributes", ()))
+
+    def context(self, tool: str) -> dict[str, Any]:
+        """The type of `context` where a tool is called."""
+        found: dict[str, Any] = self.document[""]["actions"][tool]["appliesTo"]["context"]
+        return found
 
     @property
     def actions(self) -> list[str]:
@@ -74,6 +88,8 @@ def vocabulary(tools: Mapping[str, ToolSpec], environment: Environment) -> Vocab
             "entityTypes": {
                 AGENT: _entity({"role": _STRING}),
                 ENVIRONMENT: _entity({"stage": _STRING}),
+                # Listed, so that a policy which misspells one does not load.
+                **({TOOL: {"enum": sorted(tools)}} if tools else {}),
                 **{
                     name: _entity(_attributes(environment.resources.get(kind, {})))
                     for kind, name in types.items()
@@ -107,17 +123,44 @@ def context(request: Request, seen: Fields) -> dict[str, JsonValue]:
         "trigger": request.principal.trigger,
         "started_by": request.principal.started_by,
         "effect": request.effect,
+        **_origins(request, seen),
     }
 
 
+def _origins(request: Request, seen: Fields) -> dict[str, JsonValue]:
+    """Where the arguments come from, which is known before they are."""
+    known, doubted = request.provenance, request.provenance.doubted
+    # What the schema does not declare a tool's model may still read, into whatever it likes.
+    strange = bool(seen.fields) and not doubted <= seen.fields.keys()
+    return {
+        "trusted": {
+            name: not strange and name not in doubted for name in seen.fields if _is_plain(name)
+        },
+        "flow": {
+            "untrusted": bool(known.untrusted),
+            "steered": known.steered,
+            "sensitive": known.sensitive,
+            "outward": request.outward,
+            "sources": [{"__entity": {"type": TOOL, "id": name}} for name in known.sources],
+        },
+    }
+
+
+def _is_plain(name: str) -> bool:
+    """Whether Cedar's JSON does not keep the name for itself."""
+    return not name.startswith("__")
+
+
 def _context_type(seen: Fields) -> dict[str, Any]:
-    place = {"type": "Record", "attributes": {"name": _STRING, "stage": _STRING}}
+    place = _record({"name": _STRING, "stage": _STRING})
     return {
         "type": "Record",
         "attributes": {
             "args": declared(seen),
             "environment": place,
             **dict.fromkeys(_FACTS, _STRING),
+            "trusted": _record({name: _BOOLEAN for name in seen.fields if _is_plain(name)}),
+            "flow": _record(_FLOW),
         },
     }
 
@@ -149,7 +192,11 @@ def camel(kind: str) -> str:
 
 
 def _entity(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {"shape": {"type": "Record", "attributes": attributes}}
+    return {"shape": _record(attributes)}
+
+
+def _record(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Record", "attributes": attributes}
 
 
 def _attributes(members: Mapping[str, Mapping[str, Attribute]]) -> dict[str, Any]:

@@ -29,12 +29,16 @@ from lockstep.event import StepRecovering, StepReplaced
 from lockstep.fallback import Fallback
 from lockstep.finding import Severity
 from lockstep.lock import Lock
+from lockstep.outcome import Dispatch
+from lockstep.provenance import Provenance
 from lockstep.recovery import Recovery
 from lockstep.tool import Effect, Idempotency
+from lockstep.trust import Emits
 from lockstep.value import Value
 from policies.claims import claims
 from policies.drift import drift
 from policies.recovery import contradictions
+from policies.request import arguments, provenance
 from policies.rules import Rules
 from policies.world import World
 from tests.laws.port import (
@@ -63,6 +67,8 @@ WAIT: Json = {"kind": "wait", "field": "until", "delay": "30s", "most": "5m"}
 OTHER: Json = {"kind": "substitute", "resources": {"cargo": {"coal": "grain"}}}
 ASK: Json = {"kind": "escalate"}
 GIVE: Json = {"kind": "fallback", "output": FLEET}
+
+WAYS = {"retry": (RETRY,), "other": (RETRY, OTHER)}
 
 
 def action(given: Json) -> Any:
@@ -275,6 +281,49 @@ def test_what_is_done_about_errors_is_frozen_into_the_lock() -> None:
     assert ["environment `test`: `errors.FogTooThick` has changed"] == [
         one.problem for one in drift(body, here(RETRY))
     ]
+
+
+def test_a_substitute_is_chosen_by_whoever_signals() -> None:
+    """A tool that may not be believed then steers its step, and what draws from it; one call made
+    again is the same call, whoever says so.
+    """
+    doubted = {name: frozen(*STEPS, here=here(*ways)).steps for name, ways in WAYS.items()}
+    assert {"retry": False, "other": True} == {
+        name: steps["list"].provenance.steered for name, steps in doubted.items()
+    }
+    assert doubted["other"]["weigh"].provenance.steered
+    spec = world().tools["ListShips"].model_copy(update={"emits": Emits.TRUSTED})
+    believed = here(OTHER, specs={**world().tools, "ListShips": spec})
+    assert not frozen(*STEPS, here=believed).steps["list"].provenance.steered
+
+
+def test_a_place_that_was_put_in_is_not_a_human_s_for_being_left() -> None:
+    """Whoever edits a substituted call saw what was put in, and is asked of what they changed."""
+    there = here(OTHER)
+    step = frozen(*STEPS, here=there).steps["list"]
+    doubt = Provenance(untrusted=("/cargo/1",))
+    facts: Json = {
+        "id": "r", "scheduled_at": NOW, "started_by": "ana", "trigger": "person", "inputs": {},
+        "lock": digest({}), "agent": "harbour", "role": "r", "environment": "test", "policy": {},
+        "stage": "sandbox", "tool": digest({}), "output_bytes": 1024,
+    }  # fmt: skip
+    edited = {"cargo": ["grain", "grain"], "berth": "south"}
+    call = Dispatch.model_validate(
+        {
+            "run": facts,
+            "step": {
+                **step.model_dump(mode="json"),
+                "args": {"cargo": ["coal", "grain"], "berth": "north"},
+                "provenance": doubt,
+            },
+            "edited": edited,
+            "substitutes": {"FogTooThick": action(OTHER)},
+            "substituted": ["FogTooThick"],
+        }
+    )
+    spec = there.tools["ListShips"]
+    assert edited == arguments(call, spec, lambda _: None)
+    assert doubt == provenance(call, edited, spec, lambda _: None, lambda args: args)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, JsonValue
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Grant, Outcome, Phase, Principal, Request, Target
 from lockstep.environment import Environment
+from lockstep.provenance import Provenance
 from lockstep.resource import Resource
 from lockstep.tool import Tool, tool
 from policies.cedar.decider import CedarDecider
@@ -113,6 +114,8 @@ def asked(name: str, args: dict[str, Any], role: str = "reporter", **changes: An
         "step": "s6",
         "tool": name,
         "effect": "read",
+        "outward": False,
+        "provenance": Provenance(),
         "args": args,
         "targets": targets,
     }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, JsonValue
 from lockstep.canonical import digest
 from lockstep.decision import Grant, Outcome, Phase, Principal, Request, Target
 from lockstep.environment import Environment
+from lockstep.provenance import Provenance
 from lockstep.resource import Resource, touched
 from lockstep.tool import tool
 from policies.cedar.decider import CedarDecider
@@ -78,6 +79,8 @@ def asked(phase: Phase, args: dict[str, Any], unknown: tuple[str, ...], *grants:
         step="s1",
         tool="Act",
         effect="write",
+        outward=True,
+        provenance=Provenance(),
         args=args,
         unknown=unknown,
         targets=tuple(Target(kind=one.kind, name=one.name) for one in touched(INPUT, args)),

@@ -19,6 +19,7 @@ from lockstep.errors import LockstepError
 from lockstep.event import Event, StepBlocked, StepDecided, StepFailed
 from lockstep.help import HELP
 from lockstep.loop import label
+from lockstep.provenance import Provenance
 from policies.misfit import did_you_mean
 from worker.account import Account, Considered, account, considered
 from worker.cli.drawing import COLOURS, called, conditions
@@ -126,6 +127,7 @@ def _show(found: Account) -> None:
     if step.needs:
         out.print(f"  after      {safe(', '.join(step.needs))}")
     _show_arguments(found.arguments)
+    _show_provenance(found.provenance)
     out.print(f"  locked as  {_outcome(step.expected)}, policy's answer to the plan")
     for told in conditions(step, {step.tool: found.errors}):
         out.print(f"  {_condition(told)}")
@@ -201,26 +203,39 @@ def _show_arguments(arguments: tuple[Argument, ...]) -> None:
         out.print(f"  {label:<9}  {safe(one.at):<{width}}  {safe(_origin(one))}")
 
 
+def _show_provenance(known: Provenance) -> None:
+    """What the arguments are made of, and what besides them decided over the step."""
+    if known.sources:
+        out.print(f"  made of    what {safe(', '.join(known.sources))} gave")
+    if known.steered:
+        out.print("  steered    whether or how often it is done hangs on what is untrusted")
+    if known.sensitive:
+        out.print("  sensitive  something private flows in, decides over it, or is given by it")
+
+
 def _origin(one: Argument) -> str:
-    value = f": {one.text}" if one.text else ""
+    doubt = ", untrusted" if one.untrusted else ""
+    value = f"{doubt}: {one.text}" if one.text else doubt
     match one.source:
         case "plan":
             return f"written in the plan{value}"
         case "human":
-            return f"written by {one.name or 'a human'}{value}"
+            left = ", who left it as it was" if one.untrusted else ""
+            return f"written by {one.name or 'a human'}{left}{value}"
         case "input":
             return f"the run's input {one.name}{value}"
         case "run":
             return f"the run's own {one.name}{value}"
         case "item":
             own = f"own {one.name or 'value'}"
-            return f"the item's {own}{value}" if value else f"each item's {own}"
+            return f"the item's {own}{value}" if one.text else f"each item's {own}{doubt}"
         case "catalogue":
             return f"put in because of {one.name}{value}"
         case "step":
+            by = f" ({one.tool})" if one.tool else ""
             if not one.digest:
-                return f"from step {one.name}"
-            return f"from step {one.name}{value} ({one.size:,} bytes, {one.digest[:19]}…)"
+                return f"from step {one.name}{by}{doubt}"
+            return f"from step {one.name}{by}{value} ({one.size:,} bytes, {one.digest[:19]}…)"
 
 
 def _show_decision(made: Decision) -> None:
