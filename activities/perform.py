@@ -15,6 +15,7 @@ from temporalio import activity
 
 from activities.answer import Answering, idempotency_key, kept_args
 from activities.attempts import Attempts
+from activities.calling import Troubled
 from activities.failure import failure, first
 from activities.house import House
 from activities.store import load
@@ -103,7 +104,11 @@ class _Attempt:
         answering = Answering(
             self.house, self.tool, self.call, self.attempts, decision, written, args, key
         )
-        return await answering.run(request)
+        try:
+            return await answering.run(request)
+        except Troubled as trouble:
+            found = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
+            return self._withhold(decision, tuple(found), args)
 
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call
@@ -114,7 +119,7 @@ class _Attempt:
                 "deploy the locked version, or lock the plan again",
             ), None
         try:
-            return None, arguments(call, self.tool.spec, partial(load, self.house.store))
+            return None, arguments(call, self.tool.spec.input, partial(load, self.house.store))
         except Unresolved as problem:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
@@ -140,7 +145,7 @@ class _Attempt:
 
     def _provenance(self, args: dict[str, JsonValue]) -> Provenance:
         kept = partial(load, self.house.store)
-        return provenance(self.call, args, self.tool.spec, kept, self._accepted)
+        return provenance(self.call, args, self.tool.spec.input, kept, self._accepted)
 
     def _accepted(self, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
         try:

@@ -5,6 +5,7 @@ whoever has the history can compute them again. A run returns the digest of its 
 changed, dropped or added event shows against any copy of that one line.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -17,19 +18,10 @@ from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
-from lockstep.names import Person
+from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
 from lockstep.plan import is_empty
-from lockstep.planning import (
-    GoalAsked,
-    PlanChecked,
-    PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
-    PlanProposed,
-    PlanRejected,
-)
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.record import Record
 from lockstep.substitution import Replaced
 from lockstep.value import Value
@@ -40,8 +32,37 @@ Item = Annotated[int | None, Field(exclude_if=is_absent)]
 """Which item of a loop this is about, from 0; not there where the step is no loop."""
 
 
+class PlanProposed(Record):
+    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
+
+    type: Literal["plan.proposed"] = "plan.proposed"
+    agent: str
+    environment: str
+    by: str
+    plan: Digest
+    planner_calls: int = 0
+
+
+class PlanChecked(Record):
+    type: Literal["plan.checked"] = "plan.checked"
+    findings: tuple[Finding, ...]
+    decisions: tuple[Decision, ...]
+
+
+class PlanLocked(Record):
+    type: Literal["plan.locked"] = "plan.locked"
+    lock: Digest
+
+
+class PlanRejected(Record):
+    type: Literal["plan.rejected"] = "plan.rejected"
+    findings: tuple[Finding, ...]
+
+
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again."""
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. `mocked` are the
+    tools that a mock answers for.
+    """
 
     type: Literal["run.started"] = "run.started"
     run: str
@@ -53,6 +74,7 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class RunVerified(Record):
@@ -61,8 +83,24 @@ class RunVerified(Record):
 
 
 class RunRefused(Record):
+    """Nothing of the plan was begun; `spent` is what it took to look, where a look was taken."""
+
     type: Literal["run.refused"] = "run.refused"
     findings: tuple[Finding, ...]
+    spent: Amount | None = Field(default=None, exclude_if=is_absent)
+
+
+class PreflightChecked(Record):
+    """The environment was looked at before the first step; the run begins if all of it holds.
+
+    The call itself is told like any step's, under `step`.
+    """
+
+    type: Literal["preflight.checked"] = "preflight.checked"
+    preflight: str
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
 
 
 class StepGuarded(Record):
@@ -187,9 +225,7 @@ class StepCaught(Record):
 
 
 class StepReplaced(Record):
-    """The step's output is another's: that of the step `by`, one that a `person` gave, or one that
-    its lock gives.
-    """
+    """The step's output is that of the step `by`, one that a `person` gave, or its lock's."""
 
     type: Literal["step.replaced"] = "step.replaced"
     step: str
@@ -277,6 +313,7 @@ Happening = Annotated[
     | RunStarted
     | RunVerified
     | RunRefused
+    | PreflightChecked
     | StepGuarded
     | StepStarted
     | StepDecided
@@ -301,13 +338,24 @@ Happening = Annotated[
 ]
 
 
+class Mocked(StrEnum):
+    """What of an event is not real: something of its run, or the very call that it is about."""
+
+    RUN = "run"
+    STEP = "step"
+
+
 class Event(Record):
-    """One link: `digest` covers everything else, `prev` is the link before."""
+    """One link: `digest` covers everything else, `prev` is the link before.
+
+    `mocked` is there in every event of a run in which a mock answers for some tool.
+    """
 
     seq: int
     at: AwareDatetime
     prev: Digest
     what: Happening
+    mocked: Mocked | None = Field(default=None, exclude_if=is_absent)
     digest: Digest
 
     @property
@@ -321,21 +369,31 @@ def genesis(workflow: str) -> Digest:
     return digest({"events": VERSION, "workflow": workflow})
 
 
-def link(seq: int, at: AwareDatetime, prev: Digest, what: Happening) -> Event:
+def link(
+    seq: int, at: AwareDatetime, prev: Digest, what: Happening, mocked: Mocked | None = None
+) -> Event:
     unsigned = {
         "seq": seq,
         "at": at.isoformat(),
         "prev": prev,
         "what": what.model_dump(mode="json"),
+        **({"mocked": mocked.value} if mocked else {}),
     }
-    return Event(seq=seq, at=at, prev=prev, what=what, digest=digest(unsigned))
+    return Event(seq=seq, at=at, prev=prev, what=what, mocked=mocked, digest=digest(unsigned))
+
+
+def step_of(what: Happening) -> str | None:
+    """The step that something happened to; None where it is about the whole."""
+    if isinstance(what, QuestionAsked):
+        return what.question.step
+    return getattr(what, "step", None)
 
 
 def broken_at(workflow: str, events: list[Event]) -> int | None:
     """The number of the first event that does not follow from those before it; None if all do."""
     prev = genesis(workflow)
     for seq, event in enumerate(events, start=1):
-        if event != link(seq, event.at, prev, event.what):
+        if event != link(seq, event.at, prev, event.what, event.mocked):
             return seq
         prev = event.digest
     return None

@@ -65,8 +65,27 @@ def bounds(
     specs: Mapping[str, ToolSpec],
     parallel: int,
     recoveries: Recoveries,
+    before: Sequence[Step] = (),
 ) -> Bounds:
-    """Of steps that form a graph and whose tools are known."""
+    """Of steps that form a graph and whose tools are known, and of looks that come before them,
+    about whose errors nothing is done.
+    """
+    reach = _bounds(steps, specs, parallel, recoveries)
+    if not before:
+        return reach
+    first = _bounds(before, specs, parallel, {})
+    calling = (first.calling or timedelta()) + (reach.calling or timedelta())
+    # Each look is weighed in an activity of its own.
+    return Bounds(
+        calling=min(calling, LONGEST) or None,
+        events=first.events + reach.events - FIRST_EVENTS + EVENTS * len(before),
+        bytes=first.bytes + reach.bytes + READING * len(before),
+    )
+
+
+def _bounds(
+    steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int, recoveries: Recoveries
+) -> Bounds:
     own = {step.id: _lasts(step, specs[step.tool], recoveries) for step in steps}
     work = sum((own[step.id] * times(step) for step in steps), timedelta())
     # Items of a loop run beside one another, as far as there are slots.

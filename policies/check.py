@@ -36,6 +36,7 @@ from policies.bounds import (
     worst,
 )
 from policies.certainty import Shape
+from policies.declared import uncallable
 from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
@@ -43,6 +44,7 @@ from policies.handling import check_handling, provided, recoveries, unhandled
 from policies.labels import labels
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
+from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.recovery import about
 from policies.request import named, planned
@@ -69,7 +71,7 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
     known = recoveries(environment, world.tools, {step.tool for step in plan.steps})
     # What the environment does about errors is as much a part of what may happen as the plan.
     steps = [provided(step, known) for step in plan.steps]
-    findings = list(structure(steps))
+    findings = [*structure(steps), *clashing(plan, environment)]
     sources = Sources(
         outputs={
             step.id: output_of(step, world.tools[step.tool])
@@ -98,25 +100,38 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
     # A warning leaves the graph what it is, and rules are held against it.
     if not any(found.code in GRAPHLESS for found in errors_in(findings)):
         findings += world.rules.violations(Shape.of(steps))
-    lineage = Lineage(steps, labels(world, literals))
+    before = looks(environment)
+    absent = {step.id: tuple(_existence(step, world)) for step in before}
+    findings += (found for missing in absent.values() for found in missing)
+    asked = [*(step for step in before if not absent[step.id]), *usable]
+    lineage, origins = Lineage(steps, labels(world, literals)), looked(world)
     decisions = tuple(
-        world.decider.decide(planned(step, world, started_by, lineage.of(step.id)))
-        for step in usable
+        world.decider.decide(
+            planned(
+                step,
+                world,
+                started_by,
+                (origins if step.id in absent else lineage).of(step.id),
+            )
+        )
+        for step in asked
     )
-    doubted = doubts(decisions, lineage)
+    doubted = doubts((made for made in decisions if made.step not in absent), lineage)
     findings += (
         _denied(step, made, [one.says for one in doubted if one.step == step.id])
-        for step, made in zip(usable, decisions, strict=True)
+        for step, made in zip(asked, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    most = worst(usable, world.tools, known)
+    findings += (one for made in decisions if made.step in absent for one in unapproved(made))
+    most = worst(before, world.tools, {}) + worst(usable, world.tools, known)
     whole = len(usable) == len(steps) and not any(
         one.code in GRAPHLESS for one in errors_in(findings)
     )
     parallel = environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel, known) if whole else Bounds()
+    reach = bounds(usable, world.tools, parallel, known, before) if whole else Bounds()
     findings += (*_limits(steps, known, world, most), *_history(reach))
     findings += unhandled(usable, environment, world.tools)
+    findings += uncallable([*before, *usable], world, Severity.WARNING)
     return Checked(
         findings=_shortened(findings),
         decisions=decisions,

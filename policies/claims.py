@@ -5,14 +5,16 @@ which role it acts, what its tools do) is held against the agent, the manifest a
 are. It may be tighter than they are, never looser.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from lockstep.action import Recoveries
 from lockstep.agent import Asking, Silence
+from lockstep.decision import Outcome
 from lockstep.environment import Limits
 from lockstep.fallback import owners
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Step
 from lockstep.tool import ToolSpec
@@ -20,7 +22,7 @@ from policies.arguments import Sources, check_value
 from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
 from policies.certainty import Shape
 from policies.check import output_of
-from policies.freeze import BACKOFF
+from policies.freeze import BACKOFF, preflights
 from policies.guards import check_guards
 from policies.handling import recoveries
 from policies.labels import labels
@@ -38,6 +40,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         ("task_queue", body.task_queue, task_queue(agent.name, environment.name)),
         ("inputs", body.inputs, agent.input_schema),
         ("approvers", body.approvers, agent.approvers),
+        ("preflight", body.preflight, _preflights(body, world)),
     ):
         if said != true:
             yield _claim(part)
@@ -68,6 +71,13 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         yield from _conditions(steps, body, world)
         yield from _size(steps, body, known)
     yield from world.rules.violations(Shape.of(body.steps))
+
+
+def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:
+    """What the lock would have to hold; what policy said of it then is not ours to repeat."""
+    said = {one.step.id: one.step.expected for one in body.preflight}
+    asked = defaultdict(lambda: Outcome.DENY, said)
+    return preflights(world, asked)
 
 
 def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:

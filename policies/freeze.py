@@ -4,6 +4,7 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from lockstep.action import Recoveries, substitutes
@@ -12,13 +13,14 @@ from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
 from lockstep.provenance import Provenance
 from lockstep.resource import touched
 from policies.handling import provided, recoveries
 from policies.labels import labels
+from policies.preflight import looked, looks
 from policies.provenance import Lineage
 from policies.request import named
 from policies.world import World
@@ -59,7 +61,21 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         resources=_slice(plan, known, world),
         recoveries=known,
         pins=world.pins,
+        preflight=preflights(world, verdicts),
         literals=checked.literals,
+    )
+
+
+def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:
+    """The looks that come before the first step, each with policy's verdict on its call."""
+    lineage = looked(world)
+    return tuple(
+        LockedPreflight(
+            step=_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
+            expect=one.guards(name),
+        )
+        for name, one in world.environment.preflight.items()
+        for step in (one.step(name),)
     )
 
 
@@ -121,7 +137,7 @@ def _slice(
         if name in here.get(kind, {}):
             found.setdefault(kind, {})[name] = here[kind][name]
 
-    for step in plan.steps:
+    for step in (*looks(world.environment), *plan.steps):
         for resource in named(step, world.tools[step.tool]):
             add(resource.kind, resource.name)
     for tool, errors in known.items():

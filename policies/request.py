@@ -16,6 +16,7 @@ from lockstep.plan import Step
 from lockstep.provenance import Provenance
 from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
+from lockstep.schema import Schema
 from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
@@ -95,23 +96,24 @@ def real(
 
 
 def arguments(
-    call: Dispatch, spec: ToolSpec, load: Callable[[Value], JsonValue]
+    call: Dispatch, schema: Schema, load: Callable[[Value], JsonValue]
 ) -> dict[str, JsonValue]:
     """A dispatch's arguments with every reference resolved, and with what the catalogue puts in;
     Unresolved where a reference leads nowhere. What a human has seen or written stays as it is.
+    `schema` is of the tool's input, which says where resources stand.
     """
     if call.approved is not None:
         approved = load(call.approved)
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
-    return _resolved(call, spec, load)
+    return _resolved(call, schema, load)
 
 
 def provenance(
     call: Dispatch,
     args: Mapping[str, JsonValue],
-    spec: ToolSpec,
+    schema: Schema,
     load: Callable[[Value], JsonValue],
     accept: Callable[[dict[str, JsonValue]], dict[str, JsonValue]],
 ) -> Provenance:
@@ -124,7 +126,7 @@ def provenance(
     if call.edited is None or not locked.untrusted:
         return locked
     try:
-        before = _resolved(call, spec, load)
+        before = _resolved(call, schema, load)
     except Unresolved:
         # There was nothing to leave as it was.
         return locked.edited({}, args)
@@ -135,7 +137,7 @@ def provenance(
 
 
 def _resolved(
-    call: Dispatch, spec: ToolSpec, load: Callable[[Value], JsonValue]
+    call: Dispatch, schema: Schema, load: Callable[[Value], JsonValue]
 ) -> dict[str, JsonValue]:
     """With what the catalogue puts in, as whoever edits them was shown them."""
     outputs = {step: load(value) for step, value in call.values.items()}
@@ -145,7 +147,7 @@ def _resolved(
         item = (_nth(bring(call.step.for_each.in_), call.item),)
     resolved: dict[str, JsonValue] = bring(dict(call.step.args), item=item)
     ways = [call.substitutes[error] for error in call.substituted if error in call.substitutes]
-    return substituted(resolved, ways, spec.input)
+    return substituted(resolved, ways, schema)
 
 
 def _nth(found: JsonValue, item: int) -> JsonValue:

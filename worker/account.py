@@ -21,6 +21,7 @@ from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
     Event,
+    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -34,6 +35,7 @@ from lockstep.event import (
     StepReplaced,
     StepSkipped,
     StepStarted,
+    step_of,
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
@@ -98,7 +100,7 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     """
     id, item = _named(step)
     lock = lock_of(history)
-    steps = {} if lock is None else {one.id: one for one in lock.steps}
+    steps = {} if lock is None else {one.id: one for one in lock.body.calls}
     run = f"run `{history.workflow_id}`"
     if id not in steps:
         raise _stranger(run, id, steps)
@@ -218,13 +220,11 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
 
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
-        case QuestionAsked(question=question):
-            return question.step == step
         case AnswerRefused(finding=finding):
             marks = (f"`{step}.", f"`{step}[")
             return any(mark in finding.place for mark in marks) or _place_is(finding.place, step)
         case what:
-            return getattr(what, "step", None) == step
+            return step_of(what) == step
 
 
 def _item_of(event: Event) -> int | None:
@@ -261,7 +261,7 @@ def _end(about: tuple[Event, ...], asked: int | None = None) -> End:
                 return "running"
             case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
-            case StepFailed():
+            case StepFailed() | PreflightChecked(holds=False):
                 return "failed"
             case StepSkipped():
                 return "skipped"

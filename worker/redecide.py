@@ -39,11 +39,11 @@ def redecided(
         try:
             spec = world.tools[call.step.tool]
             accept = partial(_accepted, world, call.step.tool)
-            written = arguments(call, spec, partial(load, store))
+            written = arguments(call, spec.input, partial(load, store))
             args = accept(written)
             if accept(written) != args:
                 raise ValueError("the tool's model makes up its defaults anew each time")
-            told = provenance(call, args, spec, partial(load, store), accept)
+            told = provenance(call, args, spec.input, partial(load, store), accept)
             # Which grants still held then is in the record; that they hold is decided again.
             now = world.decider.decide(attempted(call, spec, args, then.grants, told))
         except (LockstepError, Unresolved, ValueError) as error:

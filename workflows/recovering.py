@@ -7,7 +7,7 @@ says what was signalled each time, and that each call is reserved, decided and c
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
@@ -16,6 +16,7 @@ from temporalio import workflow
 
 from lockstep.action import (
     Action,
+    Actions,
     Escalate,
     Retry,
     StandIn,
@@ -50,11 +51,12 @@ class Escalated:
 
 @dataclass
 class Recovering:
-    """Of one step, or one item of a loop."""
+    """Of one step, or one item of a loop; `errors` are those about which something is done."""
 
     run: RunContext
     step: LockedToolStep
     item: int | None
+    errors: Mapping[str, Actions]
     substituted: list[str] = field(default_factory=list)
     _taken: dict[str, Counter[str]] = field(default_factory=dict)
     _again: Counter[str] = field(default_factory=Counter)
@@ -64,7 +66,7 @@ class Recovering:
         """What comes now; None if the catalogue has nothing left to do about this error. What a
         human wrote `by_hand` is not replaced.
         """
-        actions = self.run.errors_of(self.step).get(outcome.name, ())
+        actions = self.errors.get(outcome.name, ())
         taken = self._taken.setdefault(outcome.name, Counter())
         while (found := following(actions, taken)) is not None:
             action, number = found

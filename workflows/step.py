@@ -58,7 +58,8 @@ class StepLife:
 
     def __post_init__(self) -> None:
         self._asking = Asking(self.run, self.step, self.item, self._is_moot)
-        self._recovering = Recovering(self.run, self.step, self.item)
+        errors = self.run.errors_of(self.step)
+        self._recovering = Recovering(self.run, self.step, self.item, errors)
 
     async def live(self) -> End | Caught:
         """Until the step is done, skipped or stopped."""
@@ -85,6 +86,22 @@ class StepLife:
             f"was dispatched {MAX_DISPATCHES} times",
             "see why it is asked about or signals again",
         )
+
+    async def once(self) -> Done | Stopped:
+        """One dispatch, about which nobody is asked and about whose errors nothing is done: what a
+        human would have to answer stops it.
+        """
+        self.number = 1
+        self._recovering.errors = {}
+        async with self.run.slots:
+            turn = await self._turn()
+        match turn:
+            case Done() | Stopped():
+                return turn
+            case Ask(why=why):
+                return self._stop("LS-RUN-009", f"was held back: {why}", "let policy permit it")
+            case _:
+                return self._stop("LS-RUN-009", "gave nothing", "see its events")
 
     @property
     def label(self) -> str:
@@ -163,7 +180,7 @@ class StepLife:
             approved=self.approved.bare if self.approved else None,
             grants=self._live_grants(),
             item=self.item,
-            substitutes=substitutes(self.run.errors_of(step)),
+            substitutes=substitutes(self._recovering.errors),
             substituted=tuple(self._recovering.substituted),
         )
 

@@ -307,7 +307,7 @@ def test_a_place_that_was_put_in_is_not_a_human_s_for_being_left() -> None:
         "lock": digest({}), "agent": "harbour", "role": "r", "environment": "test", "policy": {},
         "stage": "sandbox", "tool": digest({}), "output_bytes": 1024,
     }  # fmt: skip
-    edited = {"cargo": ["grain", "grain"], "berth": "south"}
+    edited: Json = {"cargo": ["grain", "grain"], "berth": "south"}
     call = Dispatch.model_validate(
         {
             "run": facts,
@@ -321,9 +321,9 @@ def test_a_place_that_was_put_in_is_not_a_human_s_for_being_left() -> None:
             "substituted": ["FogTooThick"],
         }
     )
-    spec = there.tools["ListShips"]
-    assert edited == arguments(call, spec, lambda _: None)
-    assert doubt == provenance(call, edited, spec, lambda _: None, lambda args: args)
+    schema = there.tools["ListShips"].input
+    assert edited == arguments(call, schema, lambda _: None)
+    assert doubt == provenance(call, edited, schema, lambda _: None, lambda args: args)
 
 
 @pytest.mark.parametrize(

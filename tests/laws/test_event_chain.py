@@ -14,6 +14,7 @@ from lockstep.canonical import Digest, digest
 from lockstep.event import (
     Event,
     Happening,
+    PlanLocked,
     RunCompleted,
     RunStarted,
     StepSkipped,
@@ -22,7 +23,6 @@ from lockstep.event import (
     genesis,
     link,
 )
-from lockstep.planning import PlanLocked
 
 RUN = "harbour.test.weekly"
 START = datetime(2026, 11, 16, 6, tzinfo=UTC)

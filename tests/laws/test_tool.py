@@ -125,7 +125,7 @@ def test_what_is_not_idempotent_cannot_ask_for_more() -> None:
 
 def test_only_a_declared_signal_can_say_that_nothing_was_done() -> None:
     """And only that lets a call that is not idempotent be made again unasked."""
-    with pytest.raises(TypeError, match="`no_effect` names Fog, which `signals` does not"):
+    with pytest.raises(ValueError, match="`no_effect` names `Fog`, which `signals` does not"):
         declared(plain, effect="write", signals=("Ice",), no_effect=("Fog",))
     once = declared(plain, effect="write", signals=("Fog", "Ice"), no_effect=("Fog",)).spec
     assert (True, False) == (once.may_repeat("Fog"), once.may_repeat("Ice"))

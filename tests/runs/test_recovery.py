@@ -201,7 +201,7 @@ async def test_items_of_a_loop_recover_for_themselves(yard: Yard, book: Book) ->
     assert "[1]  ALLOW (crane.work), completed, 2 dispatches" in human.out
     assert "[2] completed" in human.out
     assert other.out.startswith('Step up[1]: Proposed Action -> Lift("pallet")')
-    assert 'the item\'s own /name: "beam"' in other.out
+    assert 'the item\'s own /name, untrusted: "beam"' in other.out
     assert 'put in because of Missing: "pallet"' in other.out
     assert (2, 2) == (none.code, plain.code)
     assert "did nothing for item 9 (its list has 3, from 0)" in none.err

@@ -1,13 +1,9 @@
-"""What happens on the way to a lock: a goal is asked for, a model answers, a plan is checked.
-
-The events of a planning; how events are chained is said in `lockstep/event.py`.
-"""
+"""What happens while a model is asked for a plan; told in the same chain as everything else."""
 
 from typing import Literal
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
-from lockstep.decision import Decision
 from lockstep.finding import Finding
 from lockstep.record import Record
 from lockstep.usage import Bill
@@ -57,30 +53,3 @@ class PlanningHalted(Record):
     type: Literal["planning.halted"] = "planning.halted"
     finding: Finding
     bill: Bill
-
-
-class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
-
-    type: Literal["plan.proposed"] = "plan.proposed"
-    agent: str
-    environment: str
-    by: str
-    plan: Digest
-    planner_calls: int = 0
-
-
-class PlanChecked(Record):
-    type: Literal["plan.checked"] = "plan.checked"
-    findings: tuple[Finding, ...]
-    decisions: tuple[Decision, ...]
-
-
-class PlanLocked(Record):
-    type: Literal["plan.locked"] = "plan.locked"
-    lock: Digest
-
-
-class PlanRejected(Record):
-    type: Literal["plan.rejected"] = "plan.rejected"
-    findings: tuple[Finding, ...]
