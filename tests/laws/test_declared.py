@@ -170,7 +170,7 @@ def toml(value: Any) -> str:
 def test_policy_of_all_environments_speaks_of_it(folder: Path) -> None:
     """Policy is written once; where another environment does not have the tool it still loads."""
     manifest = folder / "environments" / "test.toml"
-    other = manifest.read_text().partition("[tools.HailShip]")[0].replace('"test"', '"other"')
+    other = manifest.read_text().partition("[errors.NobodyHeard]")[0].replace('"test"', '"other"')
     (folder / "environments" / "other.toml").write_text(other)
     elsewhere = world(folder, "other")
     assert "HailShip" in elsewhere.tools

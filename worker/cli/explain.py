@@ -230,7 +230,7 @@ def _origin(one: Argument) -> str:
             own = f"own {one.name or 'value'}"
             return f"the item's {own}{value}" if one.text else f"each item's {own}{doubt}"
         case "catalogue":
-            return f"put in because of {one.name}{value}"
+            return f"put in because of {one.name}: {one.text or 'nothing'}"
         case "step":
             by = f" ({one.tool})" if one.tool else ""
             if not one.digest:
