@@ -17,7 +17,7 @@ from temporalio import activity
 
 from lockstep.agent import Asking
 from lockstep.amount import Amount
-from lockstep.canonical import Digest, Exact
+from lockstep.canonical import Digest, Exact, ExactObject
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Grounds
 from lockstep.duration import Duration
@@ -26,7 +26,7 @@ from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock, Statement
-from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
+from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
 from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.submission import Wanted
@@ -154,10 +154,10 @@ class Verified(Record):
 
 
 class Change(Record):
-    """What a human wants changed: steps that will not run, or one step's arguments.
+    """What a human wants changed: steps that will not run, one step's arguments, or its output.
 
     The question is there for who asks and which arguments were resolved; `edits` are arguments that
-    were given before, by step.
+    were given before, by step, and `hollow` the steps whose output a human gave before.
     """
 
     body: Body
@@ -167,6 +167,8 @@ class Change(Record):
     trigger: Literal["person", "schedule"]
     edited: dict[str, JsonValue] | None
     edits: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={}, exclude_if=is_empty)
+    supplied: ExactObject | None = Field(default=None, exclude_if=is_absent)
+    hollow: tuple[StepId, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class Sources(Record):

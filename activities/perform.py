@@ -13,7 +13,7 @@ from functools import partial
 from pydantic import JsonValue
 from temporalio import activity
 
-from activities.answer import Answering, idempotency_key
+from activities.answer import Answering, idempotency_key, kept_args
 from activities.attempts import Attempts
 from activities.calling import Troubled
 from activities.failure import failure, first
@@ -29,8 +29,8 @@ from lockstep.provenance import Provenance
 from lockstep.reference import Unresolved
 from lockstep.resource import touched
 from lockstep.shown import shown
-from lockstep.tool import Tool
-from lockstep.value import ARGS_PREVIEW_BYTES, Value
+from lockstep.tool import Tool, harms_twice
+from lockstep.value import Value
 from policies.arguments import check_value
 from policies.check import missing_resources
 from policies.request import arguments, attempted, provenance
@@ -74,7 +74,7 @@ class _Attempt:
             return self._withhold(None, (finding,) if finding else (), None)
         # The key is of the arguments as they were written: a default that a model makes up anew for
         # each attempt must not make a new effect of each.
-        written = digest(args)
+        written = args
         findings = self._misfits(args)
         if findings:
             return self._withhold(None, findings, args)
@@ -98,9 +98,14 @@ class _Attempt:
             return self._withhold(decision, (changed,), args)
         if decision.outcome is not Outcome.ALLOW:
             return self._withhold(decision, (), args)
+        if harms_twice(self.call.step.effect, self.call.step.idempotency):
+            # If nobody lives to say how the call ended, a human is asked about these arguments.
+            self.attempts.about(await asyncio.to_thread(self._kept, args), shown(args))
         self.attempts.decided(decision.digest)
-        key = idempotency_key(self.call.run.id, self.call.label, written)
-        answering = Answering(self.house, self.tool, self.call, self.attempts, decision, args, key)
+        key = idempotency_key(self.call.run.id, self.call.label, digest(written))
+        answering = Answering(
+            self.house, self.tool, self.call, self.attempts, decision, written, args, key
+        )
         try:
             return await answering.run(request)
         except Troubled as trouble:
@@ -116,7 +121,7 @@ class _Attempt:
                 "deploy the locked version, or lock the plan again",
             ), None
         try:
-            return None, arguments(call, partial(load, self.house.store))
+            return None, arguments(call, self.tool.spec.input, partial(load, self.house.store))
         except Unresolved as problem:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
@@ -151,7 +156,8 @@ class _Attempt:
         )
 
     def _provenance(self, args: dict[str, JsonValue]) -> Provenance:
-        return provenance(self.call, args, partial(load, self.house.store), self._accepted)
+        kept = partial(load, self.house.store)
+        return provenance(self.call, args, self.tool.spec.input, kept, self._accepted)
 
     def _accepted(self, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
         try:
@@ -184,18 +190,18 @@ class _Attempt:
         args: dict[str, JsonValue] | None,
     ) -> Withheld:
         self.attempts.end(AttemptEnd.WITHHELD)
-        value: Value | None = None
-        if args is not None:
-            value, data = Value.of(args, ARGS_PREVIEW_BYTES)
-            self.house.store.put(data)
         return Withheld(
             decision=decision,
             findings=findings,
-            args=value,
+            args=self._kept(args) if args is not None else None,
             shown=shown(args) if args is not None else "",
             attempts=self.attempts.all,
             grounds=self.house.grounds_beside(self.call) if decision else None,
         )
+
+    def _kept(self, args: dict[str, JsonValue]) -> Value:
+        """The arguments by reference, for a human to look at."""
+        return kept_args(self.house, args)
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)

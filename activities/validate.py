@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -28,7 +29,7 @@ from lockstep.resource import touched
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.arguments import Sources, check_arguments, check_value
-from policies.check import check, missing_resources
+from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.freeze import freeze
 from policies.labels import planner_reads
 from policies.request import real
@@ -126,14 +127,16 @@ class WorldValidator(Validator):
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        edited = change.edited
+        body, edited, supplied = change.body, change.edited, change.supplied
+        step = change.question.step
         edits = dict(change.edits)
         if edited is not None:
-            step = change.question.step
             edits[step] = (*edits.get(step, ()), edited)
+        given = {*change.hollow, *([step] if supplied is not None else [])}
         return (
-            *self._world.violations(change.body.steps, set(change.gone), edits),
+            *self._world.violations(body.steps, set(change.gone), edits, given),
             *(self._edit(change, edited) if edited is not None else ()),
+            *(self._supply(change, supplied) if supplied is not None else ()),
         )
 
     def _keep(self) -> None:
@@ -166,8 +169,8 @@ class WorldValidator(Validator):
 
     def _edit(self, change: Change, args: dict[str, JsonValue]) -> Iterator[Finding]:
         """Edited arguments are literals, and are held to all that the first ones were."""
-        body, id = change.body, change.question.step
-        place = f"step `{id}`"
+        body, id, label = change.body, change.question.step, change.question.label
+        place = f"step `{label}`"
         spec = self._world.tools[body.steps[id].tool]
         for at, _ in references(dict(args)):
             yield Finding(
@@ -180,7 +183,7 @@ class WorldValidator(Validator):
         sources = Sources(outputs={}, inputs=body.inputs)
         found = touched(spec.input, dict(args))
         problems = [
-            *check_arguments(id, spec, args, sources),
+            *check_arguments(label, spec, args, sources),
             *missing_resources(place, found, self._world),
         ]
         if problems:
@@ -210,6 +213,20 @@ class WorldValidator(Validator):
                     else f"the edited call is BLOCKED by {decision.why}"
                 ),
                 fix="edit it otherwise, or skip the step",
+            )
+
+    def _supply(self, change: Change, output: dict[str, JsonValue]) -> Iterator[Finding]:
+        """An output is one that the tool could have given."""
+        body, question = change.body, change.question
+        place, spec = f"step `{question.label}`", self._world.tools[body.steps[question.step].tool]
+        yield from islice(check_value(place, spec.output, output, "LS-ASK-005"), MAX_FINDINGS)
+        size, most = len(canonical(output)), body.limits.output_bytes
+        if size > most:
+            yield Finding(
+                code="LS-ASK-005",
+                place=place,
+                problem=f"the output has {size:,} bytes, more than {most:,}",
+                fix="give less",
             )
 
 

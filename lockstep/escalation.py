@@ -26,12 +26,14 @@ class Ground(StrEnum):
     APPROVAL = "approval"
     DENIED = "denied"
     UNKNOWN = "unknown"
+    SIGNALLED = "signalled"
     PLANNING = "planning"
     PLAN = "plan"
 
 
 class Verdict(StrEnum):
-    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows.
+    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows, or where
+    the tool has signalled; `supply` gives the step's output in the tool's place.
 
     Of planning, `edit` gives a plan in place of the model's and `retry` lets the model go on.
     """
@@ -41,12 +43,20 @@ class Verdict(StrEnum):
     SKIP = "skip"
     EDIT = "edit"
     RETRY = "retry"
+    SUPPLY = "supply"
 
 
 OFFERS: dict[Ground, tuple[Verdict, ...]] = {
     Ground.APPROVAL: (Verdict.APPROVE, Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.DENIED: (Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.UNKNOWN: (Verdict.RETRY, Verdict.DENY, Verdict.SKIP),
+    Ground.SIGNALLED: (
+        Verdict.RETRY,
+        Verdict.EDIT,
+        Verdict.SUPPLY,
+        Verdict.SKIP,
+        Verdict.DENY,
+    ),
     Ground.PLANNING: (Verdict.EDIT, Verdict.RETRY, Verdict.DENY),
     Ground.PLAN: (Verdict.APPROVE, Verdict.DENY),
 }
@@ -79,13 +89,19 @@ class Question(Record):
     standing: Duration | None = Field(default=None, exclude_if=is_absent)
 
     @property
+    def label(self) -> str:
+        """The step as it was sent out: of a loop with its item, `drain[3]`."""
+        return self.id.rpartition(".")[0] or self.step
+
+    @property
     def offers(self) -> tuple[Verdict, ...]:
         return OFFERS[self.ground]
 
 
 class Answer(Record):
-    """What came back. `args_digest` is of the arguments the human saw; `args` only for `edit`, and
-    `standing`, how long a yes is to stand for every run of the lock, only for `approve`.
+    """What came back. `args_digest` is of the arguments the human saw; `args` go with `edit`, and
+    only with it, `output` with `supply`, and `standing`, how long a yes is to stand for every run
+    of the lock, with `approve`.
     """
 
     lockstep: Literal["answer/1"] = "answer/1"
@@ -94,5 +110,6 @@ class Answer(Record):
     by: Person
     args_digest: Digest
     args: ExactObject | None = None
+    output: ExactObject | None = Field(default=None, exclude_if=is_absent)
     note: Sentence = ""
     standing: Duration | None = Field(default=None, exclude_if=is_absent)

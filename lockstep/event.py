@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Grounds, Rule, StandingGrant, Target
+from lockstep.duration import Duration
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
@@ -32,6 +33,7 @@ from lockstep.planned import (
     PlanRejected,
 )
 from lockstep.record import Record
+from lockstep.substitution import Replaced
 from lockstep.value import Value
 
 VERSION = "events/1"
@@ -179,8 +181,30 @@ class StepGathered(Record):
     value: Value
 
 
+class StepRecovering(Record):
+    """The tool signalled an error about which the environment's catalogue does something.
+
+    `number` is for the how-manieth time, of `times` (0: as often as a human says so). `delay` is
+    how long the step waits before it is sent out again; without one it goes at once.
+    """
+
+    type: Literal["step.recovering"] = "step.recovering"
+    step: str
+    item: Item = None
+    error: str
+    detail: str
+    action: Literal["retry", "wait", "substitute", "escalate"]
+    number: int
+    times: int
+    delay: Annotated[Duration | None, Field(exclude_if=is_absent)] = None
+    changes: Annotated[tuple[Replaced, ...], Field(exclude_if=is_empty)] = ()
+    recovery: str
+    spent: Amount
+    mocked: bool = False
+
+
 class StepCaught(Record):
-    """The tool signalled an error for which the plan has a fallback, which is taken."""
+    """The tool signalled an error for which the step has a fallback, which is taken."""
 
     type: Literal["step.caught"] = "step.caught"
     step: str
@@ -193,12 +217,13 @@ class StepCaught(Record):
 
 
 class StepReplaced(Record):
-    """The step's output is another's: that of the step `by`, or one that the plan gives."""
+    """The step's output is that of the step `by`, one that a `person` gave, or its lock's."""
 
     type: Literal["step.replaced"] = "step.replaced"
     step: str
     item: Item = None
     by: str | None = None
+    person: Annotated[Person | None, Field(exclude_if=is_absent)] = None
     value: Value
 
 
@@ -300,6 +325,7 @@ Happening = Annotated[
     | StepBlocked
     | StepCounted
     | StepGathered
+    | StepRecovering
     | StepCaught
     | StepReplaced
     | StepEdited

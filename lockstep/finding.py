@@ -4,6 +4,7 @@ Every check, loader and verdict speaks in findings: a stable code, the place in 
 words, what was wanted and found, and what to do. An error is a finding that stopped us.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import Field
@@ -45,6 +46,11 @@ class Finding(Record):
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
         return _one_line(f"{self.code} {place}{self.problem}; {self.fix}")
+
+
+def errors_in(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that stop a plan."""
+    return [found for found in findings if found.severity is Severity.ERROR]
 
 
 def _one_line(text: str) -> str:

@@ -49,6 +49,8 @@ HELP: dict[str, str] = {
     "tool gives; see fallbacks.",
     "LS-PLAN-017": "Refer to a list with `in`, and to `$item` only in a step with `for_each`; see "
     "loops.",
+    "LS-PLAN-018": "A warning. Name the error in the manifest, or give the step `on_error`; as it "
+    "is, the signal stops the run.",
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",

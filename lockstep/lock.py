@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
+from lockstep.action import Actions
 from lockstep.agent import Asking
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
@@ -97,9 +98,10 @@ class Pins(Record):
 
 
 class Body(Record):
-    """What the digest covers. `resources` is the slice of the catalogue that the plan names,
-    `literals` whether what the plan writes down itself may be believed. `whole` says that policy
-    decides about it as a whole, too.
+    """What the digest covers. `resources` is the slice of the catalogue that the plan names, or
+    that `recoveries` put in its place; those are what is done about each error of its tools.
+    `literals` says whether what the plan writes down itself may be believed. `whole` says that
+    policy decides about it as a whole, too.
     """
 
     lockstep: Literal["lock/1"] = "lock/1"
@@ -115,6 +117,7 @@ class Body(Record):
     approvers: dict[Role, tuple[Person, ...]]
     asking: Asking
     resources: dict[str, dict[str, dict[str, Attribute]]]
+    recoveries: dict[ToolName, dict[ErrorName, Actions]] = Field(default={}, exclude_if=is_empty)
     pins: Pins
     preflight: tuple[LockedPreflight, ...] = Field(
         default=(), max_length=MAX_PREFLIGHTS, exclude_if=is_empty

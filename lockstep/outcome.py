@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from lockstep.action import Substitute
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.decision import Decision, Grant, Grounds
@@ -17,7 +18,9 @@ from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.loop import label
 from lockstep.names import ErrorName, Person
+from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.substitution import Replaced
 from lockstep.value import Value
 
 
@@ -70,7 +73,8 @@ class Dispatch(Record):
 
     `values` are the outputs its references name; `edited` replaces its arguments after a human
     changed them, `approved` by the very ones that a human said yes to; `grants` are the approvals.
-    `item` counts from 0 in the list that a loop goes through.
+    `item` counts from 0 in the list that a loop goes through. `substitutes` are what the catalogue
+    would put in for an error, and `substituted` the errors for which it does so now.
     """
 
     run: RunFacts
@@ -80,6 +84,8 @@ class Dispatch(Record):
     approved: Value | None = None
     grants: tuple[Grant, ...] = ()
     item: int | None = Field(default=None, exclude_if=is_absent)
+    substitutes: dict[ErrorName, Substitute] = Field(default={}, exclude_if=is_empty)
+    substituted: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
 
     @property
     def label(self) -> str:
@@ -121,7 +127,9 @@ class Withheld(Record):
 class Signalled(Record):
     """The tool named its trouble: one of its declared errors.
 
-    `recovery` is the way out that the environment names, if it names one.
+    `recovery` is the way out that the environment names, if it names one, and `changes` what its
+    substitute would change in these arguments. `args` are there where a human is to be asked.
+    Outcomes of before there were `decision` and `idempotency_key` do not have them.
     """
 
     kind: Literal["signalled"] = "signalled"
@@ -131,6 +139,12 @@ class Signalled(Record):
     recovery: str = ""
     spent: Amount
     attempts: tuple[Attempt, ...]
+    decision: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+    idempotency_key: str = Field(default="", exclude_if=is_empty)
+    changes: tuple[Replaced, ...] = Field(default=(), exclude_if=is_empty)
+    args: Value | None = Field(default=None, exclude_if=is_absent)
+    shown: str = Field(default="", exclude_if=is_empty)
     mocked: bool = False
 
 

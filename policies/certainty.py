@@ -10,7 +10,7 @@ about every pair.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -105,6 +105,10 @@ class Shape:
             feeds=Feeds(found),
             calls=Calls.of(found, specs or {}, edits or {}),
         )
+
+    def given(self, steps: Set[str]) -> "Shape":
+        """What is left to count on when a human gives the output of some steps."""
+        return replace(self, hollow=self.hollow | frozenset(steps))
 
     def without(self, gone: Set[str]) -> "Shape":
         """What remains when some steps will not run. Who needed one of them comes after all that

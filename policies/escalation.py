@@ -45,13 +45,18 @@ def judge(question: Question, answer: Answer) -> Finding | None:
         return _finding(
             "LS-ASK-005", place, "arguments go with `edit`, and only with it", "correct the answer"
         )
-    size = len(canonical(answer.args)) if answer.args is not None else 0
+    if (answer.output is not None) != (answer.verdict is Verdict.SUPPLY):
+        return _finding(
+            "LS-ASK-005", place, "an output goes with `supply`, and only with it", "correct it"
+        )
+    given = answer.args if answer.args is not None else answer.output
+    size = len(canonical(given)) if given is not None else 0
     most = MAX_PLAN_BYTES if question.ground is Ground.PLANNING else MAX_EDIT_BYTES
     if size > most:
         return _finding(
             "LS-ASK-005",
             place,
-            f"the new arguments have {size:,} bytes, more than {most:,}",
+            f"what is given has {size:,} bytes, more than {most:,}",
             "name the data instead of writing it out",
         )
     return _standing(place, question, answer)

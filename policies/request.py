@@ -15,6 +15,8 @@ from lockstep.plan import Step
 from lockstep.provenance import Provenance
 from lockstep.reference import Unresolved, resolve
 from lockstep.resource import Touched, touched
+from lockstep.schema import Schema
+from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
 from policies.known import known, names
@@ -93,19 +95,25 @@ def real(
     )
 
 
-def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
-    """A dispatch's arguments with every reference resolved; Unresolved where one leads nowhere."""
+def arguments(
+    call: Dispatch, schema: Schema, load: Callable[[Value], JsonValue]
+) -> dict[str, JsonValue]:
+    """A dispatch's arguments with every reference resolved, and with what the catalogue puts in;
+    Unresolved where a reference leads nowhere. What a human has seen or written stays as it is.
+    `schema` is of the tool's input, which says where resources stand.
+    """
     if call.approved is not None:
         approved = load(call.approved)
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
-    return _resolved(call, load)
+    return _resolved(call, schema, load)
 
 
 def provenance(
     call: Dispatch,
     args: Mapping[str, JsonValue],
+    schema: Schema,
     load: Callable[[Value], JsonValue],
     accept: Callable[[dict[str, JsonValue]], dict[str, JsonValue]],
 ) -> Provenance:
@@ -118,7 +126,7 @@ def provenance(
     if call.edited is None or not locked.untrusted:
         return locked
     try:
-        before = _resolved(call, load)
+        before = _resolved(call, schema, load)
     except Unresolved:
         # There was nothing to leave as it was.
         return locked.edited({}, args)
@@ -128,14 +136,18 @@ def provenance(
     return locked.edited(before, args)
 
 
-def _resolved(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
+def _resolved(
+    call: Dispatch, schema: Schema, load: Callable[[Value], JsonValue]
+) -> dict[str, JsonValue]:
+    """With what the catalogue puts in, as whoever edits them was shown them."""
     outputs = {step: load(value) for step, value in call.values.items()}
     bring = partial(resolve, outputs=outputs, inputs=call.run.inputs, run=call.run.told)
     item: tuple[JsonValue, ...] = ()
     if call.step.for_each is not None and call.item is not None:
         item = (_nth(bring(call.step.for_each.in_), call.item),)
     resolved: dict[str, JsonValue] = bring(dict(call.step.args), item=item)
-    return resolved
+    ways = [call.substitutes[error] for error in call.substituted if error in call.substitutes]
+    return substituted(resolved, ways, schema)
 
 
 def _nth(found: JsonValue, item: int) -> JsonValue:

@@ -94,11 +94,14 @@ class World:
         steps: Iterable[Shaped],
         gone: Set[str] = frozenset(),
         edits: Mapping[str, Sequence[Args]] | None = None,
+        hollow: Set[str] = frozenset(),
     ) -> Iterator[Finding]:
-        """What the steps break of all plan rules, without those that are gone and with the
-        arguments that humans gave since. They must form a graph.
+        """What the steps break of all plan rules, without those that are gone, with the arguments
+        that humans gave since, and not counting as calls those whose output a human gave. They
+        must form a graph.
         """
         shape = Shape.of(steps, self.tools, edits)
+        shape = shape.given(hollow) if hollow else shape
         shape = shape.without(gone) if gone else shape
         yield from self.rules.violations(shape)
         yield from self.own.violations(shape)

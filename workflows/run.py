@@ -45,6 +45,9 @@ SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
 
+_CHANGES = (Verdict.SKIP, Verdict.EDIT, Verdict.SUPPLY)
+"""Answers that change what is run, and so are held to the rules first."""
+
 _MAX_PREVIEWS = 64 * 1024
 """Bytes of outputs that a result holds in full."""
 
@@ -247,7 +250,7 @@ class Run(Doors):
     async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take the answer, or say why not; a change is checked on what remains of the plan."""
         context = self.context
-        if context is None or given.verdict not in (Verdict.SKIP, Verdict.EDIT):
+        if context is None or given.verdict not in _CHANGES:
             return await super().take(given, door)
         # One at a time: two changes that are fine alone need not be fine together.
         async with context.changing:
@@ -262,12 +265,16 @@ class Run(Doors):
                     context.leave_out(step)
                 elif given.args is not None:
                     context.edit(step, given.args)
+                if given.verdict is Verdict.SUPPLY:
+                    context.hollow.add(step)
             return problem
 
     async def _change_problem(self, context: RunContext, given: Answer) -> Finding | None:
         question = self.desk.question(given.question)
         if given.verdict is Verdict.EDIT and given.args is not None:
             return await context.may_edit(question, given.args)
+        if given.verdict is Verdict.SUPPLY and given.output is not None:
+            return await context.may_supply(question, given.output)
         return await context.may_skip(question)
 
 

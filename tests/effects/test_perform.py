@@ -175,14 +175,14 @@ def test_a_stated_default_is_foreseen_at_plan_time(world: World) -> None:
     """A plan that says nothing about the valve is rejected, since the main valve is what opens."""
     checked = check(planned({"spare": "spare"}), world, "ana")
 
-    assert ["LS-POLICY-002"] == [finding.code for finding in checked.findings]
+    assert ["LS-POLICY-002"] == [finding.code for finding in checked.errors]
 
 
 def test_a_default_that_no_schema_states_is_not_foreseen(world: World) -> None:
     """What only the model can say is unknown at plan time, and nothing is promised about it."""
     checked = check(planned({"valve": "side"}), world, "ana")
 
-    assert () == checked.findings
+    assert () == checked.errors
     assert [Outcome.UNDECIDED] == [decision.outcome for decision in checked.decisions]
 
 

@@ -35,7 +35,8 @@ def question(ground: Ground = Ground.APPROVAL, **fields: Any) -> Question:
 
 
 def answer(verdict: Verdict | str = "approve", **fields: Any) -> Answer:
-    edit = {"args": {"ship": "tender"}} if verdict == "edit" else {}
+    edit: dict[str, Any] = {"args": {"ship": "tender"}} if verdict == "edit" else {}
+    edit |= {"output": {"name": "skiff"}} if verdict == "supply" else {}
     return Answer.model_validate(
         {"question": "sink.1", "verdict": verdict, "by": "ana", "args_digest": digest(ARGS)}
         | edit
@@ -68,14 +69,16 @@ def test_a_denial_cannot_be_approved() -> None:
 
 
 def test_what_is_offered_follows_from_why_is_asked() -> None:
-    """Approval where approval is missing; a second call only where nobody knows of the first, or
-    where nothing was called but a model.
+    """Approval where approval is missing; a second call only where nobody knows of the first, where
+    the tool named its trouble, or where nothing was called but a model; an output only for a tool
+    that named its trouble.
     """
     assert Verdict.APPROVE in OFFERS[Ground.APPROVAL]
     approvable = [ground for ground in Ground if Verdict.APPROVE in OFFERS[ground]]
     assert [Ground.APPROVAL, Ground.PLAN] == approvable
     again = [ground for ground in Ground if Verdict.RETRY in OFFERS[ground]]
-    assert [Ground.UNKNOWN, Ground.PLANNING] == again
+    assert [Ground.UNKNOWN, Ground.SIGNALLED, Ground.PLANNING] == again
+    assert [Ground.SIGNALLED] == [one for one in Ground if Verdict.SUPPLY in OFFERS[one]]
     assert all(Verdict.DENY in offers for offers in OFFERS.values())
     assert set(Ground) == set(OFFERS)
 
@@ -106,6 +109,11 @@ def test_arguments_go_with_an_edit_and_only_with_it() -> None:
     assert "LS-ASK-005" == code(question(), answer("approve", args={"ship": "aurora"}))
     assert "LS-ASK-005" == code(question(), answer("approve", args={}))
     assert "LS-ASK-005" == code(question(), answer("edit", args=None))
+    signalled = question(Ground.SIGNALLED)
+    assert "LS-ASK-005" == code(signalled, answer("supply", output=None))
+    assert "LS-ASK-005" == code(signalled, answer("supply", args={}))
+    assert "LS-ASK-005" == code(signalled, answer("retry", output={}))
+    assert "LS-ASK-005" == code(signalled, answer("supply", output={"x": "y" * 100_000}))
     assert code(question(), answer("edit", args={})) is None
 
 

@@ -120,7 +120,7 @@ def show_checked(checked: Checked, plan: Plan, edges: tuple[Edge, ...] | None = 
         tried = decision.shadow.lines if decision and decision.shadow else ()
         says = checked.says(step.id) if is_held(decision) else ()
         more = (*map(plain, says), *(f"shadow: {plain(line)}" for line in tried))
-        for told in (*conditions(step), *more):
+        for told in (*conditions(step, checked.recoveries), *more):
             table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))

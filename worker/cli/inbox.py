@@ -103,8 +103,11 @@ def _give(
     note: str,
     later: bool,
     args: dict[str, object] | None = None,
+    output: dict[str, object] | None = None,
 ) -> None:
-    id, found = asyncio.run(_sent(run, question, verdict, as_, note, later, args=args))
+    id, found = asyncio.run(
+        _sent(run, question, verdict, as_, note, later, args=args, output=output)
+    )
     _tell(id, found, verdict, later)
 
 
@@ -235,7 +238,7 @@ def retry(
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Call again, where it is not known whether the call took effect."""
+    """Call again: where nobody knows whether the call took effect, or where the tool signalled."""
     _give(run, question, Verdict.RETRY, as_, note, later)
 
 
@@ -255,19 +258,49 @@ def edit(
     _give(run, question, Verdict.EDIT, as_, note, later, _arguments(args))
 
 
+@app.command("supply")
+def supply(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    output: Annotated[
+        str, typer.Option("--output", help="The step's output: a JSON object, or @FILE.")
+    ] = "",
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Give the step's output in the tool's place, where the tool signalled an error."""
+    _give(run, question, Verdict.SUPPLY, as_, note, later, output=_output(output))
+
+
 def _arguments(given: str) -> dict[str, object]:
     """All the arguments that the step shall have, read strictly."""
+    return _object(
+        given,
+        "--args",
+        "all the step's arguments or, of a planning, the plan",
+        "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
+    )
+
+
+def _output(given: str) -> dict[str, object]:
+    return _object(
+        given, "--output", "what the tool would have given", "write --output '{\"name\": …}'"
+    )
+
+
+def _object(given: str, option: str, wanted: str, fix: str) -> dict[str, object]:
     path = Path(given[1:]) if given.startswith("@") else None
     value = None
     if given:
-        value = parse_json(given, "--args") if path is None else parse_json(read(path), str(path))
+        value = parse_json(given, option) if path is None else parse_json(read(path), str(path))
     if not isinstance(value, dict):
         raise LockstepError.of(
             "LS-CLI-001",
-            "--args",
-            "wanted a JSON object: all the step's arguments or, of a planning, the plan; "
-            f"found {_found(given)}",
-            "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
+            option,
+            f"wanted a JSON object: {wanted}; found {_found(given)}",
+            fix,
         )
     return value
 

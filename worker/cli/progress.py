@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.amount import Amount
+from lockstep.duration import write_duration
 from lockstep.event import (
     Event,
     PreflightChecked,
@@ -30,6 +31,7 @@ from lockstep.event import (
     StepCounted,
     StepFailed,
     StepGathered,
+    StepRecovering,
     StepReplaced,
     StepSkipped,
     StepStarted,
@@ -88,7 +90,7 @@ class Progress:
     def take(self, events: Sequence[Event]) -> None:
         for event in events:
             self._take(event)
-        running = any(step.state == "running" for step in self.steps.values())
+        running = any(step.state in ("running", "recovering") for step in self.steps.values())
         self.paused = bool(self._open) and not running
 
     def note(self, retrying: Mapping[str, tuple[int, str]]) -> None:
@@ -136,12 +138,17 @@ class Progress:
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why
+            case StepRecovering(step=id, item=item) as recovering:
+                row = self.steps[id]
+                row.state, row.note = "recovering", _recovering(recovering)
+                row.mocked = recovering.mocked
             case StepCaught(step=id, error=error, fallback=fallback):
                 row = self.steps[id]
                 row.state, row.note = "caught", f"{error}: {fallback}"
-            case StepReplaced(step=id, by=by):
+            case StepReplaced(step=id, by=by, person=person):
                 row = self.steps[id]
-                row.state, row.note = "done", f"{by} stood in" if by else "as the plan gives it"
+                whose = f"as {person} gives it" if person else "as the plan gives it"
+                row.state, row.note = "done", f"{by} stood in" if by else whose
             case StepSkipped(step=id, because=because):
                 row = self.steps[id]
                 row.state, row.note = "skipped", because
@@ -218,6 +225,7 @@ class Progress:
             "done": Text("✓", style="green"),
             "blocked": Text("✗", style="red"),
             "failed": Text("✗", style="red"),
+            "recovering": Text("↻", style="yellow"),
             "caught": Text("!", style="yellow"),
             "skipped": Text("–", style="yellow"),
             "asking": Text("?", style="yellow"),
@@ -234,3 +242,15 @@ class Progress:
             Text(f"{took:.1f} s{mock}{retries}" if row.since else ""),
             Text(plain(row.note), style="dim"),
         )
+
+
+def _recovering(what: StepRecovering) -> str:
+    """`[3] Throttled: again in 30s (1 of 3)`; the item of a loop first."""
+    item = f"[{what.item}] " if what.item is not None else ""
+    count = f" ({what.number} of {what.times})" if what.times > 1 else ""
+    way = f"again in {write_duration(what.delay)}" if what.delay else "again at once"
+    if what.action == "substitute":
+        way = f"with {', '.join(map(str, what.changes))}"
+    elif what.action == "escalate":
+        way = "a human is asked"
+    return f"{item}{what.error}: {way}{count}"

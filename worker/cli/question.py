@@ -61,6 +61,8 @@ def _what(question: Question) -> tuple[str, str]:
 def _tail(question: Question, offer: Verdict) -> str:
     """What an answer needs besides its name, and what it does where that is not plain."""
     if question.ground is not Ground.PLANNING:
+        if offer is Verdict.SUPPLY:
+            return " --output @output.json   [dim]the step's output, in the tool's place[/dim]"
         if offer is not Verdict.EDIT:
             return ""
         return " --args @args.json" if _large(question) else " --args '{…}'"

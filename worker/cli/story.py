@@ -1,6 +1,7 @@
 """One event as a person reads it: the line of an account, not a record."""
 
 from lockstep.decision import Decision
+from lockstep.duration import write_duration
 from lockstep.event import (
     AnswerRefused,
     Event,
@@ -26,6 +27,7 @@ from lockstep.event import (
     StepFailed,
     StepGathered,
     StepGuarded,
+    StepRecovering,
     StepReplaced,
     StepSkipped,
     StepStarted,
@@ -43,6 +45,7 @@ from lockstep.planned import (
     PlanProposed,
     PlanRejected,
 )
+from lockstep.recovery import way_out
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -136,10 +139,13 @@ def told(what: Happening) -> str:
         case StepGathered(items=items, value=value):
             whole = f"{value.size:,} bytes, {value.digest[:19]}…"
             return f"Step {_of(what)}: {counted(items, 'item')} done, {whole}"
+        case StepRecovering(error=error, detail=detail):
+            return f"Step {_of(what)}: signalled {error}({detail}), {_course(what)}"
         case StepCaught(error=error, detail=detail, fallback=fallback):
             return f"Step {_of(what)}: signalled {error}({detail}), {_way(fallback)}"
-        case StepReplaced(by=by, value=value):
+        case StepReplaced(by=by, person=person, value=value):
             whose = f"that of step {by}" if by else "the one that the plan gives"
+            whose = f"the one that {person} gives" if person else whose
             given = f"{value.size:,} bytes, {value.digest[:19]}…"
             return f"Step {_of(what)}: its output is {whose}, {given}"
         case StepEdited(by=by):
@@ -194,6 +200,20 @@ def _way(fallback: Fallback) -> str:
     if fallback.step is not None:
         return f"so step {fallback.step} stands in for it"
     return "so it is left out" if fallback.skip else "for which the plan gives an output"
+
+
+def _course(what: StepRecovering) -> str:
+    """What is done now, in words; how often it has been, where that is bounded."""
+    count = f" ({what.action} {what.number} of {what.times})" if what.times else ""
+    match what.action:
+        case "retry" | "wait":
+            when = f"in {write_duration(what.delay)}" if what.delay else "at once"
+            return f"so it is called again {when}{count}"
+        case "substitute":
+            changes = ", ".join(map(str, what.changes))
+            return f"so it is called with other arguments{count}: {changes}"
+        case "escalate":
+            return f"so a human is asked{f'; {way_out(what.recovery)}' if what.recovery else ''}"
 
 
 def _subject(blocked: StepBlocked) -> str:
