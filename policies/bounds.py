@@ -109,7 +109,7 @@ def written(steps: Sequence[Step], recoveries: Recoveries) -> tuple[int, int]:
         size += calls * (dispatched(step, errors) + ANSWER)
         size += readings * (READING + 160 * times(step))
     # The plan itself comes three times: asked for, verified, and in the answer's place.
-    plan = 3 * sum(len(step.model_dump_json().encode()) for step in steps)
+    plan = 3 * sum(step.size for step in steps)
     return FIRST_EVENTS + EVENTS * activities, size + plan
 
 
@@ -118,7 +118,7 @@ def dispatched(step: Step, errors: Mapping[str, Actions]) -> int:
     may be put in the arguments' place.
     """
     # Ten kilobytes are for the run's inputs and facts, which go out with every step.
-    known = 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
+    known = 10 * 1024 + 160 * len(step.needs) + step.size
     return known + sum(len(one.model_dump_json().encode()) for one in substitutes(errors).values())
 
 

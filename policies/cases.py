@@ -32,7 +32,7 @@ from policies.cedar.rules import CedarRule, read
 from policies.check import missing_resources
 from policies.decider import PolicyTexts
 from policies.misfit import did_you_mean
-from policies.request import named, planned, real
+from policies.request import foreseen, planned, real
 from policies.world import World
 
 _STEP = "case"
@@ -214,7 +214,7 @@ def _as_planned(case: Case, spec: ToolSpec, world: World) -> Asked:
     sources = Sources(outputs={}, inputs=world.agent.input_schema)
     found = (
         *check_arguments(_STEP, spec, step.args, sources),
-        *missing_resources(_STEP, named(step, spec), world),
+        *missing_resources(_STEP, foreseen(step, spec).named, world),
     )
     if found:
         return None, found

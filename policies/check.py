@@ -47,7 +47,7 @@ from policies.misfit import did_you_mean
 from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.recovery import about
-from policies.request import named, planned
+from policies.request import Foreseen, foreseen, planned
 from policies.structure import GRAPHLESS, structure
 from policies.submission import proposed, refused, submitted, wanted
 from policies.world import World
@@ -88,11 +88,13 @@ def check(
         },
         inputs=world.agent.input_schema,
     )
-    usable: list[Step] = []
+    usable: list[tuple[Step, Foreseen]] = []
     for step, said in zip(steps, plan.steps, strict=True):
         problems = list(_tool(step, world))
         if not problems:
             spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
+            seen = foreseen(step, spec)
+            missing = missing_resources(f"step `{step.id}`", seen.named, world)
             problems = [
                 *check_loop(step, sources),
                 *check_arguments(step.id, spec, step.args, here),
@@ -100,18 +102,22 @@ def check(
                 *check_fallbacks(step, spec, sources.outputs),
                 *check_handling(said, spec, known),
                 *_tighter(step, spec),
-                *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
+                *islice(missing, max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not errors_in(problems):
-                usable.append(step)
+                usable.append((step, seen))
         findings += problems
     # A warning leaves the graph what it is, and rules are held against it.
     if not any(found.code in GRAPHLESS for found in errors_in(findings)):
         findings += world.violations(steps)
     before = looks(environment)
-    absent = {step.id: tuple(_existence(step, world)) for step in before}
+    glances = [(step, foreseen(step, world.tools[step.tool])) for step in before]
+    absent = {
+        step.id: tuple(missing_resources(f"step `{step.id}`", seen.named, world))
+        for step, seen in glances
+    }
     findings += (found for missing in absent.values() for found in missing)
-    asked = [*(step for step in before if not absent[step.id]), *usable]
+    asked = [*((step, seen) for step, seen in glances if not absent[step.id]), *usable]
     lineage, origins = Lineage(steps, labels(world, literals)), looked(world)
     decisions = tuple(
         world.decider.decide(
@@ -120,26 +126,28 @@ def check(
                 world,
                 started_by,
                 (origins if step.id in absent else lineage).of(step.id),
+                seen,
             )
         )
-        for step in asked
+        for step, seen in asked
     )
     doubted = doubts((made for made in decisions if made.step not in absent), lineage)
     findings += (
         _denied(step, made, [one.says for one in doubted if one.step == step.id])
-        for step, made in zip(asked, decisions, strict=True)
+        for (step, _), made in zip(asked, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
     findings += (one for made in decisions if made.step in absent for one in unapproved(made))
-    most = worst(before, world.tools, {}) + worst(usable, world.tools, known)
-    whole = len(usable) == len(steps) and not any(
+    sound = [step for step, _ in usable]
+    most = worst(before, world.tools, {}) + worst(sound, world.tools, known)
+    whole = len(sound) == len(steps) and not any(
         one.code in GRAPHLESS for one in errors_in(findings)
     )
     parallel = environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel, known, before) if whole else Bounds()
+    reach = bounds(sound, world.tools, parallel, known, before) if whole else Bounds()
     findings += (*_limits(steps, known, world, most), *_history(reach))
-    findings += unhandled(usable, environment, world.tools)
-    findings += uncallable([*before, *usable], world, Severity.WARNING)
+    findings += unhandled(sound, environment, world.tools)
+    findings += uncallable([*before, *sound], world, Severity.WARNING)
     made = approval = None
     if whole:
         submission = proposed(plan, most, world, started_by, planner)
@@ -224,10 +232,6 @@ def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
         problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
         fix=f"lower `{name}` or leave it out",
     )
-
-
-def _existence(step: Step, world: World) -> Iterator[Finding]:
-    yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
 def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:

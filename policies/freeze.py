@@ -22,7 +22,7 @@ from policies.handling import provided, recoveries
 from policies.labels import labels
 from policies.preflight import looked, looks
 from policies.provenance import Lineage
-from policies.request import named
+from policies.request import foreseen
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
@@ -139,7 +139,7 @@ def _slice(
             found.setdefault(kind, {})[name] = here[kind][name]
 
     for step in (*looks(world.environment), *plan.steps):
-        for resource in named(step, world.tools[step.tool]):
+        for resource in foreseen(step, world.tools[step.tool]).named:
             add(resource.kind, resource.name)
     for tool, errors in known.items():
         for way in substitutes(errors).values():

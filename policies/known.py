@@ -44,7 +44,7 @@ class Known:
 def known(args: Mapping[str, JsonValue], schema: Schema) -> Known:
     """The arguments as far as a plan fixes them, defaults included."""
     unknown = tuple(at for at, found in references(dict(args)) if isinstance(found, Reference))
-    return Known(*defaulted(schema, _literal(args), unknown))
+    return Known(*defaulted(schema, literal(args), unknown))
 
 
 def names(args: Mapping[str, JsonValue], schema: Schema) -> tuple[Touched, ...]:
@@ -53,7 +53,7 @@ def names(args: Mapping[str, JsonValue], schema: Schema) -> tuple[Touched, ...]:
     """
     found = (
         *touched(schema, dict(known(args, schema).args)),
-        *touched(schema, _blanked(dict(args))),
+        *touched(schema, blanked(dict(args))),
     )
     return tuple(dict.fromkeys(found))
 
@@ -73,22 +73,23 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def _blanked(value: JsonValue) -> JsonValue:
+def blanked(value: JsonValue) -> JsonValue:
     """The value with null for each reference, so that the rest stays in its place."""
     if isinstance(value, list):
-        return [_blanked(child) for child in value]
+        return [blanked(child) for child in value]
     if isinstance(value, dict):
         if any(mark.startswith("$") for mark in value):
             return None
-        return {key: _blanked(child) for key, child in value.items()}
+        return {key: blanked(child) for key, child in value.items()}
     return value
 
 
-def _literal(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    literal: dict[str, JsonValue] = {}
+def literal(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The arguments without those that hold a reference."""
+    found: dict[str, JsonValue] = {}
     for key, value in args.items():
         if not any(True for _ in references(value)):
-            literal[key] = value
+            found[key] = value
         elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
-            literal[key] = _literal(value)
-    return literal
+            found[key] = literal(value)
+    return found

@@ -5,30 +5,50 @@ Both are put together here and nowhere else, so that what a replay asks again is
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from pydantic import JsonValue
 
 from lockstep.decision import AnyGrant, Phase, Principal, Request, Target
+from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.provenance import Provenance
-from lockstep.reference import Unresolved, resolve
+from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
 from lockstep.schema import Schema
 from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
-from policies.known import known, names
+from policies.known import blanked, literal
 from policies.world import World
 
 
-def planned(step: Step, world: World, started_by: str, provenance: Provenance) -> Request:
+@dataclass(frozen=True)
+class Foreseen:
+    """A step's arguments as far as the plan fixes them, defaults included; pointers to the rest;
+    and the resources that the plan names in so many words.
+    """
+
+    args: dict[str, JsonValue]
+    unknown: tuple[str, ...]
+    touched: tuple[Touched, ...]
+    named: tuple[Touched, ...]
+
+
+def planned(
+    step: Step,
+    world: World,
+    started_by: str,
+    provenance: Provenance,
+    found: Foreseen | None = None,
+) -> Request:
     """About a step while it is only planned: what its references bring is not known yet, but where
-    they bring it from is.
+    they bring it from is. Whoever has foreseen its arguments already says so.
     """
     spec = world.tools[step.tool]
-    args, unknown = foreseen(step, spec)
+    found = found or foreseen(step, spec)
     return Request(
         phase=Phase.PLAN,
         principal=world.principal_of(started_by, "person"),
@@ -39,9 +59,9 @@ def planned(step: Step, world: World, started_by: str, provenance: Provenance) -
         effect=spec.effect,
         outward=spec.acts_outward,
         provenance=provenance,
-        args=args,
-        unknown=unknown,
-        targets=targets(touched(spec.input, args)),
+        args=found.args,
+        unknown=found.unknown,
+        targets=targets(found.touched),
     )
 
 
@@ -159,17 +179,21 @@ def _nth(found: JsonValue, item: int) -> JsonValue:
 def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
     """Each resource once, in a fixed order."""
     pairs = sorted({(resource.kind, resource.name) for resource in found})
-    return tuple(Target(kind=kind, name=name) for kind, name in pairs)
+    return tuple(_target(*pair) for pair in pairs)
 
 
-def foreseen(step: Step, spec: ToolSpec) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
-    """The arguments as far as the plan fixes them, defaults included, and pointers to the rest."""
-    found = known(step.args, spec.input)
-    return dict(found.args), found.unknown
+@lru_cache(maxsize=4096)
+def _target(kind: str, name: str) -> Target:
+    return Target(kind=kind, name=name)
 
 
-def named(step: Step, spec: ToolSpec) -> tuple[Touched, ...]:
-    """The resources that a plan names in so many words, those beside a reference in one list
-    included.
-    """
-    return names(step.args, spec.input)
+def foreseen(step: Step, spec: ToolSpec) -> Foreseen:
+    """What is known of a step's call before it is made."""
+    given = dict(step.args)
+    found = list(references(given))
+    places = tuple(at for at, one in found if isinstance(one, Reference))
+    args, unknown = defaulted(spec.input, literal(given) if found else given, places)
+    certain = touched(spec.input, args)
+    # Names that stand beside a reference in one list, too.
+    beside = touched(spec.input, blanked(given)) if found else ()
+    return Foreseen(args, unknown, certain, tuple(dict.fromkeys((*certain, *beside))))

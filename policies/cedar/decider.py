@@ -23,15 +23,16 @@ import cedarpy
 
 from lockstep.canonical import Digest, digest, digest_bytes
 from lockstep.decision import Decision, Grounds, Phase, Principal, Request, Shadow, Target
-from lockstep.environment import Environment
+from lockstep.environment import Attribute, Environment
 from lockstep.errors import LockstepError
 from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
+from policies.cedar.firing import Fired
 from policies.cedar.foresight import foreseen
 from policies.cedar.judgement import judged
 from policies.cedar.load import load, schema_of
-from policies.cedar.question import Question, Slice, Uid
+from policies.cedar.question import Facts, Question, Uid
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import (
     AGENT,
@@ -43,11 +44,11 @@ from policies.cedar.schema import (
     vocabulary,
 )
 from policies.cedar.shadow import ShadowPolicy
+from policies.cedar.slices import Slice
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
 from policies.cedar.whole import PlanPolicy, about_plans
-from policies.cedar.whole import words as plan_words
 from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
@@ -69,12 +70,12 @@ class CedarDecider:
     _environment: Environment
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
-    _schema: cedarpy.Schema
+    _things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
     _shadow: ShadowPolicy | None
     _plans: PlanPolicy | None
-    _slices: dict[str, Slice] = field(default_factory=dict)
+    _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
     @classmethod
@@ -91,6 +92,8 @@ class CedarDecider:
         tried = [rule for rule in calls if rule.file == SHADOW]
         shadow = digest_bytes(texts.shadow.encode())
         held = entities(environment, words.types)
+        # Before its digest is made: what Cedar cannot be told, canonical JSON often cannot say.
+        store = _stored(environment, held, schema)
         return cls(
             policy=digest(known),
             engine=ENGINE,
@@ -103,13 +106,15 @@ class CedarDecider:
             _environment=environment,
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
-            _schema=schema,
-            _store=_stored(environment, held, schema),
+            _things={
+                (kind, name): (Uid(words.types[kind], name), attributes)
+                for kind, members in environment.resources.items()
+                for name, attributes in members.items()
+            },
+            _store=store,
             _rules=tuple(rule for rule in calls if rule.file != SHADOW),
-            _shadow=ShadowPolicy.of(shadow, tried, words.document, schema) if tried else None,
-            _plans=PlanPolicy.of(plans, schema_of(plan_words()), environment, shadow)
-            if plans
-            else None,
+            _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
+            _plans=PlanPolicy.of(plans, environment, shadow) if plans else None,
         )
 
     @property
@@ -172,6 +177,9 @@ class CedarDecider:
         # what does, so it is checked again.
         if not all(self._exists(request.tool, target) for target in request.targets):
             return "unknown-target"
+        # Of a plan a step's tool may not exist, and is found elsewhere; nothing real came from one.
+        if not request.unknown and not {*request.provenance.sources} <= self._words.args.keys():
+            return "request"
         return "arguments" if args_digest == NO_DIGEST else ""
 
     def _tried(self, request: Request, verdict: Verdict) -> Shadow | None:
@@ -191,44 +199,58 @@ class CedarDecider:
             return broken("engine")
 
     def _asked(self, request: Request, grants: Grants) -> Verdict:
-        about = self._slice(request.tool)
-        if request.unknown:
-            return strictest(foreseen(one, about, grants) for one in self._questions(request))
-        schema = self._schema
-        return strictest(judged(one, about, schema, grants) for one in self._questions(request))
+        # Targets that no rule tells apart get one verdict.
+        fired: dict[tuple[Fired, Slice], None] = {}
+        seen: set[Slice] = set()
+        for question in self._questions(request):
+            about = self._slice(request.tool, question.resource)
+            if about.blind and about in seen:
+                continue
+            seen.add(about)
+            if request.unknown:
+                fired[about.foreseen(question), about] = None
+            else:
+                fired[about.fired(question), about] = None
+        reach = foreseen if request.unknown else judged
+        return strictest(reach(found, about.rules, grants) for found, about in fired)
 
     def _questions(self, request: Request) -> Iterator[Question]:
         """One for each target; for a call that touches nothing, one about the environment."""
-        known = json.dumps(context(request, self._words.args[request.tool]))
+        facts = Facts(
+            context(request, self._words.args[request.tool]), self._words.context(request.tool)
+        )
         store = self._store_with(request.principal)
-        for resource in self._resources(request):
+        principal, action = Uid(AGENT, request.principal.agent), Uid("Action", request.tool)
+        for resource, attributes in self._resources(request):
             yield Question(
-                principal=Uid(AGENT, request.principal.agent),
-                action=Uid("Action", request.tool),
+                principal=principal,
+                role=request.principal.role,
+                action=action,
                 resource=resource,
-                context=known,
+                attributes=attributes,
+                facts=facts,
                 store=store,
             )
 
-    def _resources(self, request: Request) -> list[Uid | None]:
-        targets: list[Uid | None] = [
-            Uid(self._words.types[target.kind], target.name)
-            for target in _each_once(request.targets)
+    def _resources(self, request: Request) -> list[tuple[Uid | None, Mapping[str, Attribute]]]:
+        found: list[tuple[Uid | None, Mapping[str, Attribute]]] = [
+            self._things[target.kind, target.name] for target in _each_once(request.targets)
         ]
         if self._words.targets[request.tool]:
             schema = self._inputs[request.tool]
             if any(may_name(schema, at) for at in request.unknown):
-                targets.append(None)
-        return targets or [Uid(ENVIRONMENT, self._environment.name)]
+                found.append((None, {}))
+        return found or [(Uid(ENVIRONMENT, self._environment.name), {})]
 
     def _exists(self, tool: str, target: Target) -> bool:
-        members = self._environment.resources.get(target.kind, {})
-        return target.kind in self._words.targets[tool] and target.name in members
+        known = (target.kind, target.name) in self._things
+        return known and target.kind in self._words.targets[tool]
 
-    def _slice(self, tool: str) -> Slice:
-        found = self._slices.get(tool)
+    def _slice(self, tool: str, resource: Uid | None) -> Slice:
+        key = (tool, resource.type if resource else None)
+        found = self._slices.get(key)
         if found is None:
-            found = self._slices[tool] = Slice.of(self._rules, tool)
+            found = self._slices[key] = Slice.of(self._rules, *key)
         return found
 
     def _store_with(self, principal: Principal) -> cedarpy.Entities:
@@ -251,7 +273,8 @@ def _asked(request: Request) -> Digest | None:
 
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    return tuple(sorted(set(targets), key=lambda target: (target.kind, target.name)))
+    # By name: a record takes long to compare, and a call may touch hundreds.
+    return tuple(one for _, one in sorted({(one.kind, one.name): one for one in targets}.items()))
 
 
 def _stored(

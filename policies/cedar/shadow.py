@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cedarpy
-
 from lockstep.canonical import Digest, digest
 from lockstep.decision import Outcome, Shadow, ShadowRule
-from policies.cedar.question import Question, Slice
+from policies.cedar.question import Question
 from policies.cedar.rules import CedarRule
-from policies.cedar.verdict import Verdict, erring
+from policies.cedar.slices import Slice
+from policies.cedar.verdict import Verdict
 
 _WOULD = {
     "forbid": Outcome.DENY,
@@ -33,7 +32,6 @@ class ShadowPolicy:
 
     policy: Digest
     rules: tuple[CedarRule, ...]
-    schema: cedarpy.Schema
     _slices: dict[tuple[str, str], Slice] = field(default_factory=dict)
 
     @classmethod
@@ -42,15 +40,14 @@ class ShadowPolicy:
         text: Digest,
         rules: Iterable[CedarRule],
         document: Mapping[str, Any],
-        schema: cedarpy.Schema,
     ) -> "ShadowPolicy":
         known: dict[str, Any] = {"file": text, "schema": document}
-        return cls(policy=digest(known), rules=tuple(rules), schema=schema)
+        return cls(policy=digest(known), rules=tuple(rules))
 
     def said(
         self, action: str, questions: Iterable[Question], decided: Verdict, *, known: bool
     ) -> Shadow:
-        """Never raises. `known`: no argument is left open, so that the schema can be held to."""
+        """Never raises. `known`: no argument is left open."""
         try:
             return self._said(action, list(questions), decided, known)
         except (KeyboardInterrupt, SystemExit):
@@ -69,9 +66,9 @@ class ShadowPolicy:
             if not about.rules or (effect == "permit" and not missed):
                 continue
             for question in questions:
-                fired, erred = _fired(question, about, self.schema if known else None)
-                errors |= erred
-                for id in fired:
+                fired = about.fired(question) if known else about.foreseen(question)
+                errors |= fired.errors
+                for id in fired.certain:
                     rule = about.rules[id].rule
                     found[id] = ShadowRule(id=id, would=would, reason=rule.reason)
         return Shadow(
@@ -86,31 +83,5 @@ class ShadowPolicy:
         found = self._slices.get(key)
         if found is None:
             rules = (rule for rule in self.rules if rule.rule.effect == effect)
-            found = self._slices[key] = Slice.of(rules, action)
+            found = self._slices[key] = Slice.of(rules, action, None)
         return found
-
-
-def _fired(
-    question: Question, about: Slice, schema: cedarpy.Schema | None
-) -> tuple[list[str], set[str]]:
-    """The rules that certainly fire, and the names of those that cannot be evaluated."""
-    resource = question.resource
-    answer: Any
-    if schema is not None and resource is not None:
-        request = {
-            "principal": question.principal.form,
-            "action": question.action.form,
-            "resource": resource.form,
-            "context": question.context,
-        }
-        answer = cedarpy.is_authorized(request, about.both, question.store, schema)
-    else:
-        given = {
-            "principal": question.principal.text,
-            "action": question.action.text,
-            "resource": resource and resource.text,
-            "context": question.context,
-        }
-        known = {part: value for part, value in given.items() if value is not None}
-        answer = cedarpy.is_authorized_partial(known, about.both, question.store)
-    return list(answer.diagnostics.reasons), {*erring(answer.diagnostics.errors, about.rules)}

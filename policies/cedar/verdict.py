@@ -5,11 +5,12 @@ each target gets a verdict, and the strictest of them is the call's.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from lockstep.canonical import Digest
 from lockstep.decision import AnyGrant, Outcome, Request, Rule
+from policies.cedar.rules import CedarRule
 
 _ERRING = re.compile(r"error while evaluating policy `([^`]+)`")
 
@@ -38,7 +39,7 @@ def broken(*errors: str) -> Verdict:
     return Verdict(Outcome.DENY, errors=tuple(sorted(set(errors))))
 
 
-def erring(messages: Iterable[str], known: Mapping[str, object]) -> tuple[str, ...]:
+def erring(messages: Iterable[str], known: Set[str]) -> tuple[str, ...]:
     """The rules that Cedar could not evaluate.
 
     Cedar's messages echo arguments, so nothing of them is passed on but the names of our own rules.
@@ -53,6 +54,8 @@ def erring(messages: Iterable[str], known: Mapping[str, object]) -> tuple[str, .
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on a call from those on its targets, with the grounds of the strictest."""
     each = tuple(verdicts)
+    if len(each) == 1:
+        return each[0]
     outcome = max((one.outcome for one in each), key=_WEIGHT.index)
     deciding = [one for one in each if one.outcome is outcome]
     return Verdict(
@@ -63,6 +66,17 @@ def strictest(verdicts: Iterable[Verdict]) -> Verdict:
         errors=tuple(sorted({error for one in deciding for error in one.errors})),
         permits=tuple(sorted({id for one in deciding for id in one.permits})),
     )
+
+
+def named(rules: Mapping[str, CedarRule], ids: Iterable[str], effect: str) -> list[Rule]:
+    """The rules of one effect among those that Cedar names."""
+    found = (rules[id].rule for id in ids)
+    return [rule for rule in found if rule.effect == effect]
+
+
+def permits_in(rules: Mapping[str, CedarRule]) -> tuple[str, ...]:
+    """The ids of the permits among them, sorted: what might have permitted, where nothing did."""
+    return tuple(sorted(id for id, one in rules.items() if one.rule.effect == "permit"))
 
 
 def by_id(rules: Iterable[Rule]) -> tuple[Rule, ...]:

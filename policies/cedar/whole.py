@@ -17,16 +17,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import cedarpy
+from pydantic import JsonValue
 
 from lockstep.canonical import Digest
 from lockstep.decision import Decision
 from lockstep.environment import Environment
 from lockstep.submission import ACTION, SUBJECT, Submission
 from policies.cedar.judgement import judged
-from policies.cedar.question import Question, Slice, Uid
+from policies.cedar.question import Facts, Question, Uid
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import AGENT, ENVIRONMENT, Vocabulary, agent, place
 from policies.cedar.shadow import ShadowPolicy
+from policies.cedar.slices import Slice
 from policies.cedar.types import Fields
 from policies.cedar.verdict import Grants, Verdict, broken
 from policies.decider import SHADOW
@@ -88,7 +90,6 @@ class PlanPolicy:
     _permits: bool
     _slice: Slice
     _shadow: ShadowPolicy | None
-    _schema: cedarpy.Schema
     _store: cedarpy.Entities
     _environment: Environment
 
@@ -96,7 +97,6 @@ class PlanPolicy:
     def of(
         cls,
         rules: Iterable[CedarRule],
-        schema: cedarpy.Schema,
         environment: Environment,
         shadow: Digest,
     ) -> "PlanPolicy":
@@ -106,10 +106,9 @@ class PlanPolicy:
         return cls(
             counts=bool(counting),
             _permits=any(rule.rule.effect == "permit" for rule in counting),
-            _slice=Slice.of(counting, ACTION),
-            _shadow=ShadowPolicy.of(shadow, tried, words().document, schema) if tried else None,
-            _schema=schema,
-            _store=cedarpy.Entities.from_json_str(json.dumps([place(environment)]), schema),
+            _slice=Slice.of(counting, ACTION, None),
+            _shadow=ShadowPolicy.of(shadow, tried, words().document) if tried else None,
+            _store=cedarpy.Entities.from_json_str(json.dumps([place(environment)])),
             _environment=environment,
         )
 
@@ -144,9 +143,8 @@ class PlanPolicy:
         try:
             grants = Grants(request.grants, SUBJECT, request.about, policy)
             question = self._question(request)
-            return judged(
-                question, self._slice, self._schema, grants, silence_permits=not self._permits
-            )
+            fired = self._slice.fired(question)
+            return judged(fired, self._slice.rules, grants, silence_permits=not self._permits)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # a panic in Rust is no Exception
@@ -154,7 +152,7 @@ class PlanPolicy:
 
     def _question(self, request: Submission) -> Question:
         who = request.principal
-        context = {
+        context: dict[str, JsonValue] = {
             "steps": request.steps,
             "tools": list(request.tools),
             "effects": [effect.value for effect in request.effects],
@@ -171,7 +169,9 @@ class PlanPolicy:
         return Question(
             principal=Uid(AGENT, who.agent),
             action=Uid("Action", ACTION),
+            role=who.role,
             resource=Uid(ENVIRONMENT, request.environment),
-            context=json.dumps(context),
+            attributes={},
+            facts=Facts(context, words().context(ACTION)),
             store=self._store.with_added_json_str(json.dumps([agent(who)])),
         )

@@ -30,7 +30,7 @@ from lockstep.escalation import Question
 from lockstep.event import StepRecovering, StepReplaced
 from lockstep.fallback import Fallback
 from lockstep.finding import Severity
-from lockstep.lock import Body
+from lockstep.lock import Body, Lock
 from lockstep.outcome import Dispatch
 from lockstep.provenance import Provenance
 from lockstep.recovery import Recovery

@@ -55,11 +55,12 @@ CAUSES: list[Any] = [
     pytest.param((), "LS-PLAN-001", "plan", "add one", id="no steps"),
     pytest.param((*STEPS, LIST), "LS-PLAN-002", "plan", "rename one", id="one id twice"),
     pytest.param(
-        (with_(LIST, after=["post"]), WEIGH, POST), "LS-PLAN-003", "plan",
+        (with_(LIST, after=["post"]), WEIGH, POST), "LS-PLAN-003", "step `post` /text",
         "remove one of the edges", id="cycle",
     ),
     pytest.param(
-        (with_(LIST, after=["list"]),), "LS-PLAN-003", "plan", "remove one of the edges", id="loop"
+        (with_(LIST, after=["list"]),), "LS-PLAN-003", "step `list`",
+        "remove one of the edges", id="loop",
     ),
     pytest.param(
         (*STEPS, {"id": "a", "tool": "ListShip"}), "LS-PLAN-004", "step `a`",
@@ -78,8 +79,8 @@ CAUSES: list[Any] = [
         "name a step of this plan", id="no step but itself comes close",
     ),
     pytest.param(
-        (LIST, with_(WEIGH, args={"ships": {"$from": "zzz"}})), "LS-PLAN-005", "step `weigh`",
-        "name a step of this plan", id="output of no step",
+        (LIST, with_(WEIGH, args={"ships": {"$from": "zzz"}})), "LS-PLAN-005",
+        "step `weigh` /ships", "name a step of this plan", id="output of no step",
     ),
     pytest.param((without(LIST, "cargo"),), "LS-PLAN-006", "step `list`", "add `cargo`", id="006"),
     pytest.param(
@@ -182,6 +183,16 @@ def test_a_cycle_is_told_as_a_walk() -> None:
     needs = {step.id: step.needs for step in plan(with_(LIST, after=["post"]), WEIGH, POST).steps}
     assert walk[0] == walk[-1]
     assert all(later in needs[step] for step, later in pairwise(walk))
+
+
+def test_a_step_that_refers_to_itself_is_told_where_it_does() -> None:
+    """Each such step by itself, beside any cycle of several."""
+    itself = with_(WEIGH, args={"ships": {"$from": "weigh"}})
+    found = checked(with_(LIST, after=["post"]), itself, POST).findings
+    assert [
+        ("step `weigh` /ships", "`weigh` needs `weigh`: a cycle never ends"),
+        ("step `list`", "`list` needs `post` needs `list`: a cycle never ends"),
+    ] == [(one.place, one.problem) for one in found if one.code == "LS-PLAN-003"]
 
 
 def edge(found: Finding) -> tuple[str, str]:

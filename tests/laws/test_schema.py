@@ -127,6 +127,7 @@ def test_what_may_fit_is_let_pass(source: Any, target: Any) -> None:
         ({"type": "null"}, STRING, "`null` where `string` is wanted"),
         ({"type": ["string", "null"]}, INTEGER, "`null` or `string` where `integer` is wanted"),
         ({"enum": [1, 2]}, STRING, "`integer` where `string` is wanted"),
+        ({"enum": ["a", "b"]}, {"const": "c"}, '`"a"` or `"b"` where `"c"` is wanted'),
         (STRING, obj(a=STRING), "`string` where `object` is wanted"),
         (
             {"type": "array", "items": STRING},
@@ -159,6 +160,8 @@ def test_a_pointer_is_followed_part_by_part() -> None:
     assert ([], ["ships", "by"]) == step_into(schema, schema, "ship")
     assert ([], []) == step_into(schema, schema["properties"]["ships"], "٣")
     assert ([{}], []) == step_into({}, {}, "anything")
+    assert ([{}], []) == step_into({}, {"type": "object"}, "anything")
+    assert ([{}], ["a"]) == step_into({}, {**obj(a=STRING), "additionalProperties": True}, "b")
     assert ([STRING], []) == step_into(
         {}, {"type": "object", "additionalProperties": STRING}, "any"
     )
