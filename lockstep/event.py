@@ -11,10 +11,17 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
+from lockstep.asked import (
+    AnswerRefused,
+    GrantGiven,
+    Item,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionExpired,
+)
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Grounds, Rule, StandingGrant, Target
+from lockstep.decision import Decision, Grounds, Rule, Target
 from lockstep.duration import Duration
-from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
@@ -37,9 +44,6 @@ from lockstep.substitution import Replaced
 from lockstep.value import Value
 
 VERSION = "events/1"
-
-Item = Annotated[int | None, Field(exclude_if=is_absent)]
-"""Which item of a loop this is about, from 0; not there where the step is no loop."""
 
 
 class RunStarted(Record):
@@ -250,45 +254,6 @@ class StepFailed(Record):
     finding: Finding
     spent: Amount
     mocked: bool = False
-
-
-class QuestionAsked(Record):
-    type: Literal["question.asked"] = "question.asked"
-    question: Question
-
-
-class QuestionAnswered(Record):
-    type: Literal["question.answered"] = "question.answered"
-    question: str
-    step: str
-    verdict: Verdict
-    by: Person
-    note: str
-    door: Literal["update", "signal"]
-
-
-class GrantGiven(Record):
-    """A yes that is to stand for every run of the lock; it does once it is kept beside it."""
-
-    type: Literal["grant.given"] = "grant.given"
-    step: str
-    item: Item = None
-    question: str
-    grants: tuple[StandingGrant, ...]
-
-
-class QuestionExpired(Record):
-    type: Literal["question.expired"] = "question.expired"
-    question: str
-    step: str
-    silence: str
-
-
-class AnswerRefused(Record):
-    """An answer came through the signal's door and could not be taken."""
-
-    type: Literal["answer.refused"] = "answer.refused"
-    finding: Finding
 
 
 class RunCompleted(Record):

@@ -15,17 +15,14 @@ from temporalio.client import WorkflowHistory
 
 from activities.contract import Proposal
 from lockstep.action import Actions
+from lockstep.asked import AnswerRefused, QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.canonical import Digest
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Grounds, Outcome, Principal
 from lockstep.errors import LockstepError
 from lockstep.event import (
-    AnswerRefused,
     Event,
     PreflightChecked,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionExpired,
     RunStarted,
     RunVerified,
     StepBlocked,

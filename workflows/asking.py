@@ -13,9 +13,10 @@ from pydantic import JsonValue
 from temporalio import workflow
 
 from lockstep.agent import Silence
+from lockstep.asked import GrantGiven
 from lockstep.decision import Grant, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import GrantGiven, StepEdited, StepReplaced
+from lockstep.event import StepEdited, StepReplaced
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.loop import label

@@ -18,13 +18,7 @@ from lockstep.budget import Ledger
 from lockstep.canonical import Digest, ExactObject
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
-from lockstep.event import (
-    RunCompleted,
-    RunFailed,
-    RunRefused,
-    RunStarted,
-    RunVerified,
-)
+from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
 from lockstep.fallback import last
 from lockstep.finding import Finding
 from lockstep.loading import shaped

@@ -17,13 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.amount import Amount
+from lockstep.asked import QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.duration import write_duration
 from lockstep.event import (
     Event,
     PreflightChecked,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionExpired,
     StepAttempted,
     StepBlocked,
     StepCaught,

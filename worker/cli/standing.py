@@ -14,10 +14,10 @@ from temporalio.client import Client
 
 from activities.package import AgentPackage
 from activities.standing import FOLDER, SUFFIX, grant_files
+from lockstep.asked import GrantGiven
 from lockstep.canonical import Digest
 from lockstep.decision import Rule, StandingGrant
 from lockstep.errors import LockstepError
-from lockstep.event import GrantGiven
 from lockstep.loading import load
 from lockstep.lock import Lock
 from lockstep.standing import StandingGrants

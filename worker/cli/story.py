@@ -1,17 +1,19 @@
 """One event as a person reads it: the line of an account, not a record."""
 
-from lockstep.decision import Decision
-from lockstep.duration import write_duration
-from lockstep.event import (
+from lockstep.asked import (
     AnswerRefused,
-    Event,
     GrantGiven,
-    Happening,
-    Mocked,
-    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
+)
+from lockstep.decision import Decision
+from lockstep.duration import write_duration
+from lockstep.event import (
+    Event,
+    Happening,
+    Mocked,
+    PreflightChecked,
     RunCompleted,
     RunFailed,
     RunRefused,
