@@ -12,7 +12,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr, model_validator
 
 from lockstep.amount import Amount, Count
-from lockstep.canonical import Digest, digest
 from lockstep.declaration import Declaration
 from lockstep.duration import Duration
 from lockstep.extension import Pointer
@@ -175,8 +174,8 @@ class Environment(Record):
         server = self.mcp[binding.mcp.server]
         return Binding(endpoint=server.url, settings=server.settings)
 
-    def sections(self) -> dict[str, Digest]:
-        """A digest for each part a person would name, so that drift can be told by its place."""
+    def parts(self) -> dict[str, JsonValue]:
+        """What a person would name of it, part by part, so that drift can be told by its place."""
         parts: dict[str, JsonValue] = {"stage": self.stage.value}
         parts |= {
             f"limits.{name}": limit for name, limit in self.limits.model_dump(mode="json").items()
@@ -200,4 +199,4 @@ class Environment(Record):
             f"preflight.{name}": preflight.model_dump(mode="json")
             for name, preflight in self.preflight.items()
         }
-        return {name: digest(part) for name, part in sorted(parts.items())}
+        return dict(sorted(parts.items()))

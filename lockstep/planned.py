@@ -1,71 +1,122 @@
-"""What a run's planning cost, where one command planned and ran, and what that leaves for the run.
+"""What happens to a plan on its way to a lock: the events of the validator workflow."""
 
-Two limits meet there: the environment's, of what steps may use, and the planner's. Each holds for
-its own part, and the larger of the two for both parts together: what planning used comes off what
-is left for the steps wherever both together would exceed it. Calls are tools' alone.
-"""
+from typing import Literal
 
 from pydantic import Field
 
 from lockstep.amount import Amount
+from lockstep.canonical import Digest
+from lockstep.decision import Decision, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.lock import Body
+from lockstep.names import Person, Role, RuleId
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.usage import Bill
 
 
-class Planned(Record):
-    """The planning that a run began with: its id, its bill, and the planner's limit.
-
-    `held` is what was set aside for calls of unknown cost, which counts as spent.
+class GoalAsked(Record):
+    """A plan was asked for; `replans` and `limit` are what its making may take. With `samples`, so
+    many first proposals are wanted, and no lock.
     """
 
-    planning: str
-    bill: Bill
+    type: Literal["goal.asked"] = "goal.asked"
+    agent: str
+    environment: str
+    by: str
+    goal: str
+    model: str
+    replans: int
     limit: Amount
-    held: Amount | None = Field(default=None, exclude_if=is_absent)
-
-    @property
-    def spent(self) -> Amount:
-        return self.bill.amount + (self.held or Amount())
-
-    def budget(self, limits: Amount) -> Amount:
-        """Of the whole: planning and steps. Never less than what is spent already, so that steps
-        that need nothing can still run.
-        """
-        spent = self.spent
-        return Amount(
-            calls=limits.calls,
-            tokens=_together(limits.tokens, self.limit.tokens, spent.tokens),
-            microdollars=_together(
-                limits.microdollars, self.limit.microdollars, spent.microdollars
-            ),
-        )
+    samples: int = Field(default=0, exclude_if=is_empty)
 
 
-def _together(steps: int, planner: int, spent: int) -> int:
-    return max(spent, min(steps + spent, max(steps, planner)))
+class PlannerAnswered(Record):
+    """A model's answer; `bill` counts every attempt at it, `text` is the digest of what it said."""
+
+    type: Literal["planner.answered"] = "planner.answered"
+    answer: int
+    status: str
+    model: str
+    stop_reason: str
+    request: str
+    prompt: Digest
+    text: Digest
+    gaps: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    bill: Bill
 
 
-def no_room(body: Body, planned: Planned) -> Finding | None:
-    """A finding where the steps may need more than planning has left them; before the first of
-    them, and not in the middle.
+class PlannerFailed(Record):
+    """No answer came; what its attempts are known to have cost is counted all the same."""
+
+    type: Literal["planner.failed"] = "planner.failed"
+    answer: int
+    finding: Finding
+    bill: Bill
+
+
+class PlanningHalted(Record):
+    """The model is not asked again unless a human says so."""
+
+    type: Literal["planning.halted"] = "planning.halted"
+    finding: Finding
+    bill: Bill
+
+
+class GoalSampled(Record):
+    """The samples are drawn: so many were answered, whatever with; `findings` say why no more."""
+
+    type: Literal["goal.sampled"] = "goal.sampled"
+    asked: int
+    answered: int
+    findings: tuple[Finding, ...]
+    bill: Bill
+
+
+class PlanProposed(Record):
+    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand.
+    Where several answers are out at once, `answer` says which of them it is. `refreshes` is the
+    lock that is made anew, if one is.
     """
-    worst = Amount()
-    for step in body.calls:
-        worst += step.worst_cost.times(step.for_each.max if step.for_each else 1)
-    budget = planned.budget(body.limits.amount)
-    over = [one for one in (planned.spent + worst).over(budget) if one != "calls"]
-    if not over:
-        return None
-    part = over[0]
-    used, most = getattr(planned.spent, part), getattr(worst, part)
-    return Finding(
-        code="LS-RUN-004",
-        place="planner",
-        problem=f"planning used {used:,} of {getattr(budget, part):,} {part}, and the steps may "
-        f"need {most:,} more",
-        fix=f"run the lock, which is planned now, or raise `{part}` under `[planner]` in "
-        "agent.toml or under `[limits]` in the manifest",
-    )
+
+    type: Literal["plan.proposed"] = "plan.proposed"
+    agent: str
+    environment: str
+    by: str
+    plan: Digest
+    planner_calls: int = 0
+    answer: int = Field(default=0, exclude_if=is_empty)
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+
+
+class PlanChecked(Record):
+    """`plan` is the decision on the whole of it, where policy speaks of that; `grounds` are what
+    the decisions were made from.
+    """
+
+    type: Literal["plan.checked"] = "plan.checked"
+    findings: tuple[Finding, ...]
+    decisions: tuple[Decision, ...]
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+
+
+class PlanApproved(Record):
+    """A human said yes to the plan as a whole, as far as these rules go."""
+
+    type: Literal["plan.approved"] = "plan.approved"
+    by: Person
+    roles: tuple[Role, ...]
+    rules: tuple[RuleId, ...]
+    policy: Digest
+
+
+class PlanLocked(Record):
+    type: Literal["plan.locked"] = "plan.locked"
+    lock: Digest
+
+
+class PlanRejected(Record):
+    type: Literal["plan.rejected"] = "plan.rejected"
+    findings: tuple[Finding, ...]

@@ -57,19 +57,20 @@ async def serving(
         require_sdk()
         import_module("activities.mcp_session")
     build = build_id(package.root)
-    validator = WorldValidator(world, build)
-    reader = StoreReader(FolderStore(values))
+    store = FolderStore(values)
+    validator = WorldValidator(world, build, store)
+    reader = StoreReader(store)
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
         performer = Performer(
             world=world,
             tools=world.code,
-            store=FolderStore(values),
+            store=store,
             folder=package.root,
             threads=threads,
             environ=without_key(environ, world),
         )
-        async with planning(world, environ) as planner:
+        async with planning(world, environ, store) as planner:
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),

@@ -14,9 +14,9 @@ from temporalio import workflow
 from activities.contract import Ask, Brief, Goal, Proposal, Reply, Validator
 from lockstep.amount import Amount
 from lockstep.canonical import digest
-from lockstep.event import PlanChecked, PlanProposed
 from lockstep.finding import Finding
 from lockstep.lock import Asked
+from lockstep.planned import PlanChecked, PlanProposed
 from lockstep.usage import Bill
 from workflows.journal import Journal
 from workflows.questioning import NoAnswer, Questioning
@@ -118,7 +118,14 @@ class Sampling:
                 answer=number,
             )
         )
-        self._journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))
+        self._journal.write(
+            PlanChecked(
+                findings=checked.findings,
+                decisions=checked.decisions,
+                plan=checked.plan,
+                grounds=checked.grounds,
+            )
+        )
 
 
 def _full() -> Finding:

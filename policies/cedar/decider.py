@@ -7,8 +7,10 @@ rules in `approvals.cedar` are forbids that a named role can lift.
 We differ from Cedar in one place: Cedar skips a rule that fails to evaluate, so a broken forbid
 reads as consent. Here a broken rule denies, and says so.
 
+Rules in `shadow.cedar` are asked once that is over, and only written down.
+
 A grant counts if it is for this step, this rule, these arguments and this policy. That it is for
-this run and has not expired is for the caller to see: there is no clock here.
+this run or this lock and has not expired is for the caller to see: there is no clock here.
 """
 
 import json
@@ -19,10 +21,11 @@ from typing import Any
 
 import cedarpy
 
-from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Phase, Principal, Request, Target
+from lockstep.canonical import Digest, digest, digest_bytes
+from lockstep.decision import Decision, Grounds, Phase, Principal, Request, Shadow, Target
 from lockstep.environment import Attribute, Environment
 from lockstep.errors import LockstepError
+from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
 from policies.cedar.firing import Fired
@@ -40,13 +43,17 @@ from policies.cedar.schema import (
     entities,
     vocabulary,
 )
+from policies.cedar.shadow import ShadowPolicy
 from policies.cedar.slices import Slice
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
-from policies.decider import PolicyTexts
+from policies.cedar.whole import PlanPolicy, about_plans
+from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
+VERSIONS = {"cedarpy": version("cedarpy"), "cedar": ".".join(version("cedarpy").split(".")[:2])}
+"""By its own convention a release of cedarpy is called as the Cedar in it, but for the patch."""
 NO_DIGEST = Digest("")
 """Stands for arguments that canonical JSON cannot write; such a call is denied."""
 _PRINCIPALS = 64
@@ -59,12 +66,15 @@ class CedarDecider:
 
     policy: Digest
     engine: str
+    grounds: Grounds
     _environment: Environment
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
     _things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
+    _shadow: ShadowPolicy | None
+    _plans: PlanPolicy | None
     _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
@@ -77,9 +87,22 @@ class CedarDecider:
         schema = schema_of(words)
         rules = load(texts, words, schema)
         known: dict[str, Any] = {"files": texts.digests(), "schema": words.document}
+        plans = [rule for rule in rules if about_plans(rule)]
+        calls = [rule for rule in rules if not about_plans(rule)]
+        tried = [rule for rule in calls if rule.file == SHADOW]
+        shadow = digest_bytes(texts.shadow.encode())
+        held = entities(environment, words.types)
+        # Before its digest is made: what Cedar cannot be told, canonical JSON often cannot say.
+        store = _stored(environment, held, schema)
         return cls(
             policy=digest(known),
             engine=ENGINE,
+            grounds=Grounds(
+                files=texts.digests(),
+                vocabulary=digest(words.document),
+                environment=digest(held),
+                engine=VERSIONS,
+            ),
             _environment=environment,
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
@@ -88,9 +111,25 @@ class CedarDecider:
                 for kind, members in environment.resources.items()
                 for name, attributes in members.items()
             },
-            _store=_stored(environment, words, schema),
-            _rules=rules,
+            _store=store,
+            _rules=tuple(rule for rule in calls if rule.file != SHADOW),
+            _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
+            _plans=PlanPolicy.of(plans, environment, shadow) if plans else None,
         )
+
+    @property
+    def submits(self) -> bool:
+        return self._plans is not None and self._plans.counts
+
+    def submit(self, request: Submission) -> Decision | None:
+        """As `decide`, of a whole plan."""
+        if self._plans is None:
+            return None
+        made = self._plans.submit(request, self.policy, self.engine)
+        if request.phase is not Phase.RUN:
+            return made
+        known = {"asked": request.facts, "grounds": self.grounds.digest}
+        return made.model_copy(update=known)
 
     def decide(self, request: Request) -> Decision:
         """Never raises.
@@ -102,7 +141,9 @@ class CedarDecider:
             args_digest = request.args_digest
         except ValueError:
             args_digest = NO_DIGEST
-        verdict = self._verdict(request, args_digest)
+        is_run = request.phase is Phase.RUN
+        obstacle = self._obstacle(request, args_digest)
+        verdict = broken(obstacle) if obstacle else self._verdict(request, args_digest)
         return Decision(
             outcome=verdict.outcome,
             phase=request.phase,
@@ -115,27 +156,39 @@ class CedarDecider:
             missing=verdict.missing,
             grants=verdict.grants,
             errors=verdict.errors,
+            permits=verdict.permits,
             policy=self.policy,
             engine=self.engine,
+            asked=_asked(request) if is_run else None,
+            grounds=self.grounds.digest if is_run else None,
+            shadow=None if obstacle else self._tried(request, verdict),
         )
 
-    def _verdict(self, request: Request, args_digest: Digest) -> Verdict:
+    def _obstacle(self, request: Request, args_digest: Digest) -> str:
+        """What keeps the question from being put at all."""
         here = (self._environment.name, self._environment.stage)
         if request.tool not in self._words.args:
-            return broken("unknown-tool")
+            return "unknown-tool"
         if (request.environment, request.stage) != here:
-            return broken("environment")
+            return "environment"
         if request.unknown and request.phase is Phase.RUN:
-            return broken("unknown-arguments")
+            return "unknown-arguments"
         # Existence was checked before. A name that does not exist would slip past every rule about
         # what does, so it is checked again.
         if not all(self._exists(request.tool, target) for target in request.targets):
-            return broken("unknown-target")
+            return "unknown-target"
         # Of a plan a step's tool may not exist, and is found elsewhere; nothing real came from one.
         if not request.unknown and not {*request.provenance.sources} <= self._words.args.keys():
-            return broken("request")
-        if args_digest == NO_DIGEST:
-            return broken("arguments")
+            return "request"
+        return "arguments" if args_digest == NO_DIGEST else ""
+
+    def _tried(self, request: Request, verdict: Verdict) -> Shadow | None:
+        if self._shadow is None:
+            return None
+        questions = self._questions(request)
+        return self._shadow.said(request.tool, questions, verdict, known=not request.unknown)
+
+    def _verdict(self, request: Request, args_digest: Digest) -> Verdict:
         try:
             return self._asked(request, Grants.of(request, args_digest, self.policy))
         except Misfit:
@@ -211,16 +264,23 @@ class CedarDecider:
         return found
 
 
+def _asked(request: Request) -> Digest | None:
+    """None for a question that canonical JSON cannot write; such a one is denied."""
+    try:
+        return request.asked
+    except ValueError:
+        return None
+
+
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     # By name: a record takes long to compare, and a call may touch hundreds.
     return tuple(one for _, one in sorted({(one.kind, one.name): one for one in targets}.items()))
 
 
 def _stored(
-    environment: Environment, words: Vocabulary, schema: cedarpy.Schema
+    environment: Environment, members: list[dict[str, Any]], schema: cedarpy.Schema
 ) -> cedarpy.Entities:
     try:
-        members = entities(environment, words.types)
         return cedarpy.Entities.from_json_str(json.dumps(members), schema)
     except ValueError as error:
         raise LockstepError.of(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from lockstep.decision import Outcome
 from policies.cedar.firing import Fired
 from policies.cedar.rules import CedarRule
-from policies.cedar.verdict import UNDECIDED, Grants, Verdict, by_id, named
+from policies.cedar.verdict import UNDECIDED, Grants, Verdict, by_id, named, permits_in
 
 
 def foreseen(fired: Fired, rules: Mapping[str, CedarRule], grants: Grants) -> Verdict:
@@ -24,7 +24,7 @@ def foreseen(fired: Fired, rules: Mapping[str, CedarRule], grants: Grants) -> Ve
     if fired.errors or forbids:
         return Verdict(Outcome.DENY, rules=by_id(forbids), errors=tuple(sorted(fired.errors)))
     if not permits and not named(rules, possible, "permit"):
-        return Verdict(Outcome.DENY)
+        return Verdict(Outcome.DENY, permits=permits_in(rules))
     may_fail = any(not rules[id].steady for id in possible)
     if not permits or named(rules, possible, "forbid") or may_fail:
         return UNDECIDED

@@ -8,6 +8,7 @@ bill.
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from activities.contract import Ask, Goal, Reply
 from activities.messages import MessagesModel
 from activities.package import load_package
 from activities.propose import ModelPlanner
+from activities.store import FolderStore
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.plan import Plan
@@ -121,12 +123,12 @@ TABLE: dict[str, Row] = {
 
 
 async def proposed(
-    answer: Json, world: World, attempt: int = 1
+    answer: Json, world: World, folder: Path, attempt: int = 1
 ) -> tuple[Reply | ApplicationError, Entry]:
     """What the activity makes of one answer, and what the other side has in its books."""
     with standin(script(answer)) as provider:
         model = MessagesModel(KEY, provider.base_url, PATIENCE)
-        planner = ModelPlanner(world, Anthropic(), model)
+        planner = ModelPlanner(world, Anthropic(), model, FolderStore(folder))
         goal = Goal(goal="say hello", agent="crane", environment="test", by="ana")
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, attempt=attempt)
@@ -147,7 +149,9 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("name", TABLE)
-async def test_every_fault_has_a_code_a_wait_and_a_bill(name: str, world: World) -> None:
+async def test_every_fault_has_a_code_a_wait_and_a_bill(
+    name: str, world: World, tmp_path: Path
+) -> None:
     """One call each: the SDK repeats nothing. An answer is billed to the token; of what broke off
     nothing is billed that was not, and that there may be more is said.
     """
@@ -156,7 +160,7 @@ async def test_every_fault_has_a_code_a_wait_and_a_bill(name: str, world: World)
         date = datetime.now(UTC) + timedelta(seconds=IN_A_MINUTE)
         answer = limited(retry_after=format_datetime(date, usegmt=True))
 
-    got, entry = await proposed(answer, world)
+    got, entry = await proposed(answer, world, tmp_path)
 
     books = billed(entry)
     if isinstance(got, Reply):
@@ -174,10 +178,10 @@ async def test_every_fault_has_a_code_a_wait_and_a_bill(name: str, world: World)
     assert row.unknown or bill.usage == books.usage
 
 
-async def test_what_is_no_answer_at_all_is_tried_three_times(world: World) -> None:
+async def test_what_is_no_answer_at_all_is_tried_three_times(world: World, tmp_path: Path) -> None:
     """Whoever sends it sends it again, and may bill it each time."""
     answer = TABLE["garbage 200"].answer
-    ends = [(await proposed(answer, world, attempt))[0] for attempt in (1, 2, 3)]
+    ends = [(await proposed(answer, world, tmp_path, attempt))[0] for attempt in (1, 2, 3)]
 
     assert [False, False, True] == [
         isinstance(one, ApplicationError) and one.non_retryable for one in ends
@@ -189,18 +193,18 @@ def findings(reply: Reply | ApplicationError, world: World) -> tuple[Finding, ..
     return check(shaped(Plan, reply.plan, "plan"), world, "ana").findings
 
 
-async def test_a_word_in_another_case_is_refused_and_named(world: World) -> None:
+async def test_a_word_in_another_case_is_refused_and_named(world: World, tmp_path: Path) -> None:
     """A tool, a word of an argument's enum: never taken for what was probably meant, and the
     finding that goes back to the model says what to write.
     """
-    tool, _ = await proposed({**GOOD, "other_case": ["tool"]}, world)
+    tool, _ = await proposed({**GOOD, "other_case": ["tool"]}, world, tmp_path)
     found = findings(tool, world)[0]
     assert ("LS-PLAN-004", "tool `eCHO` does not exist") == (found.code, found.problem)
     assert "write `Echo`: names are compared with their capitals" == found.fix
 
     step = {"id": "f", "tool": "Strike", "args": {"first": "return"}}
     given: Json = {"proposal": {"steps": [step]}, "other_case": ["first"]}
-    enum, _ = await proposed(given, world)
+    enum, _ = await proposed(given, world, tmp_path)
     about = [one for one in findings(enum, world) if one.place == "step `f` /first"]
     assert [("LS-PLAN-008", "write `return`: names are compared with their capitals")] == [
         (one.code, one.fix) for one in about

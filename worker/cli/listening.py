@@ -5,8 +5,15 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from lockstep.event import Event, PlanChecked, PlanProposed
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.event import Event
+from lockstep.planned import (
+    GoalAsked,
+    PlanChecked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+)
 from lockstep.usage import Bill
 from worker.cli.story import tell
 from worker.cli.terminal import err, is_json, safe, say
@@ -31,6 +38,8 @@ async def told(handle: WorkflowHandle[LockPlan, Any]) -> Bill | None:
             waiting ^= _asked(event)
             if isinstance(event.what, PlanningHalted):
                 bill = event.what.bill
+            elif isinstance(event.what, PlannerAnswered | PlannerFailed):
+                bill += event.what.bill
             if _is_news(event):
                 say("\n".join(f"  {line}" for line in tell(event).splitlines()))
         for attempt, failure in heard.retrying.values():

@@ -24,8 +24,8 @@ from lockstep.errors import LockstepError
 from lockstep.escalation import Question
 from lockstep.finding import Finding
 from lockstep.loading import shaped
+from lockstep.outlay import Outlay
 from lockstep.plan import Plan
-from lockstep.planned import Planned as RunPlanned
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
@@ -84,11 +84,11 @@ class Planned:
     limit: Amount = field(default_factory=Amount)
 
     @property
-    def cost(self) -> RunPlanned | None:
+    def cost(self) -> Outlay | None:
         """As a run that began with this planning counts it; None where no model was asked."""
         if self.result is None or not self.bill.calls:
             return None
-        return RunPlanned(planning=self.id, bill=self.bill, limit=self.limit, held=self.result.held)
+        return Outlay(planning=self.id, bill=self.bill, limit=self.limit, held=self.result.held)
 
     @property
     def exit(self) -> Exit:

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from lockstep.amount import Amount
 from lockstep.budget import Ledger
-from lockstep.planned import Planned
+from lockstep.outlay import Outlay
 from lockstep.usage import Bill, Usage
 
 SMALL = st.integers(0, 1000)
 
 
-def planned(used: int, limit: int, held: int = 0) -> Planned:
-    return Planned(
+def planned(used: int, limit: int, held: int = 0) -> Outlay:
+    return Outlay(
         planning="p",
         bill=Bill(calls=1, usage=Usage(input=used), microdollars=used),
         limit=Amount(tokens=limit, microdollars=limit),
@@ -21,7 +21,7 @@ def planned(used: int, limit: int, held: int = 0) -> Planned:
     )
 
 
-def room(steps: int, told: Planned) -> int:
+def room(steps: int, told: Outlay) -> int:
     """Tokens that are left for the steps."""
     return told.budget(Amount(tokens=steps)).tokens - told.spent.tokens
 
