@@ -15,6 +15,7 @@ from temporalio import activity
 
 from activities.answer import Answering, idempotency_key
 from activities.attempts import Attempts
+from activities.calling import Troubled
 from activities.failure import failure, first
 from activities.house import House
 from activities.store import load
@@ -98,7 +99,11 @@ class _Attempt:
         self.attempts.decided(decision.digest)
         key = idempotency_key(self.call.run.id, self.call.label, written)
         answering = Answering(self.house, self.tool, self.call, self.attempts, decision, args, key)
-        return await answering.run(request)
+        try:
+            return await answering.run(request)
+        except Troubled as trouble:
+            found = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
+            return self._withhold(decision, tuple(found), args)
 
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call

@@ -5,6 +5,7 @@ whoever has the history can compute them again. A run returns the digest of its 
 changed, dropped or added event shows against any copy of that one line.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -16,19 +17,17 @@ from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
-from lockstep.names import Person
+from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
-from lockstep.planned import (
-    GoalAsked,
+from lockstep.plan import is_empty
+from lockstep.plan_event import (
     PlanApproved,
     PlanChecked,
     PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
     PlanProposed,
     PlanRejected,
 )
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.record import Record
 from lockstep.value import Value
 
@@ -39,7 +38,9 @@ Item = Annotated[int | None, Field(exclude_if=is_absent)]
 
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again."""
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. `mocked` are the
+    tools that a mock answers for.
+    """
 
     type: Literal["run.started"] = "run.started"
     run: str
@@ -51,6 +52,7 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class RunVerified(Record):
@@ -65,8 +67,24 @@ class RunVerified(Record):
 
 
 class RunRefused(Record):
+    """Nothing of the plan was begun; `spent` is what it took to look, where a look was taken."""
+
     type: Literal["run.refused"] = "run.refused"
     findings: tuple[Finding, ...]
+    spent: Amount | None = Field(default=None, exclude_if=is_absent)
+
+
+class PreflightChecked(Record):
+    """The environment was looked at before the first step; the run begins if all of it holds.
+
+    The call itself is told like any step's, under `step`.
+    """
+
+    type: Literal["preflight.checked"] = "preflight.checked"
+    preflight: str
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
 
 
 class StepGuarded(Record):
@@ -260,6 +278,7 @@ Happening = Annotated[
     | RunStarted
     | RunVerified
     | RunRefused
+    | PreflightChecked
     | StepGuarded
     | StepStarted
     | StepDecided
@@ -283,13 +302,24 @@ Happening = Annotated[
 ]
 
 
+class Mocked(StrEnum):
+    """What of an event is not real: something of its run, or the very call that it is about."""
+
+    RUN = "run"
+    STEP = "step"
+
+
 class Event(Record):
-    """One link: `digest` covers everything else, `prev` is the link before."""
+    """One link: `digest` covers everything else, `prev` is the link before.
+
+    `mocked` is there in every event of a run in which a mock answers for some tool.
+    """
 
     seq: int
     at: AwareDatetime
     prev: Digest
     what: Happening
+    mocked: Mocked | None = Field(default=None, exclude_if=is_absent)
     digest: Digest
 
     @property
@@ -303,21 +333,31 @@ def genesis(workflow: str) -> Digest:
     return digest({"events": VERSION, "workflow": workflow})
 
 
-def link(seq: int, at: AwareDatetime, prev: Digest, what: Happening) -> Event:
+def link(
+    seq: int, at: AwareDatetime, prev: Digest, what: Happening, mocked: Mocked | None = None
+) -> Event:
     unsigned = {
         "seq": seq,
         "at": at.isoformat(),
         "prev": prev,
         "what": what.model_dump(mode="json"),
+        **({"mocked": mocked.value} if mocked else {}),
     }
-    return Event(seq=seq, at=at, prev=prev, what=what, digest=digest(unsigned))
+    return Event(seq=seq, at=at, prev=prev, what=what, mocked=mocked, digest=digest(unsigned))
+
+
+def step_of(what: Happening) -> str | None:
+    """The step that something happened to; None where it is about the whole."""
+    if isinstance(what, QuestionAsked):
+        return what.question.step
+    return getattr(what, "step", None)
 
 
 def broken_at(workflow: str, events: list[Event]) -> int | None:
     """The number of the first event that does not follow from those before it; None if all do."""
     prev = genesis(workflow)
     for seq, event in enumerate(events, start=1):
-        if event != link(seq, event.at, prev, event.what):
+        if event != link(seq, event.at, prev, event.what, event.mocked):
             return seq
         prev = event.digest
     return None

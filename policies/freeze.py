@@ -4,6 +4,7 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from lockstep.checked import Checked
@@ -11,11 +12,12 @@ from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
 from lockstep.provenance import Provenance
 from policies.labels import labels
+from policies.preflight import looked, looks
 from policies.provenance import Lineage
 from policies.request import named
 from policies.world import World
@@ -54,8 +56,22 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         asking=world.agent.asking,
         resources=_slice(plan, world),
         pins=world.pins,
+        preflight=preflights(world, verdicts),
         literals=checked.literals,
         whole=world.decider.submits,
+    )
+
+
+def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:
+    """The looks that come before the first step, each with policy's verdict on its call."""
+    lineage = looked(world)
+    return tuple(
+        LockedPreflight(
+            step=_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
+            expect=one.guards(name),
+        )
+        for name, one in world.environment.preflight.items()
+        for step in (one.step(name),)
     )
 
 
@@ -107,7 +123,7 @@ def _step(
 def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int | str]]]:
     """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
-    for step in plan.steps:
+    for step in (*looks(world.environment), *plan.steps):
         spec = world.tools[step.tool]
         for resource in named(step, spec):
             attributes = world.environment.resources[resource.kind][resource.name]

@@ -49,7 +49,7 @@ def started(
 ) -> Submission:
     """About a lock that is to be run."""
     worst = Amount()
-    for step in body.steps:
+    for step in body.calls:
         worst += step.worst_cost.times(step.for_each.max if step.for_each else 1)
     writers = [one for one in statements if isinstance(one, Proposed)]
     planner = next((one.planner for one in writers if one.planner), None)

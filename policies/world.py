@@ -13,7 +13,9 @@ from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.lock import Pins
+from lockstep.mcp import ServerName
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.tool import Tool, ToolSpec
 from policies.calls import Args
 from policies.certainty import Shape, Shaped
@@ -25,9 +27,10 @@ from policies.rules import Rules
 @dataclass(frozen=True)
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
-    tool will really be given. `tools` are all that the agent's code offers; those usable here are
-    named by `environment`, and those that are not called here answered for by `mocks`. `own` are
-    plan rules that are code.
+    tool will really be given. `tools` are all that the agent's code offers or a manifest declares;
+    those usable here are named by `environment`, and those that are not called here answered for by
+    `mocks`. `servers` are the MCP servers of the environment, with all that was pinned of each.
+    `own` are plan rules that are code.
     """
 
     agent: Agent
@@ -38,6 +41,7 @@ class World:
     decider: Decider
     code: Mapping[str, Tool] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
+    servers: Mapping[ServerName, PinnedTools] = field(default_factory=dict)
     own: OwnRules = field(default_factory=OwnRules)
 
     @cached_property
@@ -58,6 +62,10 @@ class World:
                 **agent,
                 **self.environment.sections(),
                 **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
+                **{
+                    f"mcp.{name}.tools": pinned.digest
+                    for name, pinned in sorted(self.servers.items())
+                },
             },
             tools={
                 name: spec.digest
@@ -65,6 +73,11 @@ class World:
                 if name in self.environment.tools
             },
         )
+
+    def is_callable(self, tool: str) -> bool:
+        """Whether a run could call it: its code is here, or a mock answers for it."""
+        binding = self.environment.tools.get(tool)
+        return binding is None or not binding.is_declared or binding.mock is not None
 
     def violations(
         self,

@@ -21,6 +21,7 @@ from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
     Event,
+    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -35,6 +36,7 @@ from lockstep.event import (
     StepReplaced,
     StepSkipped,
     StepStarted,
+    step_of,
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
@@ -109,7 +111,7 @@ class Considered:
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
     """What a run's history says of a step; LS-CLI-001 for one that its lock does not have."""
     lock = lock_of(history)
-    steps = {} if lock is None else {one.id: one for one in lock.steps}
+    steps = {} if lock is None else {one.id: one for one in lock.body.calls}
     if lock is None or step not in steps:
         raise _stranger(f"run `{history.workflow_id}`", step, steps)
     everything = list(events)
@@ -224,7 +226,7 @@ def _is_about(event: Event, step: str) -> bool:
         case AnswerRefused(finding=finding):
             return f"`{step}." in finding.place or _place_is(finding.place, step)
         case what:
-            return getattr(what, "step", None) == step
+            return step_of(what) == step
 
 
 def _place_is(place: str, step: str) -> bool:
@@ -239,7 +241,7 @@ def _end(about: tuple[Event, ...]) -> End:
                 return "running"
             case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
-            case StepFailed():
+            case StepFailed() | PreflightChecked(holds=False):
                 return "failed"
             case StepSkipped():
                 return "skipped"

@@ -19,7 +19,8 @@ from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
-from lockstep.planned import GoalAsked, PlanChecked, PlanLocked, PlanProposed, PlanRejected
+from lockstep.plan_event import PlanChecked, PlanLocked, PlanProposed, PlanRejected
+from lockstep.planner_event import GoalAsked
 from lockstep.record import Record
 from lockstep.submission import Wanted
 from lockstep.usage import Bill

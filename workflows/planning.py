@@ -28,7 +28,8 @@ from lockstep.checked import Checked
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.finding import Finding
 from lockstep.lock import Asked
-from lockstep.planned import PlanChecked, PlanningHalted, PlanProposed
+from lockstep.plan_event import PlanChecked, PlanProposed
+from lockstep.planner_event import PlanningHalted
 from lockstep.usage import Bill
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk

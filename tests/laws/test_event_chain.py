@@ -22,7 +22,7 @@ from lockstep.event import (
     genesis,
     link,
 )
-from lockstep.planned import PlanLocked
+from lockstep.plan_event import PlanLocked
 
 RUN = "harbour.test.weekly"
 START = datetime(2026, 11, 16, 6, tzinfo=UTC)

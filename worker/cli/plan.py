@@ -25,7 +25,8 @@ from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.plan import Plan
-from lockstep.planned import GoalAsked, PlanChecked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.plan_event import PlanChecked
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing

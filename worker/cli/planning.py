@@ -8,7 +8,7 @@ from lockstep.escalation import Question
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock, Proposed
-from lockstep.planned import GoalAsked
+from lockstep.planner_event import GoalAsked
 from worker.cli.drawing import drawing
 from worker.cli.question import show_question
 from worker.cli.story import tell

@@ -5,6 +5,8 @@ from lockstep.event import (
     AnswerRefused,
     Event,
     Happening,
+    Mocked,
+    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -29,17 +31,14 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
-from lockstep.planned import (
-    GoalAsked,
+from lockstep.plan_event import (
     PlanApproved,
     PlanChecked,
     PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
     PlanProposed,
     PlanRejected,
 )
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -55,8 +54,11 @@ def cost(bill: Bill) -> str:
 
 
 def tell(event: Event) -> str:
-    """What happened, in one line or, for a blocked step, three."""
-    return told(event.what)
+    """What happened, in one line or, for a blocked step, three; and whether a mock had a part."""
+    first, *rest = told(event.what).splitlines()
+    if event.mocked is Mocked.STEP and not isinstance(event.what, StepCompleted):
+        first += " (mock)"
+    return "\n".join((first, *rest))
 
 
 def told(what: Happening) -> str:
@@ -92,13 +94,18 @@ def told(what: Happening) -> str:
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
             return "plan rejected: " + " | ".join(map(str, findings[:3]))
-        case RunStarted(lock=lock, started_by=by, trigger=trigger, planner_calls=calls):
-            return f"run started by {by} ({trigger}), lock {lock[:19]}…, {calls} planner calls"
+        case RunStarted(lock=lock, started_by=by, planner_calls=calls) as started:
+            mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
+            whose = f"run started by {by} ({started.trigger})"
+            return f"{whose}, lock {lock[:19]}…, {calls} planner calls{mocked}"
         case RunVerified(build=build, plan=plan):
             text = f"lock verified: nothing has drifted (worker {build})"
             return "\n".join([text, *_as_a_whole(plan)])
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
+        case PreflightChecked(preflight=name, holds=holds, comparisons=made):
+            weighed = "; ".join(map(str, made))
+            return f"preflight {name}: {'as expected' if holds else 'NOT as expected'}, {weighed}"
         case StepGuarded(holds=holds, comparisons=made):
             weighed = "; ".join(map(str, made))
             return f"Step {_of(what)}: {'may start' if holds else 'is not wanted'}, {weighed}"
