@@ -222,7 +222,8 @@ class Lineage:
             private = spec.sensitive or (reached and not spec.declassifies)
         return _Own(
             provenance=Provenance(
-                untrusted=tuple(at for at, trust in found if trust is UNTRUSTED),
+                # The order of arguments means nothing, and a lock has one digest.
+                untrusted=tuple(sorted(at for at, trust in found if trust is UNTRUSTED)),
                 steered=steered,
                 sensitive=reached or spec is None or spec.sensitive,
                 sources=self._names(sources),
