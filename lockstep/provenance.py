@@ -4,7 +4,7 @@ Worked out from the plan alone, so that it is the same when the plan is checked,
 and when the call is made. What the values turn out to be changes nothing of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import Field, JsonValue
 
@@ -41,9 +41,38 @@ class Provenance(Record):
     ) -> "Provenance":
         """The same once a named person has rewritten the arguments.
 
-        What they changed is theirs. What they left as it was is what it was, since nobody says that
-        they looked at it. That a step is private or steered, and by what, no edit undoes.
+        What they changed is theirs. What they left is what it was, wherever in the argument it now
+        stands, since nobody says that they looked at it: of a list that was shortened the rest is
+        no more theirs than before. That a step is private or steered, and by what, no edit undoes.
         """
-        kept = {name for name in before if name in after and before[name] == after[name]}
-        still = tuple(at for at in self.untrusted if path_parts(at)[0] in kept)
+        still = tuple(at for at in self.untrusted if _left(before, after, path_parts(at)))
         return self.model_copy(update={"untrusted": still})
+
+
+def _left(
+    before: Mapping[str, JsonValue], after: Mapping[str, JsonValue], parts: Sequence[str]
+) -> bool:
+    """Whether anything of what stood at a place is still in the argument."""
+    argument = parts[0]
+    if argument not in before or argument not in after:
+        return False
+    old: JsonValue = before[argument]
+    for part in parts[1:]:
+        if isinstance(old, dict) and part in old:
+            old = old[part]
+        elif isinstance(old, list) and part.isdecimal() and int(part) < len(old):
+            old = old[int(part)]
+    now = [*_leaves(after[argument])]
+    return now == [*_leaves(before[argument])] or not {*_leaves(old)}.isdisjoint(now)
+
+
+def _leaves(value: JsonValue) -> Iterator[tuple[type, JsonValue]]:
+    """Everything in a value that holds nothing else; `1` and `true` are two things."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield type(value), value

@@ -22,7 +22,7 @@ from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_value
 from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
 from policies.check import output_of
-from policies.freeze import BACKOFF, preflights
+from policies.freeze import BACKOFF, deadline, preflights
 from policies.guards import check_guards
 from policies.handling import recoveries
 from policies.labels import labels
@@ -63,9 +63,11 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         if step.provenance != lineage.of(step.id):
             # What policy is told at each call; a lock that left out a doubt would be believed.
             yield _claim(f"steps.{step.id}.provenance")
-        if step.tool in world.tools and step.tool not in body.pins.tools:
-            yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
+    yield from (
+        _claim(f"pins.tools.{tool}")
+        for tool in sorted({step.tool for step in body.calls} - body.pins.tools.keys())
+    )
     if len(tools) == len({step.tool for step in body.steps}):
         whose = owners(body.steps)
         steps = [_planned(step, whose.get(step.id)) for step in body.steps]
@@ -94,6 +96,7 @@ def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:
         ("timeout", step.timeout <= spec.timeout),
         # None would mean no end of them, and a longer pause no retry that Temporal accepts.
         ("attempts", 1 <= step.attempts <= spec.attempts),
+        ("deadline", step.deadline <= deadline(step.timeout, step.attempts)),
         ("backoff", step.backoff <= BACKOFF),
         *((f"on_error.{name}", _provides(step, name, spec)) for name in step.on_error),
     ):

@@ -56,10 +56,21 @@ def drift(body: Body, world: World, look: Look = nothing) -> tuple[Finding, ...]
         *policy.changed(body.pins.policy),
         *policy.added(body.pins.policy),
         *manifest.changed(counting),
-        *manifest.added(body.pins.environment, "preflight."),
+        *manifest.added(
+            body.pins.environment,
+            lambda part: (
+                not part.startswith(_MAY_COME) and _counts(part, body, used, signals, servers)
+            ),
+        ),
         *_members(body, world),
         *tools.changed({name: pin for name, pin in body.pins.tools.items() if name in used}),
     )
+
+
+_MAY_COME = ("catalogues.", "errors.", "resources.")
+"""What may be added to a manifest without a plan noticing: what the lock says of these is held
+against the present in full.
+"""
 
 
 def _counts(part: str, body: Body, used: set[str], signals: set[str], servers: set[str]) -> bool:
@@ -129,9 +140,10 @@ class _Section:
                 told = [f": {one}" for one in self._told(part, pin)] or [" has changed"]
                 yield from (_finding(f"{self.what}: `{part}`{one}") for one in told)
 
-    def added(self, locked: Mapping[str, Digest], among: str = "") -> Iterator[Finding]:
-        new = (part for part in set(self.pins) - set(locked) if part.startswith(among))
-        for part in sorted(new):
+    def added(
+        self, locked: Mapping[str, Digest], counts: Callable[[str], bool] = lambda _: True
+    ) -> Iterator[Finding]:
+        for part in sorted(filter(counts, self.pins.keys() - locked.keys())):
             yield _finding(f"{self.what}: `{part}` is new")
 
     def _told(self, part: str, pin: Digest) -> list[str]:

@@ -12,7 +12,6 @@ from contextlib import suppress
 
 from pydantic import JsonValue
 
-from lockstep.action import defaults
 from lockstep.contents import Look, nothing
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
@@ -29,8 +28,9 @@ def thaw(body: Body, now: Mapping[str, ToolSpec], look: Look = nothing) -> dict[
     whose = owners(body.steps)
     steps: list[JsonValue] = [
         {
-            **step.model_dump(mode="json", include=_PROPOSED - {"on_error"}),
-            **_provided(step, body),
+            # A fallback that the environment gave as well stays: whether the plan said it cannot be
+            # told any more, and nothing that it said may be lost.
+            **step.model_dump(mode="json", include=_PROPOSED),
             # The plan's own edges are those that no reference draws.
             "after": [*sorted({*step.needs} - {*step.draws, whose.get(step.id)})],
             **_tighter(step, _then(body, step.tool, look), now.get(step.tool)),
@@ -38,17 +38,6 @@ def thaw(body: Body, now: Mapping[str, ToolSpec], look: Look = nothing) -> dict[
         for step in body.steps
     ]
     return {"lockstep": "plan/1", "goal": body.goal, "steps": steps}
-
-
-def _provided(step: LockedToolStep, body: Body) -> dict[str, JsonValue]:
-    """The fallbacks that are the plan's own, and not what the environment does in any case."""
-    given = defaults(body.recoveries.get(step.tool, {}))
-    said: dict[str, JsonValue] = {
-        error: fallback.model_dump(mode="json")
-        for error, fallback in step.on_error.items()
-        if fallback != given.get(error)
-    }
-    return {"on_error": said} if said else {}
 
 
 def _tighter(

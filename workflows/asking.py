@@ -182,7 +182,7 @@ class Asking:
             run.journal.write(
                 GrantGiven(step=self.step.id, item=self.item, question=question.id, grants=stand)
             )
-        return tuple(run_grants(question, answer, policy, now + run.body.asking.grant))
+        return tuple(run_grants(question, answer, policy, run.body, now + run.body.asking.grant))
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         place = f"step `{label(self.step.id, self.item)}`"

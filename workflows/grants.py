@@ -14,9 +14,12 @@ from lockstep.lock import Body
 
 
 def run_grants(
-    question: Question, answer: Answer, policy: Digest, expires_at: datetime
+    question: Question, answer: Answer, policy: Digest, body: Body, expires_at: datetime
 ) -> list[Grant]:
-    """For each rule that was asked about, in this run."""
+    """For each rule that was asked about and names a role of theirs, in this run; of the others
+    somebody else is asked.
+    """
+    held = _held(body, answer)
     return [
         Grant(
             run=question.run,
@@ -28,6 +31,7 @@ def run_grants(
             expires_at=expires_at,
         )
         for rule in question.rules
+        if held.intersection(rule.approvers)
     ]
 
 
@@ -42,9 +46,7 @@ def standing_grants(
     length: timedelta,
 ) -> tuple[StandingGrant, ...]:
     """For each rule that was asked about and names a role of theirs, in every run of the lock."""
-    held = {
-        role for role, people in body.approvers.items() if answer.by in people or ANYONE in people
-    }
+    held = _held(body, answer)
     return tuple(
         StandingGrant(
             lock=lock,
@@ -61,3 +63,10 @@ def standing_grants(
         for rule in question.rules
         if held.intersection(rule.approvers)
     )
+
+
+def _held(body: Body, answer: Answer) -> set[str]:
+    """The roles of whoever answered."""
+    return {
+        role for role, people in body.approvers.items() if answer.by in people or ANYONE in people
+    }

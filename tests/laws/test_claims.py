@@ -59,6 +59,7 @@ def test_a_frozen_lock_claims_nothing_false() -> None:
         (step("list", backoff=timedelta(minutes=2)), "`steps.list.backoff`"),
         (step("list", on_error={"Fog": Fallback(skip=True)}), "`steps.list.on_error.Fog`"),
         (part("pins", tools={}), "`pins.tools.ListShips`"),
+        (step("list", deadline=timedelta(days=900)), "`steps.list.deadline`"),
         (BODY.model_copy(update={"steps": Steps([*BODY.steps] * 100)}), "`limits.steps`"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -248,3 +248,13 @@ def test_of_many_differences_the_first_are_told() -> None:
     new = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(50)}}
     found = drift(BODY, spec("ListShips", input=new)(world()), world().contents.look)
     assert 2 <= len(found) <= 13
+
+
+def test_a_part_that_a_lock_should_pin_and_does_not_has_drifted() -> None:
+    """A digest proves no maker: with a pin left out, any change of that part would go unseen."""
+    without = BODY.pins.model_copy(update={"environment": {}})
+    found = [one.problem for one in drift(BODY.model_copy(update={"pins": without}), world())]
+
+    assert any("`tools.ScuttleShip` is new" in problem for problem in found), found
+    assert any("`limits.calls` is new" in problem for problem in found)
+    assert not any("`resources." in problem for problem in found)

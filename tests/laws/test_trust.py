@@ -134,3 +134,24 @@ def test_a_human_answers_for_what_they_changed_and_no_more() -> None:
     rewritten = before.edited(args, {"to": "ann", "body": []})
     assert Provenance(steered=True, sensitive=True, sources=("ReadMail",)) == rewritten
     assert () == before.edited({}, args).untrusted
+
+
+@pytest.mark.parametrize(
+    ("untrusted", "old", "new", "still"),
+    [
+        (("/m/to",), {"to": "eve", "as": "a"}, {"to": "eve", "as": "b"}, ("/m/to",)),
+        (("/m/to",), {"to": "eve", "as": "a"}, {"to": "ann", "as": "a"}, ()),
+        (("/m",), ["eve", "bob"], ["eve"], ("/m",)),
+        (("/m",), ["eve", "bob"], ["ann", {"deep": "bob"}], ("/m",)),
+        (("/m/1",), ["ann", "eve"], ["eve", "ann"], ("/m/1",)),
+        (("/m",), ["eve"], ["ann"], ()),
+        (("/m",), [1], [True], ()),
+    ],
+)
+def test_what_an_edit_left_is_nobody_elses_for_standing_elsewhere(
+    untrusted: tuple[str, ...], old: JsonValue, new: JsonValue, still: tuple[str, ...]
+) -> None:
+    """A part of an argument, or an item of a list, is as it was if it is still there."""
+    known = Provenance(untrusted=untrusted)
+
+    assert still == known.edited({"m": old}, {"m": new}).untrusted

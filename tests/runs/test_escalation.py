@@ -81,6 +81,42 @@ async def test_an_approved_step_runs_under_its_grant(yard: Yard, book: Book) -> 
     assert ("ben", "go on", "update") == (answered.by, answered.note, answered.door)
 
 
+async def test_each_rule_is_lifted_by_its_own_role(yard: Yard, tmp_path: Path) -> None:
+    """A foreman's yes is good for the foreman's rule; for the master's the master is asked."""
+
+    def change(root: Path) -> None:
+        renamed(root)
+        with (root / "policy" / "approvals.cedar").open("a") as policy:
+            policy.write(
+                '@id("crane.master-only") @reason("only the master lets anything be removed")\n'
+                '@approvers("harbour-master")\n'
+                'forbid (principal, action == Action::"Remove", resource is Load);\n'
+            )
+
+    async with yard.other(tmp_path, change) as other, other.worker():
+        book = other.book()
+        lift = step("lift", "Remove", ledger=book.name, load="beam")
+        handle = await other.start(other.lock(say(), lift))
+        both = await other.question(handle)
+        assert {"crane.removal-review", "crane.master-only"} == {rule.id for rule in both.rules}
+        await other.answer(handle, both, Verdict.APPROVE, "ben")
+        rest = both
+        while rest.id == both.id:
+            rest = await other.question(handle)
+        assert [] == book.lines
+        assert ["crane.master-only"] == [rule.id for rule in rest.rules]
+        with pytest.raises(LockstepError) as refused:
+            await other.answer(handle, rest, Verdict.APPROVE, "ben")
+        assert "LS-ASK-003" == refused.value.code
+        await other.answer(handle, rest, Verdict.APPROVE, "cleo")
+        ended = await other.ended(handle)
+    assert ("completed", 1) == (ended.result.status, len(book.lines))
+    granted = ended.of("step.decided", "lift")[-1].decision.grants
+    assert {("crane.removal-review", "ben"), ("crane.master-only", "cleo")} == {
+        (grant.rule, grant.by) for grant in granted
+    }
+
+
 async def test_a_no_stops_the_run(yard: Yard, book: Book) -> None:
     """Denied by a human, the run fails with who said so, and nothing happens any more."""
     handle = await yard.start(yard.lock(say(), remove(book)))
