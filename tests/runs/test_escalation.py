@@ -95,7 +95,7 @@ async def test_each_rule_is_lifted_by_its_own_role(yard: Yard, tmp_path: Path) -
 
     async with yard.other(tmp_path, change) as other, other.worker():
         book = other.book()
-        lift = step("lift", "Remove", ledger=book.name, load="beam")
+        lift = with_(step("lift", "Remove", ledger=book.name, load="beam"), after=["hello"])
         handle = await other.start(other.lock(say(), lift))
         both = await other.question(handle)
         assert {"crane.removal-review", "crane.master-only"} == {rule.id for rule in both.rules}
