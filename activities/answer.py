@@ -27,7 +27,7 @@ from lockstep.call import Signal
 from lockstep.canonical import Digest, canonical
 from lockstep.decision import Decision
 from lockstep.finding import Finding
-from lockstep.mock import Mock
+from lockstep.mock import Mock, MockFile
 from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
 from lockstep.shown import shown
 from lockstep.tool import Tool
@@ -57,10 +57,15 @@ class Answering:
     def mock(self) -> Mock | None:
         return self.house.world.mocks.get(self.tool.name)
 
+    @property
+    def mock_file(self) -> MockFile | None:
+        return self.house.world.environment.tools[self.tool.name].mock
+
     async def run(self, request: BaseModel) -> Completed | Signalled | Unfit:
         """What came of it; a failure that Temporal may retry is raised."""
         filled = self._filled()
-        self.attempts.spend(Amount(calls=1))
+        # A model that composes is no tool, and costs none of the calls of tools.
+        self.attempts.spend(Amount(calls=self.call.step.cost.calls))
         beating = asyncio.create_task(
             self.attempts.beat_for(self.call.step.heartbeat.total_seconds() / 3)
         )
@@ -163,10 +168,9 @@ class Answering:
         )
 
     def _unanswered(self) -> Unfit:
-        file = self.house.world.environment.tools[self.tool.name].mock
         return self._unfit(
             "LS-STEP-008",
-            f"mock `{file}` has no answer to {self.tool.name}({shown(self.args)})",
+            f"mock `{self.mock_file}` has no answer to {self.tool.name}({shown(self.args)})",
             "add an answer whose `when` fits, or a last one without `when`",
         )
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from activities.compose import offered
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
+from lockstep.compose import BUILT_IN, COMPOSE
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.loading import load, read
@@ -74,6 +76,11 @@ class AgentPackage:
         manifest = stocked(written, read_pinned(written, self.manifests))
         path = self.manifests / f"{environment}.toml"
         specs = {name: found.spec for name, found in self.tools.items()}
+        if manifest.compose is not None:
+            specs[COMPOSE] = offered(manifest.compose)
+        elif any(f'"{COMPOSE}"' in text for text in self.texts.files().values()):
+            # Policy speaks of it, and may be the same in an environment where nothing composes.
+            specs[COMPOSE] = BUILT_IN
         found = tuple(contradictions(manifest, specs, str(path)))
         if found:
             raise LockstepError(*found)
@@ -139,7 +146,7 @@ def load_package(root: Path) -> AgentPackage:
 
 def _rules(path: Path, tools: Mapping[str, Tool]) -> Rules:
     found = load(Rules, path)
-    for rule, name in unknown(found.flow, tools):
+    for rule, name in unknown(found.flow, {*tools, COMPOSE}):
         close = difflib.get_close_matches(name, tools, 1)
         raise LockstepError.of(
             "LS-AGENT-003",
@@ -186,6 +193,13 @@ def _tools(root: Path) -> dict[str, Tool]:
     for value in vars(module).values():
         if not isinstance(value, Tool):
             continue
+        if value.name == COMPOSE:
+            raise LockstepError.of(
+                "LS-AGENT-002",
+                str(root / "tools.py"),
+                f"a tool is called `{COMPOSE}`, which is the name of what composes",
+                "rename it",
+            )
         if found.setdefault(value.name, value) is not value:
             raise LockstepError.of(
                 "LS-AGENT-002",

@@ -41,11 +41,14 @@ MAX_INPUT_BYTES = 8 * 1024
 
 
 class WorldValidator(Validator):
-    """Verdicts in one world; `build` names the code that gives them."""
+    """Verdicts in one world; `build` names the code that gives them, `unable` says why nothing can
+    be composed by this worker.
+    """
 
-    def __init__(self, world: World, build: str) -> None:
+    def __init__(self, world: World, build: str, unable: tuple[Finding, ...] = ()) -> None:
         self._world = world
         self._build = build
+        self._unable = unable
 
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
@@ -83,6 +86,7 @@ class WorldValidator(Validator):
         drifted = drift(body, self._world)
         findings = (
             *_unsound(body),
+            *(self._unable if any(step.kind == "compose" for step in body.steps) else ()),
             # What has drifted is told as drift, and not a second time as a claim.
             *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
 
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest, digest
+from lockstep.compose import ComposeSettings
 from lockstep.duration import Duration
 from lockstep.mock import MockFile
 from lockstep.names import (
@@ -112,6 +113,7 @@ class Environment(Record):
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}
     errors: dict[ErrorName, Recovery] = {}
     limits: Limits = Limits()
+    compose: ComposeSettings | None = None
 
     @property
     def written(self) -> Catalogue:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
+from lockstep.compose import Composed
 from lockstep.decision import Decision, Rule, Target
 from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
@@ -155,7 +156,9 @@ class StepAttempted(Record):
 
 
 class StepCompleted(Record):
-    """`mocked` is true where a mock answered in the tool's place."""
+    """`mocked` is true where a mock answered in the tool's place; `composed` says which model wrote
+    the output.
+    """
 
     type: Literal["step.completed"] = "step.completed"
     step: str
@@ -165,6 +168,7 @@ class StepCompleted(Record):
     decision: Digest
     idempotency_key: str
     mocked: bool = False
+    composed: Composed | None = Field(default=None, exclude_if=is_absent)
 
 
 class StepDecided(Record):

@@ -11,10 +11,11 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
+from lockstep.compose import Composed
 from lockstep.decision import Decision, Grant
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import AnyLockedStep
 from lockstep.loop import label
 from lockstep.names import ErrorName, Person
 from lockstep.record import Record
@@ -73,7 +74,7 @@ class Dispatch(Record):
     """
 
     run: RunFacts
-    step: LockedToolStep
+    step: AnyLockedStep
     values: dict[str, Value] = {}
     edited: dict[str, JsonValue] | None = None
     approved: Value | None = None
@@ -87,7 +88,9 @@ class Dispatch(Record):
 
 
 class Completed(Record):
-    """The tool was called, and its output fits; `mocked` where a mock answered instead."""
+    """The tool was called, and its output fits; `mocked` where a mock answered instead, `composed`
+    where a model did.
+    """
 
     kind: Literal["completed"] = "completed"
     value: Value
@@ -96,6 +99,7 @@ class Completed(Record):
     decision: Decision
     idempotency_key: str
     mocked: bool = False
+    composed: Composed | None = Field(default=None, exclude_if=is_absent)
 
 
 class Withheld(Record):

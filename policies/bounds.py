@@ -39,7 +39,7 @@ def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec]) -> Amount:
     """What the steps may spend together."""
     total = Amount()
     for step in steps:
-        spec = specs[step.tool]
+        spec = step.spec(specs)
         total += spec.cost.times((step.attempts or spec.attempts) * times(step))
     return total
 
@@ -51,7 +51,7 @@ def times(step: Step) -> int:
 
 def bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int) -> Bounds:
     """Of steps that form a graph and whose tools are known."""
-    own = {step.id: _lasts(step, specs[step.tool]) for step in steps}
+    own = {step.id: _lasts(step, step.spec(specs)) for step in steps}
     work = sum((own[step.id] * times(step) for step in steps), timedelta())
     # Items of a loop run beside one another, as far as there are slots.
     calling = (work + (parallel - 1) * _chain(steps, own)) / parallel

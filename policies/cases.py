@@ -111,7 +111,7 @@ def _known(case: Case, world: World) -> Iterator[Finding]:
             f"tool `{case.tool}` does not exist",
             did_you_mean(case.tool, world.tools) or "use one of the agent's tools",
         )
-    elif case.tool not in world.environment.tools:
+    elif not world.offers(case.tool):
         yield _failed(
             "",
             f"tool `{case.tool}` is not in environment `{world.environment.name}`",

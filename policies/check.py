@@ -14,12 +14,13 @@ from itertools import islice
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.checked import Checked
+from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding
 from lockstep.loop import listed
-from lockstep.plan import Plan, Step
+from lockstep.plan import ComposeStep, Plan, Step
 from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.schema import Schema
@@ -61,7 +62,7 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
     findings = list(structure(plan.steps))
     sources = Sources(
         outputs={
-            step.id: output_of(step, world.tools[step.tool])
+            step.id: output_of(step, step.spec(world.tools))
             for step in plan.steps
             if step.tool in world.tools
         },
@@ -71,7 +72,7 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
     for step in plan.steps:
         problems = list(_tool(step, world))
         if not problems:
-            spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
+            spec, here = step.spec(world.tools), replace(sources, item=item_of(step, sources))
             problems = [
                 *check_loop(step, sources),
                 *check_arguments(step.id, spec, step.args, here),
@@ -142,7 +143,9 @@ def missing_resources(place: str, found: Iterable[Touched], world: World) -> Ite
 def _tool(step: Step, world: World) -> Iterator[Finding]:
     place = f"step `{step.id}`"
     spec = world.tools.get(step.tool)
-    if spec is None:
+    if step.tool == COMPOSE:
+        yield from _compose(step, world)
+    elif spec is None:
         close = difflib.get_close_matches(step.tool, list(world.tools), 1)
         yield Finding(
             code="LS-PLAN-004",
@@ -159,19 +162,42 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
         )
 
 
+def _compose(step: Step, world: World) -> Iterator[Finding]:
+    if not isinstance(step, ComposeStep):
+        yield Finding(
+            code="LS-PLAN-004",
+            place=f"step `{step.id}`",
+            problem=f"`{COMPOSE}` is no tool, it is what composes",
+            fix="write a step of `kind` `compose`",
+        )
+    elif not world.offers(COMPOSE) or COMPOSE not in world.tools:
+        yield Finding(
+            code="LS-ENV-002",
+            place=f"step `{step.id}`",
+            problem=f"nothing is composed in environment `{world.environment.name}`",
+            fix="add `[compose]` to its manifest, or leave the step out",
+        )
+
+
 def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
     """A step may ask for less time and fewer attempts than its tool declares, never for more."""
     if step.timeout is not None and step.timeout > spec.timeout:
         yield _looser(step, "timeout", write_duration(step.timeout), write_duration(spec.timeout))
     if step.attempts is not None and step.attempts > spec.attempts:
         yield _looser(step, "attempts", str(step.attempts), str(spec.attempts))
+    if isinstance(step, ComposeStep) and isinstance(spec, ComposeSpec):
+        for name in ("max_tokens", "max_input_tokens"):
+            asked, most = getattr(step, name), getattr(spec, name)
+            if asked is not None and asked > most:
+                yield _looser(step, name, f"{asked:,}", f"{most:,}")
 
 
 def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
+    by = "the manifest's `[compose]`" if step.kind == "compose" else f"tool `{step.tool}`"
     return Finding(
         code="LS-PLAN-012",
         place=f"step `{step.id}`",
-        problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
+        problem=f"asks for {name} {asked}, and {by} allows {most}",
         fix=f"lower `{name}` or leave it out",
     )
 
@@ -215,7 +241,7 @@ def _limits(plan: Plan, world: World, most: Amount) -> Iterator[Finding]:
             "LS-PLAN-012",
             f"may spend {getattr(most, part):,} {part}, and `{world.environment.name}` allows "
             f"{getattr(limits.amount, part):,} a run",
-            "lower `attempts`, take out steps, or raise the limit in the manifest",
+            f"lower `attempts`, take out steps, or raise `limits.{part}` in the manifest",
         )
 
 

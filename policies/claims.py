@@ -8,9 +8,10 @@ are. It may be tighter than they are, never looser.
 from collections.abc import Iterator
 
 from lockstep.agent import Asking, Silence
+from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.environment import Limits
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedComposeStep, LockedStep
 from lockstep.names import task_queue
 from lockstep.tool import ToolSpec
 from policies.arguments import check_value
@@ -46,33 +47,53 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         if step.provenance != lineage.of(step.id):
             # What policy is told at each call; a lock that left out a doubt would be believed.
             yield _claim(f"steps.{step.id}.provenance")
-        if step.tool in world.tools and step.tool not in body.pins.tools:
+        if step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
     yield from world.rules.violations(Shape.of(body.steps))
 
 
-def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:
-    spec = world.tools.get(step.tool)
-    if spec is None:
+def _step(step: LockedStep, world: World) -> Iterator[Finding]:
+    if step.tool not in world.tools:
         # A tool that is gone is drift, and is told as that.
         return
+    spec = step.spec(world.tools)
     for part, fits in (
         ("effect", step.effect == spec.effect),
         ("idempotency", step.idempotency == spec.idempotency),
         ("heartbeat", step.heartbeat == spec.heartbeat),
-        ("cost", step.cost == spec.cost),
+        ("cost", _reserves(step, spec)),
         ("timeout", step.timeout <= spec.timeout),
         # None would mean no end of them, and a longer pause no retry that Temporal accepts.
         ("attempts", 1 <= step.attempts <= spec.attempts),
         ("backoff", step.backoff <= BACKOFF),
+        *_composes(step, spec),
         *((f"on_error.{name}", _provides(step, name, spec)) for name in step.on_error),
     ):
         if not fits:
             yield _claim(f"steps.{step.id}.{part}")
 
 
-def _provides(step: LockedToolStep, error: str, spec: ToolSpec) -> bool:
+def _reserves(step: LockedStep, spec: ToolSpec) -> bool:
+    if isinstance(step, LockedComposeStep):
+        # Prices change; what is set aside has to be enough by those of today.
+        return not spec.cost.over(step.cost)
+    return step.cost == spec.cost
+
+
+def _composes(step: LockedStep, spec: ToolSpec) -> Iterator[tuple[str, bool]]:
+    """Only a compose step composes, and by what the manifest says."""
+    if isinstance(step, LockedComposeStep) and isinstance(spec, ComposeSpec):
+        yield "models", step.models == spec.models
+        yield "effort", step.effort == spec.effort
+        yield "prompt", step.prompt == spec.prompt
+        yield "max_tokens", step.max_tokens <= spec.max_tokens
+        yield "max_input_tokens", step.max_input_tokens <= spec.max_input_tokens
+    elif isinstance(step, LockedComposeStep) or step.tool == COMPOSE:
+        yield "kind", False
+
+
+def _provides(step: LockedStep, error: str, spec: ToolSpec) -> bool:
     """Whether a fallback is one that a plan would have been allowed."""
     fallback = step.on_error[error]
     if error not in spec.signals or (step.for_each and fallback.step is not None):

@@ -7,13 +7,14 @@ any machine, today and next year.
 from datetime import timedelta
 
 from lockstep.checked import Checked
+from lockstep.compose import ComposeSpec
 from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedComposeStep, LockedStep, LockedToolStep
 from lockstep.names import task_queue
-from lockstep.plan import Plan, Step, Steps
+from lockstep.plan import ComposeStep, Plan, Step, Steps
 from lockstep.provenance import Provenance
 from policies.labels import labels
 from policies.provenance import Lineage
@@ -77,10 +78,38 @@ def _step(
     needs: tuple[str, ...],
     expected: Outcome,
     provenance: Provenance,
-) -> LockedToolStep:
-    spec = world.tools[step.tool]
+) -> LockedStep:
+    spec = step.spec(world.tools)
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
+    if isinstance(step, ComposeStep):
+        assert isinstance(spec, ComposeSpec)
+        return LockedComposeStep(
+            kind="compose",
+            id=step.id,
+            instruction=step.instruction,
+            inputs=step.inputs,
+            output=step.output,
+            models=spec.models,
+            effort=spec.effort,
+            prompt=spec.prompt,
+            max_tokens=step.max_tokens or spec.max_tokens,
+            max_input_tokens=step.max_input_tokens or spec.max_input_tokens,
+            long=step.long,
+            when=step.when,
+            on_error=step.on_error,
+            for_each=step.for_each,
+            needs=needs,
+            reason=step.reason,
+            timeout=timeout,
+            heartbeat=spec.heartbeat,
+            deadline=deadline(timeout, attempts),
+            attempts=attempts,
+            backoff=BACKOFF,
+            cost=spec.cost,
+            expected=expected,
+            provenance=provenance,
+        )
     return LockedToolStep(
         id=step.id,
         tool=step.tool,

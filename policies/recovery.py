@@ -5,6 +5,7 @@ A name that no tool declares would never be looked up, and a way out that nobody
 
 from collections.abc import Iterator, Mapping
 
+from lockstep.compose import COMPOSE
 from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.recovery import Recovery
@@ -23,7 +24,8 @@ def contradictions(
     environment: Environment, specs: Mapping[str, ToolSpec], place: str
 ) -> Iterator[Finding]:
     """What no tool of the environment signals or takes, and what two errors claim at once."""
-    here = [specs[name] for name in environment.tools if name in specs]
+    names = [*environment.tools, *([COMPOSE] if environment.compose is not None else [])]
+    here = [specs[name] for name in names if name in specs]
     signals = sorted({signal for spec in here for signal in spec.signals})
     named = sorted({kind for spec in here for kind in kinds(spec.input)})
     claimed: dict[str, str] = {}

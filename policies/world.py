@@ -9,6 +9,7 @@ from functools import cached_property
 
 from lockstep.agent import Agent
 from lockstep.canonical import Digest, digest
+from lockstep.compose import COMPOSE
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.lock import Pins
@@ -21,8 +22,9 @@ from policies.rules import Rules
 @dataclass(frozen=True)
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
-    tool will really be given. `tools` are all that the agent's code offers; those usable here are
-    named by `environment`, and those that are not called here answered for by `mocks`.
+    tool will really be given. `tools` are all that the agent's code offers, and `Compose` where the
+    manifest or a policy speaks of it; those usable here are named by `environment`, and those that
+    are not called here answered for by `mocks`.
     """
 
     agent: Agent
@@ -53,11 +55,15 @@ class World:
                 **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
             },
             tools={
-                name: spec.digest
-                for name, spec in sorted(self.tools.items())
-                if name in self.environment.tools
+                name: spec.digest for name, spec in sorted(self.tools.items()) if self.offers(name)
             },
         )
+
+    def offers(self, tool: str) -> bool:
+        """Whether a plan for this environment may call the tool, as far as the manifest goes."""
+        if tool == COMPOSE:
+            return self.environment.compose is not None
+        return tool in self.environment.tools
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
         return Principal.model_validate(

@@ -34,7 +34,7 @@ from lockstep.event import (
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.outcome import Dispatch
 from lockstep.plan import Plan, Step
 from lockstep.provenance import Provenance
@@ -70,7 +70,7 @@ class Account(Record):
     """One step of a run."""
 
     run: str
-    step: LockedToolStep
+    step: LockedStep
     arguments: tuple[Argument, ...]
     provenance: Provenance
     decisions: tuple[Decision, ...]
@@ -139,7 +139,7 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
 
 
 def _labelled(
-    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedToolStep]
+    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedStep]
 ) -> Iterator[Argument]:
     """The arguments with what policy was told of them, and with the tools that gave them."""
     for one in arguments:
@@ -215,7 +215,7 @@ def _sent(history: WorkflowHistory, step: str) -> Dispatch | None:
 
 
 def _arguments(
-    step: LockedToolStep | Step, sent: Dispatch | None, events: list[Event]
+    step: LockedStep | Step, sent: Dispatch | None, events: list[Event]
 ) -> Iterator[Argument]:
     if sent is not None and sent.edited is not None:
         by = [

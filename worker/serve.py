@@ -23,10 +23,12 @@ from activities.perform import Performer
 from activities.reading import StoreReader
 from activities.store import FolderStore
 from activities.validate import WorldValidator
+from lockstep.compose import COMPOSE
 from lockstep.names import task_queue
 from worker.build import build_id
+from worker.composer import composing
 from worker.listening import Listening, log_event
-from worker.planner import planning, without_key
+from worker.planner import planning, without_keys
 from worker.sandbox import runner
 from workflows.lock_plan import LockPlan
 from workflows.run import Run
@@ -51,7 +53,6 @@ async def serving(
     environ = dict(os.environ) if environ is None else environ
     world = package.world(environment)
     build = build_id(package.root)
-    validator = WorldValidator(world, build)
     reader = StoreReader(FolderStore(values))
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
@@ -61,9 +62,10 @@ async def serving(
             store=FolderStore(values),
             folder=package.root,
             threads=threads,
-            environ=without_key(environ, world),
+            environ=without_keys(environ, world),
         )
-        async with planning(world, environ) as planner:
+        async with planning(world, environ) as planner, composing(world, environ) as composer:
+            validator = WorldValidator(world, build, composer.unable)
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),
@@ -83,6 +85,7 @@ async def serving(
                         performer.activity_for(package.tools[name])
                         for name in sorted(world.environment.tools)
                     ),
+                    *([performer.composing(composer)] if world.offers(COMPOSE) else []),
                 ],
                 workflow_runner=runner(),
                 interceptors=[Listening(log_event)],

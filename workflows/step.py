@@ -26,7 +26,7 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.recovery import told, way_out
@@ -48,7 +48,7 @@ class StepLife:
     """
 
     run: RunContext
-    step: LockedToolStep
+    step: LockedStep
     values: dict[str, Value]
     item: int | None = None
     number: int = 0

@@ -111,7 +111,7 @@ def _planner(root: Path) -> _Check:
     def look() -> str:
         settings = load_package(root).agent.planner
         seller = provider(settings.provider)
-        gone = retired(seller, settings, datetime.now(UTC).date())
+        gone = retired(seller, settings.models, datetime.now(UTC).date())
         if gone is not None:
             raise LockstepError(gone)
         days = {model: seller.retires(model) for model in settings.models}
