@@ -18,16 +18,18 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.attempts import Attempts
-from activities.calling import ActivityCall
+from activities.calling import ActivityCall, Troubled
 from activities.failure import MAX_MESSAGE, failure, first, said, scrubbed, stops_us, writable
 from activities.house import House
+from activities.injection import Spoilt, injected, slow, spoilt
 from activities.placeholders import Filled, fill
 from lockstep.amount import Amount
 from lockstep.call import Signal
 from lockstep.canonical import Digest, canonical
 from lockstep.decision import Decision
+from lockstep.environment import Binding
 from lockstep.finding import Finding
-from lockstep.mock import Mock, MockFile
+from lockstep.mock import Mock
 from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
 from lockstep.shown import shown
 from lockstep.tool import Tool
@@ -58,11 +60,14 @@ class Answering:
         return self.house.world.mocks.get(self.tool.name)
 
     @property
-    def mock_file(self) -> MockFile | None:
-        return self.house.world.environment.tools[self.tool.name].mock
+    def binding(self) -> Binding:
+        """What the manifest says of the tool."""
+        return self.house.world.environment.tools[self.tool.name]
 
     async def run(self, request: BaseModel) -> Completed | Signalled | Unfit:
-        """What came of it; a failure that Temporal may retry is raised."""
+        """What came of it; a failure that Temporal may retry is raised, and so is Troubled for a
+        call that is withheld after all.
+        """
         filled = self._filled()
         # A model that composes is no tool, and costs none of the calls of tools.
         self.attempts.spend(Amount(calls=self.call.step.cost.calls))
@@ -77,6 +82,8 @@ class Answering:
             raise self._surprise(signal, filled) from None
         except Unanswered:
             return self._unanswered()
+        except Troubled as trouble:
+            return self._came_to_nothing(trouble)
         except BaseException as error:
             if stops_us(error):
                 self._stopped()
@@ -93,18 +100,34 @@ class Answering:
         if self.mock is not None:
             # Nobody is called, so no address and no secret is wanted.
             return Filled(endpoint="", settings={}, secrets={})
-        binding = self.house.world.environment.tools[self.tool.name]
+        binding = self.house.world.environment.reached(self.tool.name)
         return fill(self.tool.name, binding, self.house.environ)
 
     async def _answer(self, request: BaseModel, filled: Filled) -> Any:
         if self.mock is not None:
-            return answered(self.tool, self.mock, self.args)
+            return await self._mocked(self.mock)
         given = (request, self._handed(filled)) if self.tool.takes_call else (request,)
         if self.tool.is_async:
             return await self.tool.function(*given)
         loop = asyncio.get_running_loop()
         call = partial(_to_its_end, self.tool.function, *given)
         return await loop.run_in_executor(self.house.threads, call)
+
+    async def _mocked(self, mock: Mock) -> BaseModel:
+        faults = self.binding.faults
+        if faults is None:
+            return answered(self.tool, mock, self.args)
+        # The activity's id has the step, its item and the number of the dispatch.
+        info = activity.info()
+        fault = faults.drawn(self.call.run.id, self.tool.name, info.activity_id, info.attempt)
+        await slow(fault.delay, self.call.step.timeout)
+        if fault.signal is not None:
+            raise injected(fault.signal, faults)
+        output = answered(self.tool, mock, self.args)
+        found = mock.answer(self.args)
+        if not fault.bad or found is None or found.output is None:
+            return output
+        return spoilt(self.tool, found.output, fault.pick)
 
     def _handed(self, filled: Filled) -> ActivityCall:
         return ActivityCall(
@@ -117,7 +140,18 @@ class Answering:
             scheduled_at=self.call.run.scheduled_at,
             progress=self.attempts.progress,
             attempts=self.attempts,
+            scrub=filled.scrub,
         )
+
+    def _came_to_nothing(self, trouble: Troubled) -> Unfit:
+        found = trouble.findings[0]
+        if trouble.made and not trouble.again:
+            return self._unfit(found.code, found.problem, found.fix)
+        if not trouble.again:
+            raise trouble
+        if not trouble.made:
+            self.attempts.unmade()
+        raise failure(self.attempts, self._finding(found.code, found.problem, found.fix)) from None
 
     def _fitting(self, output: Any, filled: Filled) -> Completed | Unfit:
         """The output, held to the tool's declaration and put away."""
@@ -128,7 +162,7 @@ class Answering:
             value, data = Value.of(dumped)
         except Exception as error:  # a model's serializers are the agent's code
             reason = writable(filled.scrub(first(error)))
-            return self._unfit("LS-STEP-001", f"the output does not fit: {reason}")
+            return self._unfit("LS-STEP-001", f"{_which(output)} does not fit: {reason}")
         limit = self.call.run.output_bytes
         if len(data) > limit:
             return self._unfit(
@@ -170,7 +204,7 @@ class Answering:
     def _unanswered(self) -> Unfit:
         return self._unfit(
             "LS-STEP-008",
-            f"mock `{self.mock_file}` has no answer to {self.tool.name}({shown(self.args)})",
+            f"mock `{self.binding.mock}` has no answer to {self.tool.name}({shown(self.args)})",
             "add an answer whose `when` fits, or a last one without `when`",
         )
 
@@ -199,6 +233,10 @@ class Answering:
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)
+
+
+def _which(output: Any) -> str:
+    return "the output that was spoilt on purpose" if isinstance(output, Spoilt) else "the output"
 
 
 def answered(tool: Tool, mock: Mock, args: dict[str, JsonValue]) -> BaseModel:

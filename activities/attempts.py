@@ -49,6 +49,10 @@ class Attempts:
         self._change(decision=decision)
         self.beat()
 
+    def unmade(self) -> None:
+        """What was decided about was not called: nothing of it can have happened."""
+        self._change(decision=None)
+
     def spend(self, amount: Amount) -> None:
         with self._lock:
             spent = self._current.spent + amount

@@ -23,9 +23,9 @@ from activities.model import Model, ModelError
 from activities.placeholders import Filled
 from activities.providers import provider
 from lockstep.compose import ComposeSettings, ComposeSpec, Rates, compose_spec
+from lockstep.environment import Binding
 from lockstep.finding import Finding
 from lockstep.lock import LockedComposeStep
-from lockstep.mock import MockFile
 from lockstep.outcome import Completed, Unfit
 from lockstep.tool import Tool, ToolSpec
 from lockstep.usage import Usage
@@ -62,9 +62,9 @@ class Composition(Answering):
     conversation: Conversation
 
     @property
-    def mock_file(self) -> MockFile | None:
+    def binding(self) -> Binding:
         settings = self.house.world.environment.compose
-        return settings.mock if settings is not None else None
+        return Binding(mock=settings.mock if settings is not None else None)
 
     def _filled(self) -> Filled:
         # The provider's address and key are the composer's own, and reach no step.

@@ -12,6 +12,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from activities.conversation import Written
+from activities.inside import inside
 from lockstep.compose import BUILT_IN, COMPOSE
 from lockstep.environment import Environment, Stage
 from lockstep.errors import LockstepError
@@ -69,7 +70,7 @@ class _Composes:
 
 
 def _mock(root: Path, file: str, tool: Mocked) -> Mock:
-    path = _inside(root, file)
+    path = inside(root, file)
     mock = load(Mock, path)
     mock = mock.model_copy(
         update={"answers": tuple(_with_output(root, answer) for answer in mock.answers)}
@@ -84,27 +85,10 @@ def _mock(root: Path, file: str, tool: Mocked) -> Mock:
     return mock
 
 
-def _inside(root: Path, file: str) -> Path:
-    """The file's path; what a link leads to has to lie in the package as well."""
-    path = root / file
-    try:
-        inside = path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # links in a circle
-        inside = False
-    if not inside:
-        raise LockstepError.of(
-            "LS-AGENT-003",
-            str(path),
-            "leads out of the agent package",
-            "keep the mock inside the package",
-        )
-    return path
-
-
 def _with_output(root: Path, answer: MockAnswer) -> MockAnswer:
     if answer.output_file is None:
         return answer
-    path = _inside(root, answer.output_file)
+    path = inside(root, answer.output_file)
     output = parse_json(read(path), str(path))
     if not isinstance(output, dict):
         raise LockstepError.of(

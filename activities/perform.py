@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.answer import Answering, idempotency_key
 from activities.attempts import Attempts
+from activities.calling import Troubled
 from activities.compose import Composer, Composition, compose_tool, conversation_of
 from activities.conversation import Conversation
 from activities.failure import failure, first
@@ -118,7 +119,12 @@ class _Attempt:
             return self._withhold(decision, (), args)
         self.attempts.decided(decision.digest)
         key = idempotency_key(self.call.run.id, self.call.label, written)
-        return await self._answering(decision, args, key).run(request)
+        answering = self._answering(decision, args, key)
+        try:
+            return await answering.run(request)
+        except Troubled as trouble:
+            found = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
+            return self._withhold(decision, tuple(found), args)
 
     def _answering(self, decision: Decision, args: dict[str, JsonValue], key: str) -> Answering:
         return Answering(self.house, self.tool, self.call, self.attempts, decision, args, key)

@@ -17,7 +17,7 @@ from lockstep.checked import Checked
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.fallback import edges
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.loading import shaped
 from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
 from lockstep.plan import Plan
@@ -28,6 +28,7 @@ from policies.arguments import Sources, check_arguments, check_value
 from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.claims import claims
+from policies.declared import uncallable
 from policies.drift import drift
 from policies.freeze import freeze
 from policies.labels import planner_reads
@@ -87,6 +88,7 @@ class WorldValidator(Validator):
         findings = (
             *_unsound(body),
             *(self._unable if any(step.kind == "compose" for step in body.steps) else ()),
+            *islice(uncallable(body.calls, self._world, Severity.ERROR), MAX_FINDINGS),
             # What has drifted is told as drift, and not a second time as a claim.
             *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
             *_too_much(inputs),
@@ -182,10 +184,11 @@ def _unsound(body: Body) -> Iterator[Finding]:
     for found in structure(body.steps) if body.steps else ():
         yield found.model_copy(update={"code": "LS-RUN-006"})
     before: set[str] = set()
+    looked = {one.step.id for one in body.preflight}
     needs = edges(body.steps)
     for step in body.steps:
         lost = {*needs[step.id], *step.draws} - (before & {*step.needs})
-        if lost or step.id in before:
+        if lost or step.id in before | looked:
             problem = f"needs {', '.join(sorted(lost))} and does not come after it"
             yield Finding(
                 code="LS-RUN-006",

@@ -39,6 +39,7 @@ CODES: dict[str, Code] = {
     "LS-AGENT-001": Code("no agent package is found", Exit.USAGE),
     "LS-AGENT-002": Code("the agent's tools cannot be loaded", Exit.ERROR),
     "LS-AGENT-003": Code("the agent package contradicts itself", Exit.REJECTED),
+    "LS-AGENT-004": Code("a declared tool's schema cannot be decided", Exit.REJECTED),
     # the plan
     "LS-PLAN-001": Code("the plan has no steps", Exit.REJECTED),
     "LS-PLAN-002": Code("two steps have one id", Exit.REJECTED),
@@ -76,6 +77,15 @@ CODES: dict[str, Code] = {
     "LS-ENV-005": Code("a mock stands where calls are real", Exit.REJECTED),
     "LS-ENV-006": Code("a catalogue is not pinned", Exit.REJECTED),
     "LS-ENV-007": Code("a catalogue cannot be fetched", Exit.ERROR),
+    "LS-ENV-008": Code("a manifest cannot inherit what it does", Exit.REJECTED),
+    "LS-ENV-009": Code("a tool has no code here", Exit.REJECTED),
+    "LS-ENV-010": Code("a preflight cannot be made", Exit.REJECTED),
+    # MCP servers
+    "LS-MCP-001": Code("the package that talks to MCP servers is not installed", Exit.ERROR),
+    "LS-MCP-002": Code("a tool of an MCP server cannot be used", Exit.REJECTED),
+    "LS-MCP-003": Code("the tools of an MCP server are not pinned", Exit.REJECTED),
+    "LS-MCP-004": Code("an MCP server does not answer as it should", Exit.ERROR),
+    "LS-MCP-005": Code("a tool of an MCP server is not what was pinned", Exit.REJECTED),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
@@ -88,6 +98,7 @@ CODES: dict[str, Code] = {
     "LS-RUN-005": Code("the run does not exist", Exit.USAGE),
     "LS-RUN-006": Code("a request to start a run is malformed", Exit.REJECTED),
     "LS-RUN-008": Code("a run was cancelled or terminated", Exit.ERROR),
+    "LS-RUN-009": Code("the environment is not as its manifest expects", Exit.REJECTED),
     # a step
     "LS-STEP-001": Code("a tool's output does not fit its schema", Exit.ERROR),
     "LS-STEP-002": Code("a tool's output is too large", Exit.ERROR),

@@ -14,8 +14,8 @@ from pydantic import Field, JsonValue, StringConstraints
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest
 from lockstep.duration import Duration
-from lockstep.mock import MockFile
 from lockstep.names import ToolName
+from lockstep.packagefile import PackageFile
 from lockstep.planner import Effort, ModelName, ProviderName
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency, ToolSpec
@@ -69,7 +69,7 @@ class ComposeSettings(Record):
     max_input_tokens: MaxInputTokens = 20_000
     timeout: Duration = timedelta(minutes=5)
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    mock: MockFile | None = None
+    mock: PackageFile | None = None
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ from lockstep.record import Record
 _MOST_ALIGNED = 500
 """Elements; of longer lists those that stand at one index are compared, which takes no longer."""
 
+_TITLE = {"lockstep", "name", "description", "extends", "without"}
+"""What a manifest says of itself and of how it was put together, and not of its world."""
+
 Kind = Literal["added", "removed", "changed"]
 
 
@@ -118,6 +121,6 @@ def _by_step(body: Body) -> dict[str, JsonValue]:
 
 def _nameless(environment: Environment) -> dict[str, JsonValue]:
     dumped: dict[str, JsonValue] = environment.model_dump(
-        mode="json", include=Environment.model_fields.keys() - {"lockstep", "name", "description"}
+        mode="json", include=Environment.model_fields.keys() - _TITLE
     )
     return dumped

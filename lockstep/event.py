@@ -5,6 +5,7 @@ whoever has the history can compute them again. A run returns the digest of its 
 changed, dropped or added event shows against any copy of that one line.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -17,62 +18,17 @@ from lockstep.escalation import Question, Verdict
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
-from lockstep.names import Person
+from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
+from lockstep.plan import is_empty
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.record import Record
-from lockstep.usage import Bill
 from lockstep.value import Value
 
 VERSION = "events/1"
 
 Item = Annotated[int | None, Field(exclude_if=is_absent)]
 """Which item of a loop this is about, from 0; not there where the step is no loop."""
-
-
-class GoalAsked(Record):
-    """A plan was asked for; `replans` and `limit` are what its making may take."""
-
-    type: Literal["goal.asked"] = "goal.asked"
-    agent: str
-    environment: str
-    by: str
-    goal: str
-    model: str
-    replans: int
-    limit: Amount
-
-
-class PlannerAnswered(Record):
-    """A model's answer; `bill` counts every attempt at it, `text` is the digest of what it said."""
-
-    type: Literal["planner.answered"] = "planner.answered"
-    answer: int
-    status: str
-    model: str
-    stop_reason: str
-    request: str
-    prompt: Digest
-    text: Digest
-    gaps: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    bill: Bill
-
-
-class PlannerFailed(Record):
-    """No answer came; what its attempts are known to have cost is counted all the same."""
-
-    type: Literal["planner.failed"] = "planner.failed"
-    answer: int
-    finding: Finding
-    bill: Bill
-
-
-class PlanningHalted(Record):
-    """The model is not asked again unless a human says so."""
-
-    type: Literal["planning.halted"] = "planning.halted"
-    finding: Finding
-    bill: Bill
 
 
 class PlanProposed(Record):
@@ -103,7 +59,9 @@ class PlanRejected(Record):
 
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again."""
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. `mocked` are the
+    tools that a mock answers for.
+    """
 
     type: Literal["run.started"] = "run.started"
     run: str
@@ -115,6 +73,7 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class RunVerified(Record):
@@ -123,8 +82,24 @@ class RunVerified(Record):
 
 
 class RunRefused(Record):
+    """Nothing of the plan was begun; `spent` is what it took to look, where a look was taken."""
+
     type: Literal["run.refused"] = "run.refused"
     findings: tuple[Finding, ...]
+    spent: Amount | None = Field(default=None, exclude_if=is_absent)
+
+
+class PreflightChecked(Record):
+    """The environment was looked at before the first step; the run begins if all of it holds.
+
+    The call itself is told like any step's, under `step`.
+    """
+
+    type: Literal["preflight.checked"] = "preflight.checked"
+    preflight: str
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
 
 
 class StepGuarded(Record):
@@ -317,6 +292,7 @@ Happening = Annotated[
     | RunStarted
     | RunVerified
     | RunRefused
+    | PreflightChecked
     | StepGuarded
     | StepStarted
     | StepDecided
@@ -340,13 +316,24 @@ Happening = Annotated[
 ]
 
 
+class Mocked(StrEnum):
+    """What of an event is not real: something of its run, or the very call that it is about."""
+
+    RUN = "run"
+    STEP = "step"
+
+
 class Event(Record):
-    """One link: `digest` covers everything else, `prev` is the link before."""
+    """One link: `digest` covers everything else, `prev` is the link before.
+
+    `mocked` is there in every event of a run in which a mock answers for some tool.
+    """
 
     seq: int
     at: AwareDatetime
     prev: Digest
     what: Happening
+    mocked: Mocked | None = Field(default=None, exclude_if=is_absent)
     digest: Digest
 
     @property
@@ -360,21 +347,31 @@ def genesis(workflow: str) -> Digest:
     return digest({"events": VERSION, "workflow": workflow})
 
 
-def link(seq: int, at: AwareDatetime, prev: Digest, what: Happening) -> Event:
+def link(
+    seq: int, at: AwareDatetime, prev: Digest, what: Happening, mocked: Mocked | None = None
+) -> Event:
     unsigned = {
         "seq": seq,
         "at": at.isoformat(),
         "prev": prev,
         "what": what.model_dump(mode="json"),
+        **({"mocked": mocked.value} if mocked else {}),
     }
-    return Event(seq=seq, at=at, prev=prev, what=what, digest=digest(unsigned))
+    return Event(seq=seq, at=at, prev=prev, what=what, mocked=mocked, digest=digest(unsigned))
+
+
+def step_of(what: Happening) -> str | None:
+    """The step that something happened to; None where it is about the whole."""
+    if isinstance(what, QuestionAsked):
+        return what.question.step
+    return getattr(what, "step", None)
 
 
 def broken_at(workflow: str, events: list[Event]) -> int | None:
     """The number of the first event that does not follow from those before it; None if all do."""
     prev = genesis(workflow)
     for seq, event in enumerate(events, start=1):
-        if event != link(seq, event.at, prev, event.what):
+        if event != link(seq, event.at, prev, event.what, event.mocked):
             return seq
         prev = event.digest
     return None

@@ -20,6 +20,10 @@ HELP: dict[str, str] = {
         "Make the manifest's name, its file name, its errors, its mocks and the tools agree; call"
         " policy files by names that are read."
     ),
+    "LS-AGENT-004": (
+        "Say it with keywords that are followed: see tools that are declared. What plans cannot be"
+        " held to is refused, and never read over."
+    ),
     "LS-PLAN-001": "Add a step.",
     "LS-PLAN-002": "Rename one of them.",
     "LS-PLAN-003": "Remove one edge of the circle that is named.",
@@ -69,6 +73,31 @@ HELP: dict[str, str] = {
     "LS-ENV-007": (
         "Start the server, or correct the catalogue's `endpoint`. The file stays what it was."
     ),
+    "LS-ENV-008": (
+        "Correct `extends` or `without`; name the tool that writes in the manifest itself;"
+        " `lockstep environment show` prints what a manifest comes to."
+    ),
+    "LS-ENV-009": (
+        "Run it where the tool's code is, or where a mock answers for it. A warning while it is"
+        " only a plan."
+    ),
+    "LS-ENV-010": (
+        "Name a tool that reads, arguments that fit it, and expectations that what it gives can"
+        " meet; let policy permit it."
+    ),
+    "LS-MCP-001": "Install `lockstep-agents[mcp]` where workers run and where you pin.",
+    "LS-MCP-002": (
+        "Name a tool that is pinned, say of its effect at least what the server says, or use a "
+        "tool whose schema can be decided."
+    ),
+    "LS-MCP-003": "Run `lockstep pin --env ENV`, review the file and commit it.",
+    "LS-MCP-004": (
+        "Try the server with `lockstep pin`; see the worker's log for what it complains of."
+    ),
+    "LS-MCP-005": (
+        "Find out why its server describes it otherwise. To accept that: pin again, review the "
+        "difference, lock the plans anew. Nothing was called, unless the message says so."
+    ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
         "Undo the change, or lock the plan again and review the difference. See also a stale "
@@ -84,6 +113,10 @@ HELP: dict[str, str] = {
     "LS-RUN-005": "See `lockstep runs list`; histories are kept for the namespace's retention.",
     "LS-RUN-006": "Make locks with `lockstep lock`, start runs with `lockstep run` or a schedule.",
     "LS-RUN-008": "See in Temporal's own pages who ended it.",
+    "LS-RUN-009": (
+        "Nothing of the plan was begun. Mend what was found otherwise and run again, or correct"
+        " what the manifest expects and lock again."
+    ),
     "LS-STEP-001": "Correct the tool.",
     "LS-STEP-002": "Return less, or raise `limits.output_bytes` (64 MiB at most) and lock again.",
     "LS-STEP-003": (

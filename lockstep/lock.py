@@ -33,6 +33,7 @@ from lockstep.names import (
 from lockstep.output import OutputSchema
 from lockstep.plan import BY_KIND, COMPOSE_TAG, TOOL_TAG, Composing, Flow, Steps, is_empty
 from lockstep.planner import Effort, ModelName
+from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency, ToolSpec
@@ -146,6 +147,13 @@ AnyLockedStep = Annotated[
 """The same, told apart by `kind`."""
 
 
+class LockedPreflight(Record):
+    """A look at the environment before the first step, and what must hold of what it shows."""
+
+    step: LockedToolStep
+    expect: Annotated[tuple[Guard, ...], Field(min_length=1, max_length=MAX_GUARDS)]
+
+
 class Pins(Record):
     """Digests of what was true when the lock was made, each under the name a person would use."""
 
@@ -173,7 +181,21 @@ class Body(Record):
     asking: Asking
     resources: dict[str, dict[str, dict[str, Attribute]]]
     pins: Pins
+    preflight: tuple[LockedPreflight, ...] = Field(
+        default=(), max_length=MAX_PREFLIGHTS, exclude_if=is_empty
+    )
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
+
+    @property
+    def mocked(self) -> tuple[ToolName, ...]:
+        """The tools that a mock answers for in a run of this; what is pinned is what is there."""
+        used = {step.tool for step in self.calls}
+        return tuple(sorted(one for one in used if f"mocks.{one}" in self.pins.environment))
+
+    @property
+    def calls(self) -> tuple[LockedStep, ...]:
+        """All that a run may call: the environment's looks, then the plan's steps."""
+        return (*(one.step for one in self.preflight), *self.steps)
 
 
 class Asked(Record):

@@ -10,11 +10,13 @@ from pydantic import BaseModel, TypeAdapter
 from lockstep.agent import Agent
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.declaration import DeclarationFile
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
 from lockstep.event import Event
 from lockstep.lock import Lock
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.plan import Plan
 from lockstep.standin import Script
 
@@ -26,10 +28,12 @@ NOUNS: dict[str, type[BaseModel]] = {
     "environment": Environment,
     "event": Event,
     "lock": Lock,
+    "mcp": PinnedTools,
     "mock": Mock,
     "plan": Plan,
     "question": Question,
     "standin": Script,
+    "tool": DeclarationFile,
 }
 
 

@@ -149,6 +149,24 @@ class Tool:
         return self.function(*args, **kwargs)
 
 
+def habits(
+    effect: Effect, idempotency: Idempotency | None, attempts: int | None
+) -> tuple[Idempotency, int]:
+    """What holds where a tool does not say it; ValueError where what it says cannot be.
+
+    A read is idempotent by nature; anything else is taken for not idempotent until it says so.
+    """
+    default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
+    kind = default if idempotency is None else idempotency
+    tries = attempts if attempts is not None else (1 if kind is Idempotency.NONE else 3)
+    if kind is Idempotency.NONE and tries != 1:
+        raise ValueError(
+            f"a tool that is not idempotent gets one attempt, not {tries}; "
+            "make it keyed or leave `attempts` out"
+        )
+    return kind, tries
+
+
 def tool(
     name: str,
     *,
@@ -168,20 +186,16 @@ def tool(
     """Declare a function a tool.
 
     The function takes one pydantic model, and a `Call` as well if it wants one; it returns a
-    pydantic model. A read is idempotent by nature; anything else is taken for not idempotent until
-    it says so. TypeError where the function's annotations do not say its models.
+    pydantic model. TypeError where the function's annotations do not say its models.
 
     `emits` is a label for all that it returns, or a label for each of some fields, by JSON pointer.
     """
     effect = Effect(effect)
-    default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
-    kind = Idempotency(idempotency) if idempotency is not None else default
-    tries = attempts if attempts is not None else (1 if kind is Idempotency.NONE else 3)
-    if kind is Idempotency.NONE and tries != 1:
-        raise TypeError(
-            f"tool `{name}`: a tool that is not idempotent gets one attempt, not {tries}; "
-            "make it keyed or leave `attempts` out"
-        )
+    said = Idempotency(idempotency) if idempotency is not None else None
+    try:
+        kind, tries = habits(effect, said, attempts)
+    except ValueError as error:
+        raise TypeError(f"tool `{name}`: {error}") from None
 
     def declare(function: Callable[..., Any]) -> Tool:
         input_model, output_model, takes_call = _signature(name, function)

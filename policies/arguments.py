@@ -55,6 +55,15 @@ def check_value(place: str, schema: Schema, value: JsonValue, code: str) -> Iter
         yield found.model_copy(update={"code": code})
 
 
+def unusable(schema: Schema) -> str:
+    """Why no value could ever be held to this schema; empty where values can be."""
+    try:
+        _validator_for(canonical(dict(schema)))
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        return str(error).splitlines()[0][:200]
+    return ""
+
+
 @dataclass(frozen=True)
 class _Walk:
     """Through one step's arguments; without `sources` nothing in them is a reference.

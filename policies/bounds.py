@@ -49,8 +49,27 @@ def times(step: Step) -> int:
     return step.for_each.max if step.for_each else 1
 
 
-def bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int) -> Bounds:
-    """Of steps that form a graph and whose tools are known."""
+def bounds(
+    steps: Sequence[Step],
+    specs: Mapping[str, ToolSpec],
+    parallel: int,
+    before: Sequence[Step] = (),
+) -> Bounds:
+    """Of steps that form a graph and whose tools are known, and of looks that come before them."""
+    reach = _bounds(steps, specs, parallel)
+    if not before:
+        return reach
+    first = _bounds(before, specs, parallel)
+    calling = (first.calling or timedelta()) + (reach.calling or timedelta())
+    # Each look is weighed in an activity of its own.
+    return Bounds(
+        calling=min(calling, LONGEST) or None,
+        events=first.events + reach.events - FIRST_EVENTS + EVENTS * len(before),
+        bytes=first.bytes + reach.bytes + READING * len(before),
+    )
+
+
+def _bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int) -> Bounds:
     own = {step.id: _lasts(step, step.spec(specs)) for step in steps}
     work = sum((own[step.id] * times(step) for step in steps), timedelta())
     # Items of a loop run beside one another, as far as there are slots.

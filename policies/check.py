@@ -18,7 +18,7 @@ from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.loop import listed
 from lockstep.plan import ComposeStep, Plan, Step
 from lockstep.recovery import told, way_out
@@ -29,12 +29,14 @@ from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments
 from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
 from policies.certainty import Shape
+from policies.declared import uncallable
 from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.labels import labels
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
+from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.recovery import about
 from policies.request import named, planned
@@ -59,7 +61,7 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
     """
     if len(plan.steps) > MAX_STEPS:
         return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
-    findings = list(structure(plan.steps))
+    findings = [*structure(plan.steps), *clashing(plan, world.environment)]
     sources = Sources(
         outputs={
             step.id: output_of(step, step.spec(world.tools))
@@ -86,22 +88,35 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
         findings += problems
     if not any(found.code in GRAPHLESS for found in findings):
         findings += world.rules.violations(Shape.of(plan.steps))
-    lineage = Lineage(plan.steps, labels(world, literals))
+    before = looks(world.environment)
+    absent = {step.id: tuple(_existence(step, world)) for step in before}
+    findings += (found for missing in absent.values() for found in missing)
+    asked = [*(step for step in before if not absent[step.id]), *usable]
+    lineage, origins = Lineage(plan.steps, labels(world, literals)), looked(world)
     decisions = tuple(
-        world.decider.decide(planned(step, world, started_by, lineage.of(step.id)))
-        for step in usable
+        world.decider.decide(
+            planned(
+                step,
+                world,
+                started_by,
+                (origins if step.id in absent else lineage).of(step.id),
+            )
+        )
+        for step in asked
     )
-    doubted = doubts(decisions, lineage)
+    doubted = doubts((made for made in decisions if made.step not in absent), lineage)
     findings += (
         _denied(step, made, [one.says for one in doubted if one.step == step.id])
-        for step, made in zip(usable, decisions, strict=True)
+        for step, made in zip(asked, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    most = worst(usable, world.tools)
+    findings += (one for made in decisions if made.step in absent for one in unapproved(made))
+    most = worst([*before, *usable], world.tools)
     whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
     parallel = world.environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
+    reach = bounds(usable, world.tools, parallel, before) if whole else Bounds()
     findings += (*_limits(plan, world, most), *_history(reach))
+    findings += uncallable([*before, *usable], world, Severity.WARNING)
     return Checked(
         findings=_shortened(findings),
         decisions=decisions,

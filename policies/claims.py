@@ -5,18 +5,20 @@ which role it acts, what its tools do) is held against the agent, the manifest a
 are. It may be tighter than they are, never looser.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from lockstep.agent import Asking, Silence
 from lockstep.compose import COMPOSE, ComposeSpec
+from lockstep.decision import Outcome
 from lockstep.environment import Limits
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedComposeStep, LockedStep
+from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep
 from lockstep.names import task_queue
 from lockstep.tool import ToolSpec
 from policies.arguments import check_value
 from policies.certainty import Shape
-from policies.freeze import BACKOFF
+from policies.freeze import BACKOFF, preflights
 from policies.labels import labels
 from policies.provenance import Lineage
 from policies.world import World
@@ -31,6 +33,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         ("task_queue", body.task_queue, task_queue(agent.name, environment.name)),
         ("inputs", body.inputs, agent.input_schema),
         ("approvers", body.approvers, agent.approvers),
+        ("preflight", body.preflight, _preflights(body, world)),
     ):
         if said != true:
             yield _claim(part)
@@ -51,6 +54,13 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
     yield from world.rules.violations(Shape.of(body.steps))
+
+
+def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:
+    """What the lock would have to hold; what policy said of it then is not ours to repeat."""
+    said = {one.step.id: one.step.expected for one in body.preflight}
+    asked = defaultdict(lambda: Outcome.DENY, said)
+    return preflights(world, asked)
 
 
 def _step(step: LockedStep, world: World) -> Iterator[Finding]:

@@ -15,8 +15,13 @@ from policies.world import World
 def drift(body: Body, world: World) -> tuple[Finding, ...]:
     """What has changed since the lock was made; empty if a run may start."""
     pins = world.pins
-    used = {step.tool for step in body.steps}
+    used = {step.tool for step in body.calls}
     signals = {name for tool in used & world.tools.keys() for name in world.tools[tool].signals}
+    servers = {
+        tool.mcp.server
+        for name, tool in world.environment.tools.items()
+        if name in used and tool.mcp is not None
+    }
     return (
         *_identity(body, world),
         *_changed("policy file", body.pins.policy, pins.policy, "new counts"),
@@ -25,9 +30,11 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
             {
                 part: pin
                 for part, pin in body.pins.environment.items()
-                if _counts(part, body, used, signals)
+                if _counts(part, body, used, signals, servers)
             },
             pins.environment,
+            "new counts",
+            "preflight.",
         ),
         *_members(body, world),
         *_changed(
@@ -38,8 +45,10 @@ def drift(body: Body, world: World) -> tuple[Finding, ...]:
     )
 
 
-def _counts(part: str, body: Body, used: set[str], signals: set[str]) -> bool:
+def _counts(part: str, body: Body, used: set[str], signals: set[str], servers: set[str]) -> bool:
     """Whether a part of the manifest bears on this plan: other tools and metrics may change."""
+    if part.startswith("mcp."):
+        return part.split(".")[1] in servers
     if part.startswith(("tools.", "mocks.")):
         return part.partition(".")[2] in used
     if part.startswith("errors."):
@@ -76,7 +85,11 @@ def _members(body: Body, world: World) -> Iterator[Finding]:
 
 
 def _changed(
-    what: str, locked: Mapping[str, str], present: Mapping[str, str], new: str = ""
+    what: str,
+    locked: Mapping[str, str],
+    present: Mapping[str, str],
+    new: str = "",
+    among: str = "",
 ) -> Iterator[Finding]:
     for part, pin in sorted(locked.items()):
         if part not in present:
@@ -87,6 +100,8 @@ def _changed(
             yield _finding(f"{what}: `{part}` has changed")
     if new:
         for part in sorted(set(present) - set(locked)):
+            if not part.startswith(among):
+                continue
             yield _finding(f"{what}: `{part}` is new")
 
 

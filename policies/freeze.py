@@ -4,6 +4,7 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from lockstep.checked import Checked
@@ -12,11 +13,12 @@ from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedComposeStep, LockedStep, LockedToolStep
+from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep, LockedToolStep
 from lockstep.names import task_queue
-from lockstep.plan import ComposeStep, Plan, Step, Steps
+from lockstep.plan import ComposeStep, Plan, Step, Steps, ToolStep
 from lockstep.provenance import Provenance
 from policies.labels import labels
+from policies.preflight import looked, looks
 from policies.provenance import Lineage
 from policies.request import named
 from policies.world import World
@@ -55,7 +57,21 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         asking=world.agent.asking,
         resources=_slice(plan, world),
         pins=world.pins,
+        preflight=preflights(world, verdicts),
         literals=checked.literals,
+    )
+
+
+def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:
+    """The looks that come before the first step, each with policy's verdict on its call."""
+    lineage = looked(world)
+    return tuple(
+        LockedPreflight(
+            step=_tool_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
+            expect=one.guards(name),
+        )
+        for name, one in world.environment.preflight.items()
+        for step in (one.step(name),)
     )
 
 
@@ -79,37 +95,21 @@ def _step(
     expected: Outcome,
     provenance: Provenance,
 ) -> LockedStep:
+    if isinstance(step, ComposeStep):
+        return _compose_step(step, world, needs, expected, provenance)
+    return _tool_step(step, world, needs, expected, provenance)
+
+
+def _tool_step(
+    step: ToolStep,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
+) -> LockedToolStep:
     spec = step.spec(world.tools)
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
-    if isinstance(step, ComposeStep):
-        assert isinstance(spec, ComposeSpec)
-        return LockedComposeStep(
-            kind="compose",
-            id=step.id,
-            instruction=step.instruction,
-            inputs=step.inputs,
-            output=step.output,
-            models=spec.models,
-            effort=spec.effort,
-            prompt=spec.prompt,
-            max_tokens=step.max_tokens or spec.max_tokens,
-            max_input_tokens=step.max_input_tokens or spec.max_input_tokens,
-            long=step.long,
-            when=step.when,
-            on_error=step.on_error,
-            for_each=step.for_each,
-            needs=needs,
-            reason=step.reason,
-            timeout=timeout,
-            heartbeat=spec.heartbeat,
-            deadline=deadline(timeout, attempts),
-            attempts=attempts,
-            backoff=BACKOFF,
-            cost=spec.cost,
-            expected=expected,
-            provenance=provenance,
-        )
     return LockedToolStep(
         id=step.id,
         tool=step.tool,
@@ -132,10 +132,49 @@ def _step(
     )
 
 
+def _compose_step(
+    step: ComposeStep,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
+) -> LockedComposeStep:
+    spec = step.spec(world.tools)
+    assert isinstance(spec, ComposeSpec), "a plan that passed composes where somebody does"
+    timeout = step.timeout or spec.timeout
+    attempts = step.attempts or spec.attempts
+    return LockedComposeStep(
+        kind="compose",
+        id=step.id,
+        instruction=step.instruction,
+        inputs=step.inputs,
+        output=step.output,
+        models=spec.models,
+        effort=spec.effort,
+        prompt=spec.prompt,
+        max_tokens=step.max_tokens or spec.max_tokens,
+        max_input_tokens=step.max_input_tokens or spec.max_input_tokens,
+        long=step.long,
+        when=step.when,
+        on_error=step.on_error,
+        for_each=step.for_each,
+        needs=needs,
+        reason=step.reason,
+        timeout=timeout,
+        heartbeat=spec.heartbeat,
+        deadline=deadline(timeout, attempts),
+        attempts=attempts,
+        backoff=BACKOFF,
+        cost=spec.cost,
+        expected=expected,
+        provenance=provenance,
+    )
+
+
 def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int | str]]]:
     """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
-    for step in plan.steps:
+    for step in (*looks(world.environment), *plan.steps):
         spec = world.tools[step.tool]
         for resource in named(step, spec):
             attributes = world.environment.resources[resource.kind][resource.name]

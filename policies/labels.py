@@ -37,4 +37,11 @@ def planner_reads(world: World) -> Trust:
     The one place where that is said. Of what `activities/prompt.py` tells a model, these parts are
     not written by the agent's own people.
     """
-    return worst(table.trust for table in world.environment.catalogues.values())
+    environment = world.environment
+    used = {tool.mcp.server for tool in environment.tools.values() if tool.mcp is not None}
+    return worst(
+        [
+            *(table.trust for table in environment.catalogues.values()),
+            *(environment.mcp[name].trust for name in sorted(used)),
+        ]
+    )

@@ -13,7 +13,9 @@ from lockstep.compose import COMPOSE
 from lockstep.decision import Principal
 from lockstep.environment import Environment
 from lockstep.lock import Pins
+from lockstep.mcp import ServerName
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.tool import Tool, ToolSpec
 from policies.decider import Decider, PolicyTexts
 from policies.rules import Rules
@@ -22,9 +24,10 @@ from policies.rules import Rules
 @dataclass(frozen=True)
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
-    tool will really be given. `tools` are all that the agent's code offers, and `Compose` where the
-    manifest or a policy speaks of it; those usable here are named by `environment`, and those that
-    are not called here answered for by `mocks`.
+    tool will really be given. `tools` are all that the agent's code offers or a manifest declares,
+    and `Compose` where the manifest or a policy speaks of it; those usable here are named by
+    `environment`, and those that are not called here answered for by `mocks`. `servers` are the MCP
+    servers of the environment, with all that was pinned of each.
     """
 
     agent: Agent
@@ -35,6 +38,7 @@ class World:
     decider: Decider
     code: Mapping[str, Tool] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
+    servers: Mapping[ServerName, PinnedTools] = field(default_factory=dict)
 
     @cached_property
     def pins(self) -> Pins:
@@ -53,6 +57,10 @@ class World:
                 **agent,
                 **self.environment.sections(),
                 **{f"mocks.{name}": mock.digest for name, mock in sorted(self.mocks.items())},
+                **{
+                    f"mcp.{name}.tools": pinned.digest
+                    for name, pinned in sorted(self.servers.items())
+                },
             },
             tools={
                 name: spec.digest for name, spec in sorted(self.tools.items()) if self.offers(name)
@@ -64,6 +72,11 @@ class World:
         if tool == COMPOSE:
             return self.environment.compose is not None
         return tool in self.environment.tools
+
+    def is_callable(self, tool: str) -> bool:
+        """Whether a run could call it: its code is here, or a mock answers for it."""
+        binding = self.environment.tools.get(tool)
+        return binding is None or not binding.is_declared or binding.mock is not None
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
         return Principal.model_validate(

@@ -22,17 +22,20 @@ from lockstep.agent import Agent, Asking, Input
 from lockstep.case import Case, Cases
 from lockstep.catalogue import Pinned
 from lockstep.codes import CODES, Exit
+from lockstep.declaration import DeclarationFile
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
 from lockstep.fallback import Fallback
+from lockstep.faults import Faults, Latency
 from lockstep.guard import Guard
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
-from lockstep.lock import Asked, Body, Lock, LockedToolStep, Proposed
+from lockstep.lock import Asked, Body, Lock, LockedPreflight, LockedToolStep, Proposed
 from lockstep.loop import ForEach
 from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
 from lockstep.planner import PlannerSettings
+from lockstep.preflight import Expectation, Preflight
 from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
 from policies.rules import Before, Mandatory, Rules
@@ -49,13 +52,14 @@ TEST = "sh deploy/setup.sh test && .venv/bin/pytest"
 
 WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking, PlannerSettings),
-    *(Environment, Binding, CatalogueSource, Limits, Recovery),
+    *(Environment, Binding, CatalogueSource, Limits, Recovery, DeclarationFile),
+    *(Preflight, Expectation, Faults, Latency),
     Pinned,
     *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),
     *(Cases, Case),
     *(Plan, ToolStep, Guard, Fallback, ForEach),
-    *(Lock, Body, LockedToolStep, Proposed, Asked),
+    *(Lock, Body, LockedToolStep, LockedPreflight, Proposed, Asked),
 ]
 """The documents of an agent package, and their parts."""
 

@@ -20,6 +20,7 @@ from lockstep.errors import LockstepError
 from lockstep.event import (
     AnswerRefused,
     Event,
+    PreflightChecked,
     QuestionAsked,
     RunStarted,
     StepBlocked,
@@ -31,6 +32,7 @@ from lockstep.event import (
     StepReplaced,
     StepSkipped,
     StepStarted,
+    step_of,
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
@@ -96,7 +98,7 @@ class Considered:
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
     """What a run's history says of a step; LS-CLI-001 for one that its lock does not have."""
     lock = lock_of(history)
-    steps = {} if lock is None else {one.id: one for one in lock.steps}
+    steps = {} if lock is None else {one.id: one for one in lock.body.calls}
     if step not in steps:
         raise _stranger(f"run `{history.workflow_id}`", step, steps)
     everything = list(events)
@@ -168,12 +170,10 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
 
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
-        case QuestionAsked(question=question):
-            return question.step == step
         case AnswerRefused(finding=finding):
             return f"`{step}." in finding.place or _place_is(finding.place, step)
         case what:
-            return getattr(what, "step", None) == step
+            return step_of(what) == step
 
 
 def _place_is(place: str, step: str) -> bool:
@@ -188,7 +188,7 @@ def _end(about: tuple[Event, ...]) -> End:
                 return "running"
             case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
-            case StepFailed():
+            case StepFailed() | PreflightChecked(holds=False):
                 return "failed"
             case StepSkipped():
                 return "skipped"

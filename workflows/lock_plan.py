@@ -15,17 +15,12 @@ from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
-from lockstep.event import (
-    GoalAsked,
-    PlanChecked,
-    PlanLocked,
-    PlanProposed,
-    PlanRejected,
-)
+from lockstep.event import PlanChecked, PlanLocked, PlanProposed, PlanRejected
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
+from lockstep.planner_event import GoalAsked
 from lockstep.record import Record
 from lockstep.usage import Bill
 from workflows.doors import Door, Doors

@@ -26,13 +26,10 @@ from activities.contract import (
 from lockstep.canonical import digest
 from lockstep.checked import Checked
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import (
-    PlanChecked,
-    PlanningHalted,
-    PlanProposed,
-)
+from lockstep.event import PlanChecked, PlanProposed
 from lockstep.finding import Finding
 from lockstep.lock import Asked
+from lockstep.planner_event import PlanningHalted
 from lockstep.usage import Bill
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk

@@ -23,8 +23,8 @@ from activities.contract import Ask, Brief, Planner, Reply
 from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.codes import CODES
-from lockstep.event import PlannerAnswered, PlannerFailed
 from lockstep.finding import Finding
+from lockstep.planner_event import PlannerAnswered, PlannerFailed
 from lockstep.usage import Bill
 from workflows.journal import Journal
 from workflows.verdicts import cancelled

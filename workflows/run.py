@@ -35,6 +35,7 @@ from lockstep.record import Record
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
+from workflows.preflight import preflight
 from workflows.verdicts import cancelled, failed, verdict
 from workflows.walk import Walk
 
@@ -111,8 +112,12 @@ class Run(Doors):
             started_at=workflow.now(),
         )
         walk = Walk(self.context, self.values, self.skipped)
+        unlike: tuple[Finding, ...] = ()
         try:
-            await walk.to_its_end()
+            if request.lock.body.preflight:
+                unlike = await preflight(self.context)
+            if not unlike:
+                await walk.to_its_end()
         except (Exception, asyncio.CancelledError):
             # The account is closed before the run is: who reads it should see how it ended. A run
             # that is only dropped from memory is cancelled too, with no reason, and has not ended.
@@ -121,6 +126,8 @@ class Run(Doors):
                 self.journal.write(RunFailed(finding=cancelled("run"), spent=spent))
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if unlike:
+            return self._refused(request.lock.digest, unlike, self.context.ledger.committed)
         return self._ended(self.context)
 
     def _facts(self, request: RunRequest) -> RunFacts:
@@ -146,6 +153,8 @@ class Run(Doors):
         )
 
     def _started(self, request: RunRequest, facts: RunFacts) -> None:
+        body = request.lock.body
+        self.journal.mocked = frozenset(one.id for one in body.calls if one.tool in body.mocked)
         self.journal.write(
             RunStarted(
                 run=facts.id,
@@ -156,12 +165,15 @@ class Run(Doors):
                 trigger=facts.trigger,
                 scheduled_at=facts.scheduled_at,
                 inputs=request.inputs,
+                mocked=body.mocked,
             )
         )
 
-    def _refused(self, lock: Digest | None, findings: tuple[Finding, ...]) -> dict[str, Any]:
-        self.journal.write(RunRefused(findings=findings))
-        raise failed(findings[0], self._result("refused", lock, findings=findings))
+    def _refused(
+        self, lock: Digest | None, findings: tuple[Finding, ...], spent: Amount | None = None
+    ) -> dict[str, Any]:
+        self.journal.write(RunRefused(findings=findings, spent=spent))
+        raise failed(findings[0], self._result("refused", lock, findings=findings, spent=spent))
 
     def _ended(self, context: RunContext) -> dict[str, Any]:
         spent = context.ledger.committed

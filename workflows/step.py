@@ -75,6 +75,19 @@ class StepLife:
             "see why it is asked about again",
         )
 
+    async def once(self) -> Done | Stopped:
+        """One dispatch, about which nobody is asked: what a human would have to answer stops it."""
+        self.number = 1
+        async with self.run.slots:
+            end = await self._turn()
+        match end:
+            case Done() | Stopped():
+                return end
+            case _Ask(why=why):
+                return self._stop("LS-RUN-009", f"was held back: {why}", "let policy permit it")
+            case _:
+                return self._stop("LS-RUN-009", "gave nothing", "see its events")
+
     @property
     def label(self) -> str:
         return label(self.step.id, self.item)

@@ -286,3 +286,14 @@ def test_a_pointer_escapes_what_it_must() -> None:
     """RFC 6901: `~` and `/` in names."""
     assert "/a~1b/m~0n/0" == pointer(("a/b", "m~n", 0))
     assert "" == pointer(())
+
+
+def test_of_a_name_it_is_said_what_was_found() -> None:
+    """As a value and as a key, cut where it is long; what it should be alone helps nobody."""
+    step = {"id": "fetch it", "tool": "ListShips"}
+    found = refusal(lambda: shaped(Plan, {"lockstep": "plan/1", "steps": [step]}, "plan"))
+    assert ("LS-LOAD-007", "plan/steps/0/id") == (found.code, found.place)
+    assert found.problem.endswith("found `fetch it`")
+    step = {"id": "fetch", "tool": "x" * 500 + "!"}
+    found = refusal(lambda: shaped(Plan, {"lockstep": "plan/1", "steps": [step]}, "plan"))
+    assert found.problem.endswith(f"found `{'x' * 60}`")

@@ -14,10 +14,12 @@ from lockstep.agent import Silence
 from lockstep.canonical import digest
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.declaration import DeclarationFile
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import PlanLocked, StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
 from lockstep.value import Value
@@ -63,6 +65,16 @@ WRITTEN: dict[str, BaseModel] = {
             ],
         }
     ),
+    "mcp": PinnedTools.model_validate(
+        {
+            "lockstep": "mcp/1",
+            "server": "files",
+            "tools": [
+                {"name": "a/b.c", "input": {"type": "object"}, "hints": {"readOnlyHint": False}},
+                {"name": "d", "title": "D", "description": "x", "input": {}, "output": {"a": [1]}},
+            ],
+        }
+    ),
     "plan": plan(*STEPS, SINK),
     "question": Question(
         id="q", run="r", step="sink", tool="ScuttleShip", ground=Ground.APPROVAL, why="w",
@@ -76,6 +88,16 @@ WRITTEN: dict[str, BaseModel] = {
                 {"when": {"contains": "a"}, "answers": [{"json": [None]}, {"garbage": ""}]},
                 {"answers": [{"proposal": {"steps": []}, "cut": {}}, {"error": {"status": 429}}]},
             ],
+        }
+    ),
+    "tool": DeclarationFile.model_validate(
+        {
+            "lockstep": "tool/1",
+            "effect": "read",
+            "input": {"type": "object"},
+            "output": {"type": "object", "properties": {"a": {"type": "string"}}},
+            "timeout": "5s",
+            "signals": ["FogTooThick"],
         }
     ),
 }  # fmt: skip
@@ -111,7 +133,7 @@ def test_a_schema_accepts_what_the_noun_writes(noun: str) -> None:
     short = json.loads(value.model_dump_json(exclude_defaults=True))
     marked = {"plan": "plan/1", "agent": "agent/1", "environment": "environment/1"}
     marked |= {"standin": "standin/1", "mock": "mock/1", "catalogue": "catalogue/1"}
-    marked |= {"cases": "cases/1"}
+    marked |= {"cases": "cases/1", "tool": "tool/1"}
     if noun in marked:
         assert [] == misfits(noun, {**short, "lockstep": marked[noun]})
 

@@ -16,7 +16,7 @@ from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
-from worker.cli.drawing import COLOURS, conditions, is_held
+from worker.cli.drawing import COLOURS, before, conditions, is_held
 from worker.cli.options import (
     AgentOption,
     EnvironmentOption,
@@ -77,6 +77,10 @@ def show_checked(checked: Checked, plan: Plan) -> None:
         return
     verdicts = {decision.step: decision for decision in checked.decisions}
     table = Table.grid(padding=(0, 2))
+    for made in before(checked, plan.steps):
+        text = Text(made.outcome, style=COLOURS[made.outcome])
+        said = Text(plain(made.why), style="dim")
+        table.add_row("", plain(made.step), plain(made.tool), text, said)
     for step in plan.steps:
         decision = verdicts.get(step.id)
         verdict = Text("-", style="red")

@@ -24,6 +24,8 @@ PLACES = {
     "lock": "worker.cli.lock:lock",
     "diff": "worker.cli.diff:diff",
     "pin": "worker.cli.pin:pin",
+    "environment": "worker.cli.environment:app",
+    "mock": "worker.cli.mock:app",
     "run": "worker.cli.run:run",
     "runs": "worker.cli.runs:app",
     "inbox": "worker.cli.inbox:app",

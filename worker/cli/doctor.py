@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from activities.mcp_tools import require_sdk
 from activities.package import load_package
 from activities.propose import retired
 from activities.providers import provider
@@ -51,6 +53,8 @@ async def _checks() -> list["_Check"]:
     ]
     for root in roots(Path.cwd()):
         checks += [_agent(root), _planner(root)]
+        if names := _servers(root):
+            checks.append(_tried("MCP servers", partial(_can_talk, names)))
     return [*checks, *await _server(home)]
 
 
@@ -121,6 +125,22 @@ def _planner(root: Path) -> _Check:
         return f"{models}; {seller.key} {key}"
 
     return _tried("planner", look)
+
+
+def _servers(root: Path) -> list[str]:
+    """The MCP servers that an agent's manifests name; none of an agent that cannot be loaded."""
+    try:
+        package = load_package(root)
+        manifests = [package.manifest(name) for name in package.environments]
+    except LockstepError:
+        return []
+    return sorted({name for manifest in manifests for name in manifest.mcp})
+
+
+def _can_talk(names: list[str]) -> str:
+    """None is started: that may do something, and is `lockstep pin`'s to do."""
+    require_sdk()
+    return f"{', '.join(names)}: can be talked to; `lockstep pin` tries them"
 
 
 def _queues(root: Path) -> list[str]:

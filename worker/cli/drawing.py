@@ -56,6 +56,11 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
     found = _ordered(list(steps))
     decisions = {decision.step: decision for decision in checked.decisions}
     whose = owners(found)
+    for made in before(checked, found):
+        line = Text("  ·  ", style="dim")
+        line.append(f"{plain(made.step)}  ", style="bold").append(f"{plain(made.tool)}  ")
+        line.append(made.outcome, style=f"not dim {COLOURS[made.outcome]}")
+        yield line.append(f"  {plain(made.why)}")
     ids, tools = (max((len(name) for name in names), default=0) for names in _names(found))
     for number, step in enumerate(found, start=1):
         decision = decisions.get(step.id)
@@ -71,6 +76,12 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
         says = checked.says(step.id) if is_held(decision) else ()
         for told in (*_told(step, whose.get(step.id)), *map(plain, says)):
             yield Text(f"       {told}", style="dim")
+
+
+def before(checked: Checked, steps: Iterable[Drawn]) -> list[Decision]:
+    """The verdicts on what is called before the first step, and is none of the plan's."""
+    own = {step.id for step in steps}
+    return [decision for decision in checked.decisions if decision.step not in own]
 
 
 def is_held(decision: Decision | None) -> bool:

@@ -21,17 +21,11 @@ from activities.providers import provider
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
-from lockstep.event import (
-    Event,
-    GoalAsked,
-    PlanChecked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
-)
+from lockstep.event import Event, PlanChecked
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.plan import Plan
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from temporalio.client import WorkflowHistory
 
 from lockstep.escalation import Question
-from lockstep.event import Event, GoalAsked
+from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
+from lockstep.planner_event import GoalAsked
 from worker.cli.drawing import drawing
 from worker.cli.question import show_question
 from worker.cli.story import tell

@@ -19,6 +19,7 @@ from rich.text import Text
 from lockstep.amount import Amount
 from lockstep.event import (
     Event,
+    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -67,7 +68,7 @@ class Progress:
     def __post_init__(self) -> None:
         self._began = time.monotonic()
         self._open: set[str] = set()
-        for step in self.lock.steps:
+        for step in self.lock.body.calls:
             self.steps[step.id] = StepView(step.id, step.tool)
         live = self.console.is_terminal and not self.quiet
         self._live = Live(self, console=self.console, refresh_per_second=8) if live else None
@@ -127,6 +128,10 @@ class Progress:
             case StepCompleted(step=id, mocked=mocked):
                 row = self.steps[id]
                 row.state, row.note, row.mocked = "done", "", mocked
+            case PreflightChecked(step=id, holds=holds, comparisons=made):
+                row = self.steps[id]
+                row.state = "done" if holds else "failed"
+                row.note = "as expected" if holds else "; ".join(map(str, made))
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why

@@ -15,9 +15,10 @@ from activities.store import FolderStore
 from lockstep.codes import CODES, Exit
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.lock import Lock
 from policies.arguments import check_value
+from policies.declared import uncallable
 from policies.drift import drift
 from worker.cli.options import (
     AgentOption,
@@ -173,7 +174,10 @@ def _run_goal(
 def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any]) -> None:
     """What the run would refuse anyway is refused before a server is started for it."""
     world = package.world(lock.body.environment)
-    found = drift(lock.body, world)
+    found = (
+        *drift(lock.body, world),
+        *uncallable(lock.body.calls, world, Severity.ERROR),
+    )
     if found:
         raise LockstepError(*found)
     _refuse_inputs(lock.body.inputs, given)

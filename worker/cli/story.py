@@ -3,15 +3,13 @@
 from lockstep.event import (
     AnswerRefused,
     Event,
-    GoalAsked,
     Happening,
+    Mocked,
     PlanChecked,
     PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
     PlanProposed,
     PlanRejected,
+    PreflightChecked,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
@@ -36,6 +34,7 @@ from lockstep.event import (
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
+from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -51,8 +50,11 @@ def cost(bill: Bill) -> str:
 
 
 def tell(event: Event) -> str:
-    """What happened, in one line or, for a blocked step, three."""
-    return told(event.what)
+    """What happened, in one line or, for a blocked step, three; and whether a mock had a part."""
+    first, *rest = told(event.what).splitlines()
+    if event.mocked is Mocked.STEP and not isinstance(event.what, StepCompleted):
+        first += " (mock)"
+    return "\n".join((first, *rest))
 
 
 def told(what: Happening) -> str:
@@ -79,12 +81,17 @@ def told(what: Happening) -> str:
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
             return "plan rejected: " + " | ".join(map(str, findings[:3]))
-        case RunStarted(lock=lock, started_by=by, trigger=trigger, planner_calls=calls):
-            return f"run started by {by} ({trigger}), lock {lock[:19]}…, {calls} planner calls"
+        case RunStarted(lock=lock, started_by=by, planner_calls=calls) as started:
+            mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
+            whose = f"run started by {by} ({started.trigger})"
+            return f"{whose}, lock {lock[:19]}…, {calls} planner calls{mocked}"
         case RunVerified(build=build):
             return f"lock verified: nothing has drifted (worker {build})"
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
+        case PreflightChecked(preflight=name, holds=holds, comparisons=made):
+            weighed = "; ".join(map(str, made))
+            return f"preflight {name}: {'as expected' if holds else 'NOT as expected'}, {weighed}"
         case StepGuarded(holds=holds, comparisons=made):
             weighed = "; ".join(map(str, made))
             return f"Step {_of(what)}: {'may start' if holds else 'is not wanted'}, {weighed}"
