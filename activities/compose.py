@@ -5,6 +5,7 @@ What differs is here: whom the call goes to, what its failures mean, and that it
 the step's own schema.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from activities.conversation import (
     prompt_digest,
 )
 from activities.failure import failure
-from activities.model import Model, ModelError
+from activities.model import Completion, Model, ModelError, Prompt
 from activities.placeholders import Filled
 from activities.providers import provider
 from lockstep.compose import ComposeSettings, ComposeSpec, Rates, compose_spec
@@ -28,7 +29,7 @@ from lockstep.finding import Finding
 from lockstep.lock import LockedComposeStep
 from lockstep.outcome import Completed, Unfit
 from lockstep.tool import Tool, ToolSpec
-from lockstep.usage import Usage
+from lockstep.usage import Bill, Usage
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,16 @@ class NobodyAsked(Model):
     def __init__(self, finding: Finding) -> None:
         self._finding = finding
 
-    async def complete(self, prompt: Any, heard: Any) -> Any:
+    async def complete(self, prompt: Prompt, heard: Callable[[Bill], None]) -> Completion:
         raise ModelError(self._finding, again=False)
+
+
+_NOBODY = Finding(
+    code="LS-MODEL-001",
+    place="compose",
+    problem="a mock answers here, and no model is asked",
+    fix="take `mock` out of `[compose]`, and start the worker again with a key",
+)
 
 
 def compose_tool(spec: ToolSpec, conversation: Conversation) -> Tool:
@@ -105,7 +114,5 @@ def compose_tool(spec: ToolSpec, conversation: Conversation) -> Tool:
 
 def conversation_of(step: LockedComposeStep, composer: Composer) -> Conversation:
     """What an attempt at the step says to whom."""
-    model = composer.model
-    if model is None:
-        model = NobodyAsked(composer.unable[0])
+    model = composer.model or NobodyAsked(next(iter(composer.unable), _NOBODY))
     return Conversation(step, model)

@@ -152,7 +152,7 @@ class Environment(Record):
         default={}, max_length=MAX_PREFLIGHTS, exclude_if=is_empty
     )
     limits: Limits = Limits()
-    compose: ComposeSettings | None = None
+    compose: ComposeSettings | None = Field(default=None, exclude_if=is_absent)
 
     @model_validator(mode="after")
     def _names_the_servers_of_its_tools(self) -> Self:
