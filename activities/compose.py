@@ -23,13 +23,16 @@ from activities.failure import failure
 from activities.model import Completion, Model, ModelError, Prompt
 from activities.placeholders import Filled
 from activities.providers import provider
-from lockstep.compose import ComposeSettings, ComposeSpec, Rates, compose_spec
+from lockstep.call import Signal
+from lockstep.compose import REFUSED, ComposeSettings, ComposeSpec, Rates, compose_spec
 from lockstep.environment import Binding
 from lockstep.finding import Finding
 from lockstep.lock import LockedComposeStep
-from lockstep.outcome import Completed, Unfit
+from lockstep.outcome import Completed, Signalled, Unfit
+from lockstep.shown import shown
 from lockstep.tool import Tool, ToolSpec
 from lockstep.usage import Bill, Usage
+from lockstep.value import ARGS_PREVIEW_BYTES, Value
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,15 @@ class Composition(Answering):
         if isinstance(found, Completed):
             return found.model_copy(update={"composed": self.conversation.composed})
         return found
+
+    def _signalled(self, signal: Signal, filled: Filled) -> Signalled:
+        found = super()._signalled(signal, filled)
+        if found.name != REFUSED:
+            return found
+        # Unless the plan provides for it, a human is asked about these very words.
+        args, data = Value.of(self.args, ARGS_PREVIEW_BYTES)
+        self.house.store.put(data)
+        return found.model_copy(update={"args": args, "shown": shown(self.args)})
 
     def _surprise(self, error: BaseException, filled: Filled) -> ApplicationError:
         if not isinstance(error, ModelError):

@@ -24,11 +24,13 @@ class Ground(StrEnum):
     APPROVAL = "approval"
     DENIED = "denied"
     UNKNOWN = "unknown"
+    SIGNALLED = "signalled"
     PLANNING = "planning"
 
 
 class Verdict(StrEnum):
-    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows.
+    """What a human can say. `deny` stops the run; `retry` calls again where nobody knows,
+    or where a model has refused.
 
     Of planning, `edit` gives a plan in place of the model's and `retry` lets the model go on.
     """
@@ -44,6 +46,7 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
     Ground.APPROVAL: (Verdict.APPROVE, Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.DENIED: (Verdict.DENY, Verdict.SKIP, Verdict.EDIT),
     Ground.UNKNOWN: (Verdict.RETRY, Verdict.DENY, Verdict.SKIP),
+    Ground.SIGNALLED: (Verdict.RETRY, Verdict.EDIT, Verdict.SKIP, Verdict.DENY),
     Ground.PLANNING: (Verdict.EDIT, Verdict.RETRY, Verdict.DENY),
 }
 

@@ -18,6 +18,7 @@ from lockstep.finding import Finding
 from lockstep.lock import AnyLockedStep
 from lockstep.loop import label
 from lockstep.names import ErrorName, Person
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.value import Value
 
@@ -120,7 +121,8 @@ class Withheld(Record):
 class Signalled(Record):
     """The tool named its trouble: one of its declared errors.
 
-    `recovery` is the way out that the environment names, if it names one.
+    `recovery` is the way out that the environment names, if it names one; `args` are the resolved
+    arguments, where a human may be asked about them.
     """
 
     kind: Literal["signalled"] = "signalled"
@@ -130,6 +132,8 @@ class Signalled(Record):
     recovery: str = ""
     spent: Amount
     attempts: tuple[Attempt, ...]
+    args: Value | None = Field(default=None, exclude_if=is_absent)
+    shown: str = Field(default="", exclude_if=is_empty)
     mocked: bool = False
 
 

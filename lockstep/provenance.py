@@ -5,12 +5,14 @@ and when the call is made. What the values turn out to be changes nothing of it.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field, JsonValue
 
 from lockstep.names import ToolName
 from lockstep.record import Record
 from lockstep.reference import path_parts
+from lockstep.schema import is_index
 
 
 class Provenance(Record):
@@ -45,5 +47,26 @@ class Provenance(Record):
         they looked at it. That a step is private or steered, and by what, no edit undoes.
         """
         kept = {name for name in before if name in after and before[name] == after[name]}
-        still = tuple(at for at in self.untrusted if path_parts(at)[0] in kept)
+        still = tuple(
+            at
+            for at in self.untrusted
+            # Of an argument that is put together, each part is looked at: to rewrite one says
+            # nothing of the others.
+            if path_parts(at)[0] in kept or _stayed(before, after, path_parts(at))
+        )
         return self.model_copy(update={"untrusted": still})
+
+
+def _stayed(before: Any, after: Any, parts: tuple[str, ...]) -> bool:
+    """Whether there is the same at a place as before."""
+    for part in parts:
+        found = []
+        for value in (before, after):
+            if isinstance(value, Mapping) and part in value:
+                found.append(value[part])
+            elif isinstance(value, list) and is_index(part) and int(part) < len(value):
+                found.append(value[int(part)])
+        if len(found) < 2:
+            return False
+        before, after = found
+    return bool(before == after)

@@ -13,6 +13,7 @@ from temporalio import workflow
 
 from lockstep.agent import Silence
 from lockstep.amount import Amount
+from lockstep.compose import REFUSED
 from lockstep.decision import Decision, Grant, Outcome, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import (
@@ -176,12 +177,16 @@ class StepLife:
                 decision=outcome.decision.digest,
                 idempotency_key=outcome.idempotency_key,
                 mocked=outcome.mocked,
+                composed=outcome.composed,
             )
         )
         return Done(outcome.value)
 
-    def _signalled(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
+    def _signalled(self, outcome: Signalled, used: Amount) -> "Caught | Stopped | _Ask":
         fallback = self.step.on_error.get(outcome.name)
+        if fallback is None and outcome.name == REFUSED and outcome.args is not None:
+            why = _unprovided(self.label, self.step.tool, outcome).problem
+            return _Ask(Ground.SIGNALLED, why, outcome.args, outcome.shown, ())
         if fallback is None:
             return self._fail(
                 _unprovided(self.label, self.step.tool, outcome), used, outcome.mocked

@@ -182,6 +182,17 @@ def test_what_a_model_writes_is_as_trusted_as_the_worst_it_was_told(
     assert COMPOSE in provenance.sources
 
 
+def test_rewriting_one_input_says_nothing_of_the_others() -> None:
+    """What a human left as it was keeps its label, also within what the model is told."""
+    told_ = Provenance(untrusted=("/inputs/letters", "/inputs/note"))
+    before: Json = {"instruction": "x", "inputs": {"letters": ["a"], "note": "b"}}
+    after: Json = {"instruction": "y", "inputs": {"letters": ["a"], "note": "mine"}}
+
+    assert ("/inputs/letters",) == told_.edited(before, after).untrusted
+    assert told_.untrusted == told_.edited(before, before).untrusted
+    assert () == told_.edited(before, {"instruction": "y", "inputs": {}}).untrusted
+
+
 def test_a_doubtful_instruction_makes_the_answer_doubtful() -> None:
     """An instruction is a literal, and a literal is as trusted as who wrote the plan."""
     step = {**SUM, "inputs": {}}
