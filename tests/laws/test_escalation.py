@@ -69,12 +69,12 @@ def test_a_denial_cannot_be_approved() -> None:
 
 def test_what_is_offered_follows_from_why_is_asked() -> None:
     """Approval where approval is missing; a second call only where nobody knows of the first, or
-    where nothing was called but a model.
+    where nothing was called but a model, or it refused.
     """
     assert Verdict.APPROVE in OFFERS[Ground.APPROVAL]
     assert [Ground.APPROVAL] == [ground for ground in Ground if Verdict.APPROVE in OFFERS[ground]]
     again = [ground for ground in Ground if Verdict.RETRY in OFFERS[ground]]
-    assert [Ground.UNKNOWN, Ground.PLANNING] == again
+    assert [Ground.UNKNOWN, Ground.SIGNALLED, Ground.PLANNING] == again
     assert all(Verdict.DENY in offers for offers in OFFERS.values())
     assert set(Ground) == set(OFFERS)
 
