@@ -8,6 +8,7 @@ What goes in is data and is framed as data; what comes out is held to its schema
 sees it. There are no tools, and nothing of a conversation outlives it.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -79,7 +80,10 @@ class Conversation:
         """
         step = self.step
         try:
-            shown, cuts = fitted(request.inputs, step.max_input_tokens, cut=step.long == "cut")
+            # It may be megabytes, and heartbeats have to go out meanwhile.
+            shown, cuts = await asyncio.to_thread(
+                fitted, request.inputs, step.max_input_tokens, cut=step.long == "cut"
+            )
         except TooLong as error:
             raise Signal(TOO_LONG, str(error)) from None
         first = Turn("user", _question(request.instruction, shown, cuts))

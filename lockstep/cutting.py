@@ -84,7 +84,8 @@ def _level(sizes: Mapping[str, int], most: int) -> int:
 
 def _longest(value: str | list[JsonValue], room: int) -> int:
     """How many characters or items from the beginning fit."""
-    low, high = 0, len(value)
+    # No character and no item is less than half a token.
+    low, high = 0, min(len(value), room * _BYTES_A_TOKEN)
     while low < high:
         middle = (low + high + 1) // 2
         if tokens_at_most(written(value[:middle])) <= room:

@@ -18,6 +18,8 @@ from lockstep.environment import Binding
 from lockstep.finding import Finding
 from policies.world import World
 
+COMPOSE_TABLE = "`[compose]` in the manifest"
+
 
 @asynccontextmanager
 async def composing(world: World, environ: Mapping[str, str]) -> AsyncIterator[Composer]:
@@ -50,4 +52,4 @@ def unable(settings: ComposeSettings, seller: Provider, key: str | None) -> Find
             fix="set it and start the worker again, or name a `mock` under `[compose]`",
         )
     today = datetime.now(UTC).date()
-    return retired(seller, settings.models, today, "compose", "`[compose]` in the manifest")
+    return retired(seller, settings.models, today, "compose", COMPOSE_TABLE)
