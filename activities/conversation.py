@@ -13,9 +13,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import JsonValue, RootModel
+from pydantic import Field, JsonValue, RootModel
 from temporalio import activity
 
 from activities.model import Completion, Model, ModelError, Prompt, Stop, Turn
@@ -25,12 +25,14 @@ from lockstep.canonical import Digest, digest
 from lockstep.compose import (
     INVALID,
     MAX_CALLS,
+    MAX_INPUTS,
     MAX_ROOM,
     REFUSED,
     TOO_LONG,
     TRUNCATED,
     Composed,
     Cut,
+    InputName,
     Instruction,
 )
 from lockstep.cutting import TooLong, fitted, written
@@ -44,16 +46,18 @@ from policies.arguments import check_value
 
 _WORDS = Path(__file__).with_name("prompts")
 _FILES = ("compose", "compose_again", "compose_once_more")
-MAX_FINDINGS = 10
 MAX_TOLD = 300
 """Characters of each finding that a model is told, and of what a signal says."""
+MAX_FINDINGS = 2000
+"""Characters of all of them, as they are written: what is set aside for a call has room for them.
+"""
 
 
 class ComposeRequest(Record):
     """What a compose step is given, once its references are resolved."""
 
     instruction: Instruction
-    inputs: dict[str, JsonValue]
+    inputs: Annotated[dict[InputName, JsonValue], Field(max_length=MAX_INPUTS)]
 
 
 class Written(RootModel[dict[str, JsonValue]]):
@@ -110,7 +114,7 @@ class Conversation:
                     try:
                         value = self._value(answered.text)
                     except LockstepError as error:
-                        told = [str(one)[:MAX_TOLD] for one in error.findings[:MAX_FINDINGS]]
+                        told = [str(one)[:MAX_TOLD] for one in error.findings]
                         trouble = Signal(INVALID, told[0])
                         turns = (first, *_corrected(answered.text, told))
                         continue
@@ -190,7 +194,10 @@ def _question(instruction: str, shown: dict[str, JsonValue], cuts: tuple[Cut, ..
 
 
 def _corrected(text: str, findings: list[str]) -> Iterator[Turn]:
-    found = "\n".join(map(written, findings))
+    lines = [written(one) for one in findings]
+    while len(lines) > 1 and sum(map(len, lines)) > MAX_FINDINGS:
+        lines.pop()
+    found = "\n".join(lines)
     words = f"{_words('compose_again')}\n{found}\n\n{_words('compose_once_more')}"
     # JSON can write half a character that nothing else can.
     said = text.encode(errors="replace").decode()

@@ -33,7 +33,7 @@ MAX_CALLS = 3
 """Of the model, in one attempt: the first, and what follows an answer that cannot be used."""
 MAX_ROOM = 2
 """How much longer than usual an answer may get after one was cut off."""
-OVERHEAD = 2048
+OVERHEAD = 4096
 """Tokens of a prompt beside the inputs, the instruction and the schema, generously counted."""
 
 Instruction = Annotated[str, StringConstraints(min_length=1, max_length=4000)]

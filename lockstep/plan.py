@@ -21,7 +21,7 @@ from typing import (
 from pydantic import Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
 from pydantic_core import CoreSchema, core_schema
 
-from lockstep.canonical import Digest, ExactObject, canonical, digest
+from lockstep.canonical import Digest, ExactObject, digest
 from lockstep.compose import (
     COMPOSE,
     MAX_INPUTS,
@@ -32,6 +32,7 @@ from lockstep.compose import (
     MaxInputTokens,
     MaxTokens,
 )
+from lockstep.cutting import tokens_at_most, written
 from lockstep.duration import Duration
 from lockstep.fallback import MAX_FALLBACKS, Fallback
 from lockstep.guard import MAX_GUARDS, Guard, drawn
@@ -192,7 +193,7 @@ class Composing(Flow):
         known = tools[COMPOSE]
         changed: dict[str, Any] = {"output": dict(self.output)}
         if isinstance(known, ComposeSpec):
-            told = len(canonical([self.instruction, dict(self.output)]))
+            told = tokens_at_most(written([self.instruction, dict(self.output)]))
             changed["cost"] = known.most(
                 self.max_tokens or known.max_tokens,
                 self.max_input_tokens or known.max_input_tokens,

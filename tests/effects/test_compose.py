@@ -158,6 +158,16 @@ async def test_an_answer_that_does_not_fit_is_told_what_is_wrong(tmp_path: Path)
         assert "What was found" in here.model.ledger[1].last_message
 
 
+async def test_what_is_wrong_is_told_within_what_was_set_aside(tmp_path: Path) -> None:
+    """An answer with a thousand misfits, in letters that cost six tokens each, is told of some."""
+    wrong = {"json": {f"\u4e2d{n}": n for n in range(60)}}
+    async with clerk(tmp_path, wrong, FITS) as here:
+        found = await here.attempt()
+    assert isinstance(found, Completed)
+    assert len(here.model.ledger[1].last_message) < 3_000
+    assert here.bill == found.spent
+
+
 async def test_one_that_never_fits_is_a_signal(tmp_path: Path) -> None:
     """After so many calls a plan or the catalogue decides; every one of them is on the bill."""
     async with clerk(tmp_path, LOUD) as here:
@@ -340,6 +350,13 @@ async def test_a_human_may_say_it_in_other_words(tmp_path: Path) -> None:
         found = await here.attempt(SPOKEN, edited=edited)
         assert isinstance(found, Completed)
         assert 'The instruction: "Be brief."' in here.model.ledger[0].last_message
-        found = await here.attempt(SPOKEN, edited={**edited, "model": "another"})
-        assert isinstance(found, Withheld)
+        for wrong in (
+            {**edited, "model": "another"},
+            {**edited, "inputs": {"</inputs>": "x"}},
+            {**edited, "instruction": ""},
+            {"instruction": "Be brief."},
+        ):
+            found = await here.attempt(SPOKEN, edited=wrong)
+            assert isinstance(found, Withheld)
+            assert found.findings
         assert 1 == len(here.model.ledger)
