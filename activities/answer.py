@@ -23,6 +23,7 @@ from activities.failure import MAX_MESSAGE, failure, first, said, scrubbed, stop
 from activities.house import House
 from activities.injection import Spoilt, injected, slow, spoilt
 from activities.placeholders import Filled, fill
+from lockstep.action import escalates
 from lockstep.amount import Amount
 from lockstep.call import Signal
 from lockstep.canonical import Digest, canonical
@@ -32,8 +33,9 @@ from lockstep.finding import Finding
 from lockstep.mock import Mock
 from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
 from lockstep.shown import shown
+from lockstep.substitution import Replaced, replaced, substituted
 from lockstep.tool import Tool
-from lockstep.value import Value
+from lockstep.value import ARGS_PREVIEW_BYTES, Value
 
 MAX_DATA = 16 * 1024
 """Bytes of a signal's data, which travel in the history too."""
@@ -45,13 +47,16 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Answering:
-    """`args` are what the tool is given, as JSON; `key` is what makes the effect happen once."""
+    """`written` are the arguments as the plan brings them, `args` what the tool is given, as JSON;
+    `key` is what makes the effect happen once.
+    """
 
     house: House
     tool: Tool
     call: Dispatch
     attempts: Attempts
     decision: Decision
+    written: dict[str, JsonValue]
     args: dict[str, JsonValue]
     key: str
 
@@ -78,7 +83,7 @@ class Answering:
             output = await self._answer(request, filled)
         except Signal as signal:
             if signal.name in self.tool.spec.signals:
-                return self._signalled(signal, filled)
+                return self._signalled(signal, filled, await self._asked_about(signal.name))
             raise self._surprise(signal, filled) from None
         except Unanswered:
             return self._unanswered()
@@ -177,9 +182,17 @@ class Answering:
             decision=self.decision,
             idempotency_key=self.key,
             mocked=self.mock is not None,
+            grounds=self.house.grounds_beside(self.call),
         )
 
-    def _signalled(self, signal: Signal, filled: Filled) -> Signalled:
+    async def _asked_about(self, error: str) -> Value | None:
+        """The arguments, where a human is to be asked about this error."""
+        known = self.house.world.environment.errors.get(error)
+        if known is None or not escalates(known.actions):
+            return None
+        return await asyncio.to_thread(kept_args, self.house, self.args)
+
+    def _signalled(self, signal: Signal, filled: Filled, asked: Value | None) -> Signalled:
         try:
             data = scrubbed(signal.data, filled)
             size = len(canonical(data))
@@ -188,8 +201,8 @@ class Answering:
         except ValueError as error:
             problem = RuntimeError(f"signal `{signal.name}` cannot be passed on: {error}")
             raise self._surprise(problem, filled) from None
-        self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
         known = self.house.world.environment.errors.get(signal.name)
+        self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
         return Signalled(
             name=signal.name,
             detail=writable(filled.scrub(signal.detail)),
@@ -198,8 +211,21 @@ class Answering:
             recovery=known.recovery if known else "",
             spent=self.attempts.total(self.call.step.cost),
             attempts=self.attempts.all,
+            decision=self.decision,
+            grounds=self.house.grounds_beside(self.call),
+            idempotency_key=self.key,
+            changes=self._changes(signal.name),
+            args=asked,
+            shown=shown(self.args) if asked is not None else "",
             mocked=self.mock is not None,
         )
+
+    def _changes(self, error: str) -> tuple[Replaced, ...]:
+        """What the catalogue's substitute would change, if it was not put in already."""
+        way = self.call.substitutes.get(error)
+        if way is None or error in self.call.substituted:
+            return ()
+        return replaced(self.written, substituted(self.written, [way], self.tool.spec.input))
 
     def _unanswered(self) -> Unfit:
         return self._unfit(
@@ -249,6 +275,13 @@ def answered(tool: Tool, mock: Mock, args: dict[str, JsonValue]) -> BaseModel:
         signal.data = found.signal.data
         raise signal
     return tool.output.model_validate(found.output)
+
+
+def kept_args(house: House, args: dict[str, JsonValue]) -> Value:
+    """Arguments by reference, stored for a human to look at."""
+    value, data = Value.of(args, ARGS_PREVIEW_BYTES)
+    house.store.put(data)
+    return value
 
 
 def idempotency_key(run: str, step: str, args: Digest) -> str:

@@ -5,13 +5,14 @@ What differs is here: whom the call goes to, what its failures mean, and that it
 the step's own schema.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.answer import Answering
+from activities.answer import Answering, kept_args
 from activities.conversation import (
     ComposeRequest,
     Conversation,
@@ -23,16 +24,14 @@ from activities.failure import failure
 from activities.model import Completion, Model, ModelError, Prompt
 from activities.placeholders import Filled
 from activities.providers import provider
-from lockstep.call import Signal
 from lockstep.compose import REFUSED, ComposeSettings, ComposeSpec, Rates, compose_spec
 from lockstep.environment import Binding
 from lockstep.finding import Finding
 from lockstep.lock import LockedComposeStep
-from lockstep.outcome import Completed, Signalled, Unfit
-from lockstep.shown import shown
+from lockstep.outcome import Completed, Unfit
 from lockstep.tool import Tool, ToolSpec
 from lockstep.usage import Bill, Usage
-from lockstep.value import ARGS_PREVIEW_BYTES, Value
+from lockstep.value import Value
 
 
 @dataclass(frozen=True)
@@ -84,14 +83,11 @@ class Composition(Answering):
             return found.model_copy(update={"composed": self.conversation.composed})
         return found
 
-    def _signalled(self, signal: Signal, filled: Filled) -> Signalled:
-        found = super()._signalled(signal, filled)
-        if found.name != REFUSED:
-            return found
-        # Unless the plan provides for it, a human is asked about these very words.
-        args, data = Value.of(self.args, ARGS_PREVIEW_BYTES)
-        self.house.store.put(data)
-        return found.model_copy(update={"args": args, "shown": shown(self.args)})
+    async def _asked_about(self, error: str) -> Value | None:
+        if error != REFUSED:
+            return await super()._asked_about(error)
+        # Unless somebody provides for it, a human is asked about these very words.
+        return await asyncio.to_thread(kept_args, self.house, self.args)
 
     def _surprise(self, error: BaseException, filled: Filled) -> ApplicationError:
         if not isinstance(error, ModelError):

@@ -27,16 +27,19 @@ def is_base(path: Path) -> bool:
         return False
 
 
+_WITHOUT_CODE = {"declared", "declared_file", "mcp"}
+
+
 def declared_names(folder: Path) -> set[str]:
-    """The tools that the manifests of a folder declare without code; of a file that cannot be read
-    nothing is known.
+    """The tools that the manifests of a folder have without code of ours, MCP servers' included; of
+    a file that cannot be read nothing is known.
     """
     found: set[str] = set()
     for path in folder.glob("*.toml"):
         with suppress(LockstepError):
             tables = _document(path).get("tools")
             for name, table in tables.items() if isinstance(tables, dict) else ():
-                if isinstance(table, dict) and {"declared", "declared_file"} & table.keys():
+                if isinstance(table, dict) and _WITHOUT_CODE & table.keys():
                     found.add(name)
     return found
 

@@ -11,7 +11,7 @@ import importlib.util
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +22,7 @@ from activities.manifests import declared_names, is_base, read_manifest
 from activities.mcp_tools import mcp_tools
 from activities.mocks import load_mocks
 from activities.pinned import read_pinned, read_tools
+from activities.rules import CODE, load_rules
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
 from lockstep.compose import BUILT_IN, COMPOSE
@@ -32,7 +33,8 @@ from lockstep.finding import Finding
 from lockstep.loading import load, read, shaped
 from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
-from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.coded import OwnRules
+from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
 from policies.flow import unknown
 from policies.preflight import impossible
 from policies.recovery import contradictions
@@ -40,6 +42,7 @@ from policies.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"
+POLICY = "policy"
 RULES = "rules.toml"
 _POLICY_SUFFIXES = {".cedar", ".toml", ".json", ".py"}
 
@@ -53,6 +56,7 @@ class AgentPackage:
     tools: Mapping[str, Tool]
     texts: PolicyTexts
     rules: Rules
+    own: OwnRules = field(default_factory=OwnRules)
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -118,7 +122,16 @@ class AgentPackage:
                 raise LockstepError(*found)
         decider = CedarDecider.load(self.texts, specs, manifest)
         return World(
-            self.agent, manifest, specs, self.texts, self.rules, decider, code, mocks, servers
+            self.agent,
+            manifest,
+            specs,
+            self.texts,
+            self.rules,
+            decider,
+            code,
+            mocks,
+            servers,
+            self.own,
         )
 
     def _declared(self, manifest: Environment, path: Path) -> dict[str, Tool]:
@@ -221,33 +234,37 @@ def find_root(start: Path) -> Path:
     )
 
 
-def load_package(root: Path) -> AgentPackage:
+def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     """The package in a folder; imports the agent's `tools.py`, so only for agents you trust to
-    run.
+    run. `policy` is another folder to take its policy from.
     """
     root = root.resolve()
     agent = load(Agent, root / MANIFEST)
-    policy = root / "policy"
+    policy = policy or root / POLICY
     _read_by_somebody(policy)
-    approvals, rules = policy / APPROVALS, policy / RULES
+    rules, code = policy / RULES, policy / CODE
+    tools = _tools(root)
+    known = {*tools, *declared_names(root / "environments")}
+    declared = _rules(rules, known) if _stands(rules) else Rules()
     texts = PolicyTexts(
         authorize=_text(policy / AUTHORIZE),
-        approvals=_text(approvals) if _stands(approvals) else "",
+        approvals=_optional(policy / APPROVALS),
+        shadow=_optional(policy / SHADOW),
     )
     return AgentPackage(
         root=root,
         agent=agent,
-        tools=(tools := _tools(root)),
+        tools=tools,
         texts=texts,
-        rules=_rules(rules, {*tools, *declared_names(root / "environments")})
-        if _stands(rules)
-        else Rules(),
+        rules=declared,
+        own=load_rules(code, declared) if _stands(code) else OwnRules(),
     )
 
 
 def _rules(path: Path, tools: Collection[str]) -> Rules:
     found = load(Rules, path)
-    for rule, name in unknown(found.flow, {*tools, COMPOSE}):
+    known = {*tools, COMPOSE}
+    for rule, name in unknown((*found.never_together, *found.at_most, *found.flow), known):
         close = difflib.get_close_matches(name, tools, 1)
         raise LockstepError.of(
             "LS-AGENT-003",
@@ -260,7 +277,7 @@ def _rules(path: Path, tools: Collection[str]) -> Rules:
 
 def _read_by_somebody(policy: Path) -> None:
     """A policy under a name that nobody reads would be a policy that nobody keeps."""
-    known = (AUTHORIZE, APPROVALS, RULES)
+    known = (AUTHORIZE, APPROVALS, SHADOW, RULES, CODE)
     for path in sorted(policy.glob("*")):
         if path.suffix in _POLICY_SUFFIXES and path.name not in known:
             close = difflib.get_close_matches(path.name, known, 1)
@@ -277,6 +294,10 @@ def _stands(path: Path) -> bool:
     over.
     """
     return path.exists() or path.is_symlink()
+
+
+def _optional(path: Path) -> str:
+    return _text(path) if _stands(path) else ""
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from lockstep.amount import Amount, Count
 from lockstep.duration import Duration
 from lockstep.names import ErrorName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency, ToolSpec, habits
 from lockstep.trust import Emits, FieldLabels
@@ -31,6 +32,7 @@ class Declaration(Record):
     heartbeat: Duration = timedelta(seconds=10)
     attempts: Annotated[int, Field(ge=1, le=20)] | None = None
     signals: tuple[ErrorName, ...] = ()
+    no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     tokens: Count = 0
     microdollars: Count = 0
     emits: Emits | FieldLabels = Emits.UNTRUSTED
@@ -61,6 +63,7 @@ class Declaration(Record):
             heartbeat=self.heartbeat,
             attempts=attempts,
             signals=self.signals,
+            no_effect=self.no_effect,
             cost=Amount(calls=1, tokens=self.tokens, microdollars=self.microdollars),
             emits=self.emits,
             sensitive=self.sensitive,

@@ -12,8 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr, model_validator
 
 from lockstep.amount import Amount, Count
-from lockstep.canonical import Digest, digest
-from lockstep.compose import ComposeSettings
+from lockstep.compose import COMPOSE, ComposeSettings
 from lockstep.declaration import Declaration
 from lockstep.duration import Duration
 from lockstep.extension import Pointer
@@ -169,6 +168,11 @@ class Environment(Record):
         """The resources that the manifest itself names."""
         return self.resources
 
+    @property
+    def offered(self) -> tuple[ToolName, ...]:
+        """All that a plan for it may call, as far as the manifest goes."""
+        return (*self.tools, *([COMPOSE] if self.compose is not None else []))
+
     def reached(self, tool: ToolName) -> Binding:
         """How a tool is reached here, placeholders and all: its own table, or its server's."""
         binding = self.tools[tool]
@@ -177,8 +181,8 @@ class Environment(Record):
         server = self.mcp[binding.mcp.server]
         return Binding(endpoint=server.url, settings=server.settings)
 
-    def sections(self) -> dict[str, Digest]:
-        """A digest for each part a person would name, so that drift can be told by its place."""
+    def parts(self) -> dict[str, JsonValue]:
+        """What a person would name of it, part by part, so that drift can be told by its place."""
         parts: dict[str, JsonValue] = {"stage": self.stage.value}
         parts |= {
             f"limits.{name}": limit for name, limit in self.limits.model_dump(mode="json").items()
@@ -202,4 +206,4 @@ class Environment(Record):
             f"preflight.{name}": preflight.model_dump(mode="json")
             for name, preflight in self.preflight.items()
         }
-        return {name: digest(part) for name, part in sorted(parts.items())}
+        return dict(sorted(parts.items()))

@@ -11,51 +11,40 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
+from lockstep.asked import (
+    AnswerRefused,
+    GrantGiven,
+    Item,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionExpired,
+)
 from lockstep.canonical import Digest, digest
 from lockstep.compose import Composed
-from lockstep.decision import Decision, Rule, Target
-from lockstep.escalation import Question, Verdict
+from lockstep.decision import Decision, Grounds, Rule, Target
+from lockstep.duration import Duration
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
 from lockstep.plan import is_empty
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.planned import (
+    GoalAsked,
+    PlanApproved,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.record import Record
+from lockstep.substitution import Replaced
 from lockstep.value import Value
 
 VERSION = "events/1"
-
-Item = Annotated[int | None, Field(exclude_if=is_absent)]
-"""Which item of a loop this is about, from 0; not there where the step is no loop."""
-
-
-class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
-
-    type: Literal["plan.proposed"] = "plan.proposed"
-    agent: str
-    environment: str
-    by: str
-    plan: Digest
-    planner_calls: int = 0
-
-
-class PlanChecked(Record):
-    type: Literal["plan.checked"] = "plan.checked"
-    findings: tuple[Finding, ...]
-    decisions: tuple[Decision, ...]
-
-
-class PlanLocked(Record):
-    type: Literal["plan.locked"] = "plan.locked"
-    lock: Digest
-
-
-class PlanRejected(Record):
-    type: Literal["plan.rejected"] = "plan.rejected"
-    findings: tuple[Finding, ...]
 
 
 class RunStarted(Record):
@@ -77,8 +66,14 @@ class RunStarted(Record):
 
 
 class RunVerified(Record):
+    """`plan` is the decision on the whole of it, where policy speaks of that; `grounds` are what
+    the run's decisions are made from, as long as nothing changes under it.
+    """
+
     type: Literal["run.verified"] = "run.verified"
     build: str
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunRefused(Record):
@@ -147,12 +142,15 @@ class StepCompleted(Record):
 
 
 class StepDecided(Record):
-    """The decision an attempt was made under, or held back by."""
+    """The decision an attempt was made under, or held back by; `grounds` are there where they are
+    not those that the run was verified on.
+    """
 
     type: Literal["step.decided"] = "step.decided"
     step: str
     item: Item = None
     decision: Decision
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class StepBlocked(Record):
@@ -191,8 +189,30 @@ class StepGathered(Record):
     value: Value
 
 
+class StepRecovering(Record):
+    """The tool signalled an error about which the environment's catalogue does something.
+
+    `number` is for the how-manieth time, of `times` (0: as often as a human says so). `delay` is
+    how long the step waits before it is sent out again; without one it goes at once.
+    """
+
+    type: Literal["step.recovering"] = "step.recovering"
+    step: str
+    item: Item = None
+    error: str
+    detail: str
+    action: Literal["retry", "wait", "substitute", "escalate"]
+    number: int
+    times: int
+    delay: Annotated[Duration | None, Field(exclude_if=is_absent)] = None
+    changes: Annotated[tuple[Replaced, ...], Field(exclude_if=is_empty)] = ()
+    recovery: str
+    spent: Amount
+    mocked: bool = False
+
+
 class StepCaught(Record):
-    """The tool signalled an error for which the plan has a fallback, which is taken."""
+    """The tool signalled an error for which the step has a fallback, which is taken."""
 
     type: Literal["step.caught"] = "step.caught"
     step: str
@@ -205,12 +225,13 @@ class StepCaught(Record):
 
 
 class StepReplaced(Record):
-    """The step's output is another's: that of the step `by`, or one that the plan gives."""
+    """The step's output is that of the step `by`, one that a `person` gave, or its lock's."""
 
     type: Literal["step.replaced"] = "step.replaced"
     step: str
     item: Item = None
     by: str | None = None
+    person: Annotated[Person | None, Field(exclude_if=is_absent)] = None
     value: Value
 
 
@@ -239,35 +260,6 @@ class StepFailed(Record):
     mocked: bool = False
 
 
-class QuestionAsked(Record):
-    type: Literal["question.asked"] = "question.asked"
-    question: Question
-
-
-class QuestionAnswered(Record):
-    type: Literal["question.answered"] = "question.answered"
-    question: str
-    step: str
-    verdict: Verdict
-    by: Person
-    note: str
-    door: Literal["update", "signal"]
-
-
-class QuestionExpired(Record):
-    type: Literal["question.expired"] = "question.expired"
-    question: str
-    step: str
-    silence: str
-
-
-class AnswerRefused(Record):
-    """An answer came through the signal's door and could not be taken."""
-
-    type: Literal["answer.refused"] = "answer.refused"
-    finding: Finding
-
-
 class RunCompleted(Record):
     type: Literal["run.completed"] = "run.completed"
     spent: Amount
@@ -287,6 +279,7 @@ Happening = Annotated[
     | PlanningHalted
     | PlanProposed
     | PlanChecked
+    | PlanApproved
     | PlanLocked
     | PlanRejected
     | RunStarted
@@ -301,6 +294,7 @@ Happening = Annotated[
     | StepBlocked
     | StepCounted
     | StepGathered
+    | StepRecovering
     | StepCaught
     | StepReplaced
     | StepEdited
@@ -308,6 +302,7 @@ Happening = Annotated[
     | StepFailed
     | QuestionAsked
     | QuestionAnswered
+    | GrantGiven
     | QuestionExpired
     | AnswerRefused
     | RunCompleted

@@ -49,9 +49,17 @@ HELP: dict[str, str] = {
     "tool gives; see fallbacks.",
     "LS-PLAN-017": "Refer to a list with `in`, and to `$item` only in a step with `for_each`; see "
     "loops.",
+    "LS-PLAN-018": "A warning. Name the error in the manifest, or give the step `on_error`; as it "
+    "is, the signal stops the run.",
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",
+    "LS-RULE-004": (
+        "Leave one of the calls out. Where the run only knows what they are about, write that into"
+        " the plan."
+    ),
+    "LS-RULE-005": "Take out steps, or lower `max` of their loops.",
+    "LS-RULE-006": "See what `policy/rules.py` says of it, and change the plan.",
     "LS-RULE-010": "Take the reference out, or pass it through a tool that the rule names.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
@@ -61,6 +69,10 @@ HELP: dict[str, str] = {
     "LS-POLICY-003": "Correct the policy, or the arguments it could not be asked about.",
     "LS-POLICY-004": "Correct the policy, or what the case expects of it.",
     "LS-POLICY-005": "Add a case that the rule decides. A warning, unless `--strict` is given.",
+    "LS-POLICY-006": (
+        "Have somebody who holds the role say yes with `lockstep inbox approve`, or change the"
+        " plan."
+    ),
     "LS-ENV-001": "Name an environment that has a manifest, or write one.",
     "LS-ENV-002": "Use a tool that the manifest names, or name the tool in it.",
     "LS-ENV-003": (
@@ -100,11 +112,12 @@ HELP: dict[str, str] = {
     ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
-        "Undo the change, or lock the plan again and review the difference. See also a stale "
-        "worker."
+        "Undo the change, or lock the plan again (`lockstep lock --refresh`) and review the "
+        "difference. See also a stale worker."
     ),
     "LS-LOCK-003": "Split the plan.",
     "LS-LOCK-004": "It was refused, or has not got that far.",
+    "LS-LOCK-005": "Nothing depends on it but how drift is told; `lockstep lock` writes it anew.",
     "LS-RUN-002": "Change the plan, or run again and answer otherwise.",
     "LS-RUN-003": "Run again and answer in time, or change `asking` in `agent.toml`.",
     "LS-RUN-004": (
@@ -158,6 +171,8 @@ HELP: dict[str, str] = {
         "Approve or deny: of one question, 50 edits and skips are looked at. A planning is let go "
         "on ten times: give a plan, or stop."
     ),
+    "LS-ASK-007": "Give a shorter time, or none; `asking.standing` in `agent.toml` says how long.",
+    "LS-ASK-008": "See `lockstep grants list`.",
     "LS-SCHED-001": "See `lockstep schedule list`.",
     "LS-SCHED-002": "Choose another name, or delete the old one first.",
     "LS-SCHED-003": 'Write `--cron "0 6 * * 1"` or `--every 7d`.',

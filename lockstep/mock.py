@@ -5,12 +5,11 @@ something up would prove nothing twice. What it may answer is what its tool may:
 the tool's declaration, or one of the errors that the tool declares.
 """
 
-from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from lockstep.canonical import Digest, ExactObject, canonical, digest
+from lockstep.canonical import ExactObject, canonical
 from lockstep.names import ErrorName, Sentence
 from lockstep.packagefile import PackageFile
 from lockstep.record import Record
@@ -61,10 +60,6 @@ class Mock(Record):
                     f"answer {number} has no `when` and fits always, so none after it can count"
                 )
         return self
-
-    @cached_property
-    def digest(self) -> Digest:
-        return digest(self.model_dump(mode="json"))
 
     def answer(self, args: JsonValue) -> MockAnswer | None:
         """The first answer that fits what the tool would have been given; None if none does."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from lockstep.agent import Agent
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.contents import Contents
 from lockstep.declaration import DeclarationFile
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
@@ -19,6 +20,7 @@ from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
 from lockstep.plan import Plan
 from lockstep.standin import Script
+from lockstep.standing import StandingGrants
 
 NOUNS: dict[str, type[BaseModel]] = {
     "agent": Agent,
@@ -27,9 +29,11 @@ NOUNS: dict[str, type[BaseModel]] = {
     "catalogue": Pinned,
     "environment": Environment,
     "event": Event,
+    "grants": StandingGrants,
     "lock": Lock,
     "mcp": PinnedTools,
     "mock": Mock,
+    "pins": Contents,
     "plan": Plan,
     "question": Question,
     "standin": Script,

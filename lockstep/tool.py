@@ -22,6 +22,7 @@ from lockstep.call import Call
 from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.reference import path_parts
 from lockstep.schema import leads_somewhere
@@ -62,7 +63,8 @@ class ToolSpec(Record):
     2020-12.
 
     `timeout` bounds one attempt, `heartbeat` the silence after which a worker is taken for dead,
-    `cost` is the most that one attempt may spend.
+    `cost` is the most that one attempt may spend. `no_effect` are the signals by which the tool
+    says that the call did nothing.
 
     `emits` says whether what it returns may be believed, as a whole or by field. What a tool
     returns is private if the tool is `sensitive` or was given something private, unless it
@@ -80,6 +82,7 @@ class ToolSpec(Record):
     heartbeat: Duration
     attempts: int = Field(ge=1, le=20)
     signals: tuple[ErrorName, ...] = ()
+    no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     cost: Amount = Amount(calls=1)
     emits: Emits | FieldLabels = Field(default=Emits.UNTRUSTED, exclude_if=_is_default)
     sensitive: bool = Field(default=False, exclude_if=operator.not_)
@@ -90,6 +93,14 @@ class ToolSpec(Record):
     def _is_private_or_not(self) -> Self:
         if self.sensitive and self.declassifies:
             raise ValueError("a tool is `sensitive` or it `declassifies`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _speaks_of_its_signals(self) -> Self:
+        strange = sorted({*self.no_effect} - {*self.signals})
+        if strange:
+            names = ", ".join(f"`{name}`" for name in strange)
+            raise ValueError(f"`no_effect` names {names}, which `signals` does not")
         return self
 
     @model_validator(mode="after")
@@ -108,6 +119,15 @@ class ToolSpec(Record):
     def acts_outward(self) -> bool:
         """Whether a call leaves our own walls, or changes the world beyond them."""
         return self.effect is not Effect.READ if self.outward is None else self.outward
+
+    def may_repeat(self, signal: str) -> bool:
+        """Whether a call that ended in this signal may be made again without asking anybody."""
+        return not harms_twice(self.effect, self.idempotency) or signal in self.no_effect
+
+
+def harms_twice(effect: Effect, idempotency: Idempotency) -> bool:
+    """Whether a second call does harm if the first one did its work."""
+    return effect is not Effect.READ and idempotency is Idempotency.NONE
 
 
 @dataclass(frozen=True)
@@ -176,6 +196,7 @@ def tool(
     heartbeat: timedelta = timedelta(seconds=10),
     attempts: int | None = None,
     signals: tuple[str, ...] = (),
+    no_effect: tuple[str, ...] = (),
     tokens: int = 0,
     microdollars: int = 0,
     emits: Emits | str | Mapping[str, Emits | str] = Emits.UNTRUSTED,
@@ -186,7 +207,9 @@ def tool(
     """Declare a function a tool.
 
     The function takes one pydantic model, and a `Call` as well if it wants one; it returns a
-    pydantic model. TypeError where the function's annotations do not say its models.
+    pydantic model. `no_effect` are those of its `signals` that say that the call did nothing, so
+    that it may be made again whatever the tool is. TypeError where the function's annotations do
+    not say its models.
 
     `emits` is a label for all that it returns, or a label for each of some fields, by JSON pointer.
     """
@@ -211,6 +234,7 @@ def tool(
             heartbeat=heartbeat,
             attempts=tries,
             signals=signals,
+            no_effect=no_effect,
             cost=Amount(calls=1, tokens=tokens, microdollars=microdollars),
             emits=_labels(emits),
             sensitive=sensitive,

@@ -180,11 +180,7 @@ class _Walk:
 
     def _validator(self, schema: Any) -> Any:
         if id(schema) not in self.validators:
-            whole = dict(schema) if isinstance(schema, dict) else {}
-            # What a local `$ref` may name; older schemas call it `definitions`.
-            root = self.place.root
-            whole |= {word: root[word] for word in ("$defs", "definitions") if word in root}
-            self.validators[id(schema)] = _validator_for(canonical(whole))
+            self.validators[id(schema)] = _validator_of(_Part(self.place.root, schema))
         return self.validators[id(schema)]
 
 
@@ -240,6 +236,30 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return sources.inputs, "the agent's inputs"
         case _:
             return RUN_SCHEMA, "what a plan may know of its run"
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A schema within its root, told from others by identity: writing it down to compare it costs
+    more than to validate with it.
+    """
+
+    root: Schema
+    schema: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Part) and self.root is other.root and self.schema is other.schema
+
+    def __hash__(self) -> int:
+        return hash((id(self.root), id(self.schema)))
+
+
+@lru_cache(maxsize=1024)
+def _validator_of(part: _Part) -> Any:
+    whole = dict(part.schema) if isinstance(part.schema, dict) else {}
+    # What a local `$ref` may name; older schemas call it `definitions`.
+    whole |= {word: part.root[word] for word in ("$defs", "definitions") if word in part.root}
+    return _validator_for(canonical(whole))
 
 
 @lru_cache(maxsize=1024)

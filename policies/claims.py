@@ -7,19 +7,27 @@ are. It may be tighter than they are, never looser.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 
+from lockstep.action import Recoveries
 from lockstep.agent import Asking, Silence
 from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.decision import Outcome
 from lockstep.environment import Limits
+from lockstep.fallback import owners
 from lockstep.finding import Finding
 from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep
 from lockstep.names import task_queue
+from lockstep.plan import ComposeStep, Step, ToolStep
 from lockstep.tool import ToolSpec
-from policies.arguments import check_value
-from policies.certainty import Shape
+from policies.arguments import Sources, check_value
+from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
+from policies.check import output_of
 from policies.freeze import BACKOFF, preflights
+from policies.guards import check_guards
+from policies.handling import recoveries
 from policies.labels import labels
+from policies.loops import check_loop
 from policies.provenance import Lineage
 from policies.world import World
 
@@ -34,6 +42,7 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         ("inputs", body.inputs, agent.input_schema),
         ("approvers", body.approvers, agent.approvers),
         ("preflight", body.preflight, _preflights(body, world)),
+        ("whole", body.whole, world.decider.submits),
     ):
         if said != true:
             yield _claim(part)
@@ -45,6 +54,11 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
                 yield _claim(f"resources.{kind}.{name}")
     if len(body.steps) > environment.limits.steps:
         yield _claim("limits.steps")
+    tools = {step.tool for step in body.steps} & world.tools.keys()
+    known = recoveries(environment, world.tools, tools)
+    for tool in sorted({*known, *body.recoveries}):
+        if body.recoveries.get(tool) != known.get(tool):
+            yield _claim(f"recoveries.{tool}")
     lineage = Lineage(body.steps, labels(world, body.literals))
     for step in body.steps:
         if step.provenance != lineage.of(step.id):
@@ -53,7 +67,12 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         if step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
-    yield from world.rules.violations(Shape.of(body.steps))
+    if len(tools) == len({step.tool for step in body.steps}):
+        whose = owners(body.steps)
+        steps = [_planned(step, whose.get(step.id)) for step in body.steps]
+        yield from _conditions(steps, body, world)
+        yield from _size(steps, body, known)
+    yield from world.violations(body.steps)
 
 
 def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:
@@ -112,14 +131,79 @@ def _provides(step: LockedStep, error: str, spec: ToolSpec) -> bool:
     return given is None or not any(check_value("", spec.output, given, "LS-PLAN-016"))
 
 
+def _conditions(steps: list[Step], body: Body, world: World) -> Iterator[Finding]:
+    """Guards that nobody could weigh and lists that nobody could go through, as in a plan."""
+    outputs = {step.id: output_of(step, step.spec(world.tools)) for step in steps}
+    sources = Sources(outputs=outputs, inputs=body.inputs)
+    for step in steps:
+        if any(check_guards(step.id, step.when, sources)):
+            yield _claim(f"steps.{step.id}.when")
+        if any(check_loop(step, sources)):
+            yield _claim(f"steps.{step.id}.for_each")
+
+
+def _size(steps: list[Step], body: Body, known: Recoveries) -> Iterator[Finding]:
+    """What the server would end a run for."""
+    events, size = written(steps, known)
+    if events > MAX_EVENTS or size > MAX_BYTES:
+        yield _too_much(f"a history of about {events:,} events and {size:,} bytes")
+    together = at_once(steps, known, body.limits.parallel)
+    if together > MAX_COMMANDS:
+        yield _too_much(f"{together:,} bytes dispatched at once")
+
+
+def _planned(step: LockedStep, owner: str | None) -> Step:
+    """The step as it stood in the plan, so that it is measured as it was there."""
+    silent = {*step.needs} - {*step.draws, owner}
+    if isinstance(step, LockedComposeStep):
+        return ComposeStep(
+            kind="compose",
+            id=step.id,
+            instruction=step.instruction,
+            inputs=step.inputs,
+            output=step.output,
+            max_tokens=step.max_tokens,
+            max_input_tokens=step.max_input_tokens,
+            long=step.long,
+            when=step.when,
+            on_error=step.on_error,
+            for_each=step.for_each,
+            after=tuple(sorted(silent)),
+            reason=step.reason,
+        )
+    return ToolStep(
+        id=step.id,
+        tool=step.tool,
+        args=step.args,
+        when=step.when,
+        on_error=step.on_error,
+        for_each=step.for_each,
+        after=tuple(sorted(silent)),
+        reason=step.reason,
+    )
+
+
+def _too_much(what: str) -> Finding:
+    return Finding(
+        code="LS-LOCK-003",
+        place="lock",
+        problem=f"would take {what}, more than a run can have",
+        fix="make the lock with `lockstep lock`; a lock is not written by hand",
+    )
+
+
 def _looser(said: Limits, true: Limits) -> list[str]:
     return [name for name in Limits.model_fields if getattr(said, name) > getattr(true, name)]
 
 
 def _more_patient(said: Asking, true: Asking) -> list[str]:
     parts = [name for name in ("deadline", "grant") if getattr(said, name) > getattr(true, name)]
+    if (said.standing or timedelta()) > (true.standing or timedelta()):
+        parts.append("standing")
     if said.silence is not true.silence and said.silence is not Silence.ABORT:
         parts.append("silence")
+    if said.approval != true.approval:
+        parts.append("approval")
     return parts
 
 

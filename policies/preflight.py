@@ -7,6 +7,7 @@ that has not begun.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from lockstep.decision import Decision, Outcome
 from lockstep.environment import Environment
@@ -30,8 +31,11 @@ def looks(environment: Environment) -> tuple[Step, ...]:
 
 
 def looked(world: World) -> Lineage:
-    """Where the arguments of the looks come from: the agent's own people wrote all of them."""
-    return Lineage(looks(world.environment), labels(world, Trust.TRUSTED))
+    """Where the arguments of the looks come from: the agent's own people wrote all of them, and
+    nothing is put in their place.
+    """
+    own = replace(labels(world, Trust.TRUSTED), substituted=frozenset())
+    return Lineage(looks(world.environment), own)
 
 
 def impossible(

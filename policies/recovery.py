@@ -5,11 +5,11 @@ A name that no tool declares would never be looked up, and a way out that nobody
 
 from collections.abc import Iterator, Mapping
 
-from lockstep.compose import COMPOSE
 from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.recovery import Recovery
 from lockstep.tool import ToolSpec
+from policies.actions import impossible
 from policies.cedar.targets import kinds
 from policies.misfit import did_you_mean
 
@@ -23,9 +23,10 @@ def about(environment: Environment, kind: str) -> tuple[str, Recovery] | None:
 def contradictions(
     environment: Environment, specs: Mapping[str, ToolSpec], place: str
 ) -> Iterator[Finding]:
-    """What no tool of the environment signals or takes, and what two errors claim at once."""
-    names = [*environment.tools, *([COMPOSE] if environment.compose is not None else [])]
-    here = [specs[name] for name in names if name in specs]
+    """What no tool of the environment signals or takes, what two errors claim at once, and actions
+    that could not be taken.
+    """
+    here = [specs[name] for name in environment.offered if name in specs]
     signals = sorted({signal for spec in here for signal in spec.signals})
     named = sorted({kind for spec in here for kind in kinds(spec.input)})
     claimed: dict[str, str] = {}
@@ -52,6 +53,7 @@ def contradictions(
                 f"`{claimed[known.resource]}` is about a missing `{known.resource}` already",
                 "leave `resource` out of one of them",
             )
+    yield from impossible(environment, specs, place)
 
 
 def _contradiction(place: str, problem: str, fix: str) -> Finding:

@@ -22,6 +22,8 @@ from lockstep.agent import Agent, Asking, Input
 from lockstep.case import Case, Cases
 from lockstep.catalogue import Pinned
 from lockstep.codes import CODES, Exit
+from lockstep.contents import Contents
+from lockstep.decision import StandingGrant
 from lockstep.declaration import DeclarationFile
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
@@ -30,7 +32,15 @@ from lockstep.faults import Faults, Latency
 from lockstep.guard import Guard
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
-from lockstep.lock import Asked, Body, Lock, LockedPreflight, LockedToolStep, Proposed
+from lockstep.lock import (
+    Asked,
+    Body,
+    Lock,
+    LockedPreflight,
+    LockedToolStep,
+    Proposed,
+    Refreshed,
+)
 from lockstep.loop import ForEach
 from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
@@ -38,6 +48,7 @@ from lockstep.planner import PlannerSettings
 from lockstep.preflight import Expectation, Preflight
 from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
+from lockstep.standing import StandingGrants
 from policies.rules import Before, Mandatory, Rules
 from worker.cli import commands as command_line
 
@@ -59,7 +70,8 @@ WRITTEN: list[type[BaseModel]] = [
     *(Rules, Before, Mandatory),
     *(Cases, Case),
     *(Plan, ToolStep, Guard, Fallback, ForEach),
-    *(Lock, Body, LockedToolStep, LockedPreflight, Proposed, Asked),
+    *(Lock, Body, LockedToolStep, LockedPreflight, Proposed, Refreshed, Asked),
+    *(Contents, StandingGrants, StandingGrant),
 ]
 """The documents of an agent package, and their parts."""
 

@@ -59,19 +59,23 @@ async def serving(
         require_sdk()
         import_module("activities.mcp_session")
     build = build_id(package.root)
-    reader = StoreReader(FolderStore(values))
+    store = FolderStore(values)
+    reader = StoreReader(store)
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
         performer = Performer(
             world=world,
             tools=world.code,
-            store=FolderStore(values),
+            store=store,
             folder=package.root,
             threads=threads,
             environ=without_keys(environ, world),
         )
-        async with planning(world, environ) as planner, composing(world, environ) as composer:
-            validator = WorldValidator(world, build, composer.unable)
+        async with (
+            planning(world, environ, store) as planner,
+            composing(world, environ) as composer,
+        ):
+            validator = WorldValidator(world, build, store, composer.unable)
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),

@@ -73,8 +73,9 @@ def _given(call: Dispatch, store: Store, code: Mapping[str, Tool]) -> dict[str, 
     """What the tool was given: as it saw it, where its model is here to say. Without what only that
     run could give, its time and its id: no other run would ever fit.
     """
-    args = arguments(call, partial(load, store))
-    seen = code[call.step.tool].accept(args)[1] if call.step.tool in code else args
+    tool = code.get(call.step.tool)
+    args = arguments(call, tool.spec.input if tool else {}, partial(load, store))
+    seen = tool.accept(args)[1] if tool else args
     if call.edited is not None or call.approved is not None:
         return seen
     return {name: value for name, value in seen.items() if not _of_run(call.step.args.get(name))}

@@ -7,7 +7,7 @@ rejected, and a planning that a human stops, are expected ends, so they are retu
 import asyncio
 from typing import Any, Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
 from activities.contract import Goal, Planner, Proposal, Validator
@@ -15,14 +15,17 @@ from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
-from lockstep.event import PlanChecked, PlanLocked, PlanProposed, PlanRejected
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
-from lockstep.planner_event import GoalAsked
+from lockstep.planned import GoalAsked, PlanChecked, PlanLocked, PlanProposed, PlanRejected
 from lockstep.record import Record
+from lockstep.submission import Wanted
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
+from workflows.approval import Yes, approved
 from workflows.doors import Door, Doors
 from workflows.planning import Candidate, Planning
 from workflows.questioning import NoAnswer
@@ -32,13 +35,18 @@ Status = Literal["locked", "rejected", "stopped", "failed"]
 
 
 class LockRequest(Record):
-    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for."""
+    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. `refreshes`
+    is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
+    what the plan writes down itself.
+    """
 
     agent: AgentName
     environment: EnvironmentName
     by: Person
     plan: JsonValue = None
     goal: Sentence = ""
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -46,6 +54,8 @@ class LockRequest(Record):
             raise ValueError("there is a goal and a plan; keep one")
         if self.goal and not self.goal.strip():
             raise ValueError("the goal is blank")
+        if self.goal and self.refreshes:
+            raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
 
 
@@ -93,13 +103,26 @@ class LockPlan(Doors):
                 environment=request.environment,
                 by=request.by,
                 plan=plan,
+                refreshes=request.refreshes,
             )
         )
         proposal = Proposal(
-            plan=request.plan, agent=request.agent, environment=request.environment, by=request.by
+            plan=request.plan,
+            agent=request.agent,
+            environment=request.environment,
+            by=request.by,
+            refreshes=request.refreshes,
+            literals=request.literals,
         )
         checked = await verdict("check", Validator.check, proposal)
-        self.journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))
+        self.journal.write(
+            PlanChecked(
+                findings=checked.findings,
+                decisions=checked.decisions,
+                plan=checked.plan,
+                grounds=checked.grounds,
+            )
+        )
         return await self._lock(Candidate(proposal, checked))
 
     async def _plan(self, request: LockRequest) -> dict[str, Any]:
@@ -144,12 +167,32 @@ class LockPlan(Doors):
         if not found.checked.passed:
             self.journal.write(PlanRejected(findings=found.checked.errors))
             return self._result("rejected", last=found)
+        wanted = found.checked.approval
+        given: tuple[Yes, ...] = ()
+        if wanted is not None:
+            answer = await self._approved(wanted)
+            if isinstance(answer, Finding):
+                self.journal.write(PlanRejected(findings=(answer,)))
+                return self._result("stopped", (answer,), last=found)
+            given = answer
         lock = await verdict("freeze", Validator.freeze, found.proposal)
+        if wanted is not None:
+            lock = lock.stating(*(yes.about(lock.digest, wanted) for yes in given))
         self.journal.write(PlanLocked(lock=lock.digest))
         return self._result("locked", last=found, lock=lock)
 
+    async def _approved(self, wanted: Wanted) -> tuple[Yes, ...] | Finding:
+        try:
+            answer = await approved(wanted, self.desk, self.journal, "LockPlan")
+        except (Exception, asyncio.CancelledError):
+            if workflow.cancellation_reason() is not None:
+                self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return answer
+
     async def take(self, given: Answer, door: Door) -> Finding | None:
-        """Only a planning asks."""
+        """A planning looks at plans that are given in answer."""
         if self.planning is None:
             return await super().take(given, door)
         return await self.planning.take(given, door)

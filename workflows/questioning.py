@@ -24,7 +24,7 @@ from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.codes import CODES
 from lockstep.finding import Finding
-from lockstep.planner_event import PlannerAnswered, PlannerFailed
+from lockstep.planned import PlannerAnswered, PlannerFailed
 from lockstep.usage import Bill
 from workflows.journal import Journal
 from workflows.verdicts import cancelled

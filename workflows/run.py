@@ -12,19 +12,13 @@ from pydantic import AwareDatetime, Field
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.contract import Validator, Verify
+from activities.contract import Submitted, Validator, Verify
 from lockstep.amount import Amount
 from lockstep.budget import Ledger
 from lockstep.canonical import Digest, ExactObject
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
-from lockstep.event import (
-    RunCompleted,
-    RunFailed,
-    RunRefused,
-    RunStarted,
-    RunVerified,
-)
+from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
 from lockstep.fallback import last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
@@ -32,7 +26,9 @@ from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
 from lockstep.record import Record
+from lockstep.submission import Wanted
 from lockstep.value import Value
+from workflows.approval import approved
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
 from workflows.preflight import preflight
@@ -42,6 +38,9 @@ from workflows.walk import Walk
 SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
+
+_CHANGES = (Verdict.SKIP, Verdict.EDIT, Verdict.SUPPLY)
+"""Answers that change what is run, and so are held to the rules first."""
 
 _MAX_PREVIEWS = 64 * 1024
 """Bytes of outputs that a result holds in full."""
@@ -96,15 +95,24 @@ class Run(Doors):
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = self._facts(request)
         self._started(request, facts)
-        verified = await verdict(
-            "verify", Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
-        )
+        verified = await verdict("verify", Validator.verify, _verify(request, facts))
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)
-        self.journal.write(RunVerified(build=verified.build))
+        self.journal.write(
+            RunVerified(build=verified.build, plan=verified.plan, grounds=verified.grounds)
+        )
+        if verified.approval is not None:
+            unwanted = await self._unapproved(verified.approval)
+            if unwanted is not None:
+                return self._refused(request.lock.digest, (unwanted,))
         self.context = RunContext(
             body=request.lock.body,
-            facts=facts.model_copy(update={"inputs": verified.inputs}),
+            facts=facts.model_copy(
+                update={
+                    "inputs": verified.inputs,
+                    "grounds": verified.grounds.digest if verified.grounds else None,
+                }
+            ),
             journal=self.journal,
             desk=self.desk,
             ledger=Ledger(request.lock.body.limits.amount),
@@ -129,6 +137,17 @@ class Run(Doors):
         if unlike:
             return self._refused(request.lock.digest, unlike, self.context.ledger.committed)
         return self._ended(self.context)
+
+    async def _unapproved(self, wanted: Wanted) -> Finding | None:
+        """Ask for a yes to the whole of it; why there is none."""
+        try:
+            answer = await approved(wanted, self.desk, self.journal, "Run")
+        except (Exception, asyncio.CancelledError):
+            if workflow.cancellation_reason() is not None:
+                self.journal.write(RunRefused(findings=(cancelled("run"),)))
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return answer if isinstance(answer, Finding) else None
 
     def _facts(self, request: RunRequest) -> RunFacts:
         info = workflow.info()
@@ -225,7 +244,7 @@ class Run(Doors):
     async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take the answer, or say why not; a change is checked on what remains of the plan."""
         context = self.context
-        if context is None or given.verdict not in (Verdict.SKIP, Verdict.EDIT):
+        if context is None or given.verdict not in _CHANGES:
             return await super().take(given, door)
         # One at a time: two changes that are fine alone need not be fine together.
         async with context.changing:
@@ -235,15 +254,37 @@ class Run(Doors):
             problem = problem or self.desk.problem(given)
             if problem is None:
                 self.desk.take(given, door)
+                step = self.desk.question(given.question).step
                 if given.verdict is Verdict.SKIP:
-                    context.leave_out(self.desk.question(given.question).step)
+                    context.leave_out(step)
+                elif given.args is not None:
+                    context.edit(step, given.args)
+                if given.verdict is Verdict.SUPPLY:
+                    context.hollow.add(step)
             return problem
 
     async def _change_problem(self, context: RunContext, given: Answer) -> Finding | None:
         question = self.desk.question(given.question)
         if given.verdict is Verdict.EDIT and given.args is not None:
             return await context.may_edit(question, given.args)
+        if given.verdict is Verdict.SUPPLY and given.output is not None:
+            return await context.may_supply(question, given.output)
         return await context.may_skip(question)
+
+
+def _verify(request: RunRequest, facts: RunFacts) -> Verify:
+    lock = request.lock
+    submitted = Submitted(
+        lock=lock.digest,
+        statements=lock.statements,
+        by=facts.started_by,
+        trigger=facts.trigger,
+        at=workflow.now(),
+    )
+    # Of most locks policy says nothing as a whole, and then nothing of this has to be recorded.
+    return Verify(
+        body=lock.body, inputs=request.inputs, submitted=submitted if lock.body.whole else None
+    )
 
 
 def _scheduler(name: str) -> str:

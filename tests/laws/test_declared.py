@@ -61,7 +61,10 @@ def folder(tmp_path: Path) -> Path:
         HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
     )
     manifest = root / "environments" / "test.toml"
-    manifest.write_text(f'{manifest.read_text()}\n[tools.HailShip]\ndeclared_file = "hail.json"\n')
+    manifest.write_text(
+        f'{manifest.read_text()}\n[errors.NobodyHeard]\nrecovery = "call louder"\n'
+        '\n[tools.HailShip]\ndeclared_file = "hail.json"\n'
+    )
     policy = root / "policy" / "authorize.cedar"
     policy.write_text(policy.read_text() + POLICY)
     declare(root)
@@ -167,7 +170,7 @@ def toml(value: Any) -> str:
 def test_policy_of_all_environments_speaks_of_it(folder: Path) -> None:
     """Policy is written once; where another environment does not have the tool it still loads."""
     manifest = folder / "environments" / "test.toml"
-    other = manifest.read_text().partition("[tools.HailShip]")[0].replace('"test"', '"other"')
+    other = manifest.read_text().partition("[errors.NobodyHeard]")[0].replace('"test"', '"other"')
     (folder / "environments" / "other.toml").write_text(other)
     elsewhere = world(folder, "other")
     assert "HailShip" in elsewhere.tools

@@ -189,6 +189,8 @@ def test_a_look_of_which_policy_would_have_somebody_asked_is_refused() -> None:
         """A decider that wants every look approved."""
 
         policy, engine = here.decider.policy, here.decider.engine
+        grounds, submits = here.decider.grounds, here.decider.submits
+        submit = here.decider.submit
 
         def decide(self, request: Any) -> Any:
             made = here.decider.decide(request)

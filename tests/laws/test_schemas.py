@@ -14,14 +14,17 @@ from lockstep.agent import Silence
 from lockstep.canonical import digest
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.decision import StandingGrant
 from lockstep.declaration import DeclarationFile
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import PlanLocked, StepSkipped, genesis, link
+from lockstep.event import StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
+from lockstep.planned import PlanLocked
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
+from lockstep.standing import StandingGrants
 from lockstep.value import Value
 from tests.laws.port import HARBOUR, ROOT, STEPS, frozen, package, plan, with_, world
 
@@ -54,6 +57,14 @@ WRITTEN: dict[str, BaseModel] = {
     ),
     "environment": world().environment,
     "event": link(1, NOW, genesis("w"), StepSkipped(step="sink", because="a human said so")),
+    "grants": StandingGrants.of(
+        {
+            StandingGrant(
+                lock=ARGS.digest, step="sink", rule="r", args_digest=ARGS.digest,
+                policy=ARGS.digest, by="ana", given_at=NOW, expires_at=NOW, run="r", question="q",
+            )
+        }
+    ),
     "lock": Lock.freeze(frozen(*STEPS, SINK), Proposed(by="ana", at=NOW)),
     "mock": Mock.model_validate(
         {
@@ -75,6 +86,7 @@ WRITTEN: dict[str, BaseModel] = {
             ],
         }
     ),
+    "pins": world().contents,
     "plan": plan(*STEPS, SINK),
     "question": Question(
         id="q", run="r", step="sink", tool="ScuttleShip", ground=Ground.APPROVAL, why="w",

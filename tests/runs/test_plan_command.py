@@ -9,6 +9,7 @@ from lockstep.lock import Lock
 from tests.runs.command import lockstep
 from tests.runs.office import BAD, GOOD, Office, office, scene
 from tests.runs.yard import CRANE, TEST, Yard, plan, say
+from worker.cli.beside import read_contents
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,6 +40,11 @@ async def test_a_plan_that_was_mended_by_hand_stays(yard: Yard, tmp_path: Path) 
     """Beside its lock, and without one; the same goal again takes the next name."""
     async with office(yard, tmp_path, scene("say hello", GOOD)) as opened:
         first = await lockstep("plan", "say hello", *here(opened), "--format", "json")
+        lock = Lock.model_validate_json(Path(first.json["lock"]).read_text())
+        contents, wrong = read_contents(Path(first.json["lock"]), lock)
+        assert contents is not None
+        assert lock.planner is not None
+        assert (True, []) == (contents.look(lock.planner.prompt) is not None, wrong)
         mended = Path(first.json["plan"])
         mended.write_text("{}")
         again = await lockstep("plan", "say hello", *here(opened), "--format", "json")

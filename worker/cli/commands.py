@@ -29,6 +29,7 @@ PLACES = {
     "run": "worker.cli.run:run",
     "runs": "worker.cli.runs:app",
     "inbox": "worker.cli.inbox:app",
+    "grants": "worker.cli.grants:app",
     "schedule": "worker.cli.schedule:app",
     "replay": "worker.cli.replay:replay",
     "policy": "worker.cli.policy:app",

@@ -22,6 +22,7 @@ from lockstep.names import task_queue
 from worker.attributes import missing_attributes
 from worker.binary import find_binary
 from worker.build import lockstep_version
+from worker.cli.check_lock import look_at
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe
 from worker.composer import COMPOSE_TABLE
 from worker.connection import connect, find_server
@@ -54,7 +55,7 @@ async def _checks() -> list["_Check"]:
         _tried("disk", lambda: _space(home)),
     ]
     for root in roots(Path.cwd()):
-        checks += [_agent(root), _planner(root), *_composers(root)]
+        checks += [_agent(root), _planner(root), *_composers(root), *_locks(root)]
         if names := _servers(root):
             checks.append(_tried("MCP servers", partial(_can_talk, names)))
     return [*checks, *await _server(home)]
@@ -111,6 +112,25 @@ def _agent(root: Path) -> _Check:
         return f"{package.agent.name}: {', '.join(package.environments)}"
 
     return _tried("agent", look)
+
+
+def _locks(root: Path) -> list[_Check]:
+    """Whether the agent's locks would still be run."""
+    return [
+        _tried_lock(root, path)
+        for path in sorted((root / "plans").glob("*.lock.json"))
+        if path.is_file()
+    ]
+
+
+def _tried_lock(root: Path, path: Path) -> _Check:
+    try:
+        against = look_at(path, load_package(root)).against
+    except LockstepError as error:
+        against = error.findings
+    more = f" (and {len(against) - 1} more)" if len(against) > 1 else ""
+    says = f"{against[0]}{more}" if against else "nothing has drifted"
+    return _Check("lock", not against, f"{path.name}: {says}")
 
 
 def _planner(root: Path) -> _Check:

@@ -21,11 +21,11 @@ from activities.providers import provider
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
-from lockstep.event import Event, PlanChecked
+from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.plan import Plan
-from lockstep.planner_event import GoalAsked, PlannerAnswered, PlannerFailed, PlanningHalted
+from lockstep.planned import GoalAsked, PlanChecked, PlannerAnswered, PlannerFailed, PlanningHalted
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
@@ -190,6 +190,8 @@ async def _told(handle: WorkflowHandle[LockPlan, Any]) -> Bill | None:
             waiting ^= _asked(event)
             if isinstance(event.what, PlanningHalted):
                 bill = event.what.bill
+            elif isinstance(event.what, PlannerAnswered | PlannerFailed):
+                bill += event.what.bill
             if isinstance(event.what, GoalAsked | PlannerAnswered | PlannerFailed | PlanChecked):
                 say("\n".join(f"  {line}" for line in tell(event).splitlines()))
         for attempt, failure in heard.retrying.values():

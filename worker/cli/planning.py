@@ -8,7 +8,7 @@ from lockstep.escalation import Question
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from lockstep.planner_event import GoalAsked
+from lockstep.planned import GoalAsked
 from worker.cli.drawing import drawing
 from worker.cli.question import show_question
 from worker.cli.story import tell
@@ -53,4 +53,4 @@ def show_planning(
 
 def by_hand(lock: Lock) -> bool:
     """Whether no model wrote the plan."""
-    return all(statement.planner is None for statement in lock.statements)
+    return lock.planner is None

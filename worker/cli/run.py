@@ -20,6 +20,7 @@ from lockstep.lock import Lock
 from policies.arguments import check_value
 from policies.declared import uncallable
 from policies.drift import drift
+from worker.cli.beside import looking
 from worker.cli.options import (
     AgentOption,
     InputOption,
@@ -130,7 +131,7 @@ def _run_file(path: Path, env: str | None, agent: Path | None, order: Order) -> 
             f"the lock is for `{locked.body.environment}`, and `{env}` was asked for",
             f"leave --env out, or lock the plan for `{env}`",
         )
-    refuse_early(locked, package, order.inputs)
+    refuse_early(locked, package, order.inputs, path)
 
     async def work() -> Exit:
         lasting = _must_last(locked, order)
@@ -171,15 +172,18 @@ def _run_goal(
     return asyncio.run(work())
 
 
-def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any]) -> None:
-    """What the run would refuse anyway is refused before a server is started for it."""
+def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any], path: Path) -> None:
+    """What the run would refuse anyway is refused before a server is started for it; `path` is
+    where the lock lies, and what it pinned beside it.
+    """
     world = package.world(lock.body.environment)
+    look, aside = looking(path, lock, Home.find().values)
     found = (
-        *drift(lock.body, world),
+        *drift(lock.body, world, look),
         *uncallable(lock.body.calls, world, Severity.ERROR),
     )
     if found:
-        raise LockstepError(*found)
+        raise LockstepError(*found, *aside)
     _refuse_inputs(lock.body.inputs, given)
 
 
