@@ -8,6 +8,7 @@ it expires. Who wrote the plan is a statement too; where it is missing, a model 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from lockstep.action import dispatches
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.decision import Decision, Grant, Outcome, Phase
@@ -49,8 +50,11 @@ def started(
 ) -> Submission:
     """About a lock that is to be run."""
     worst = Amount()
+    for look in body.preflight:
+        worst += look.step.worst_cost
     for step in body.steps:
-        worst += step.worst_cost.times(step.for_each.max if step.for_each else 1)
+        often = dispatches(body.recoveries.get(step.tool, {}))
+        worst += step.worst_cost.times(often * (step.for_each.max if step.for_each else 1))
     writers = [one for one in statements if isinstance(one, Proposed)]
     planner = next((one.planner for one in writers if one.planner), None)
     return Submission(

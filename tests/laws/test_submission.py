@@ -194,6 +194,17 @@ def run(
     return made
 
 
+def test_a_run_is_asked_about_what_its_plan_was_asked_about() -> None:
+    """The same steps, tools, effects and worst case; only who starts it may be another."""
+    checked = check(plan(*STEPS), ASKS, BY)
+    assert checked.approval is not None
+    now = started(BODY, LOCK.digest, LOCK.statements, ASKS, by="ana", trigger="schedule").told
+    then = checked.approval.facts
+    assert {k: v for k, v in then.items() if k != "plan"} == {
+        k: v for k, v in now.items() if k != "lock"
+    }
+
+
 def test_a_yes_that_stands_with_the_lock_answers() -> None:
     """The decision names it."""
     made = run(ASKS, yes())
