@@ -28,9 +28,8 @@ from lockstep.names import (
     ToolName,
 )
 from lockstep.packagefile import PackageFile
-from lockstep.plan import is_empty
 from lockstep.preflight import MAX_PREFLIGHTS, Preflight, PreflightName
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.recovery import Recovery
 from lockstep.trust import Trust, is_untrusted
 

@@ -15,8 +15,7 @@ from lockstep.decision import Rule
 from lockstep.duration import Duration
 from lockstep.fallback import is_absent
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.value import Value
 
 

@@ -28,7 +28,6 @@ from lockstep.finding import Finding
 from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
-from lockstep.plan import is_empty
 from lockstep.planned import (
     GoalAsked,
     PlanApproved,
@@ -40,7 +39,7 @@ from lockstep.planned import (
     PlanProposed,
     PlanRejected,
 )
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.substitution import Replaced
 from lockstep.value import Value
 

@@ -33,11 +33,11 @@ from lockstep.names import (
     ToolName,
 )
 from lockstep.output import OutputSchema
-from lockstep.plan import BY_KIND, COMPOSE_TAG, TOOL_TAG, Composing, Flow, Steps, is_empty
+from lockstep.plan import BY_KIND, COMPOSE_TAG, TOOL_TAG, Composing, Flow, Steps
 from lockstep.planner import Effort, ModelName
 from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.provenance import Provenance
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.tool import Effect, Idempotency, ToolSpec
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill

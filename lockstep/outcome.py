@@ -19,8 +19,7 @@ from lockstep.finding import Finding
 from lockstep.lock import AnyLockedStep
 from lockstep.loop import label
 from lockstep.names import ErrorName, Person
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.substitution import Replaced
 from lockstep.value import Value
 

@@ -40,7 +40,7 @@ from lockstep.guard import MAX_GUARDS, Guard, drawn
 from lockstep.loop import ForEach
 from lockstep.names import ErrorName, Sentence, StepId, ToolName
 from lockstep.output import OutputSchema
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.reference import Malformed, Reference, references
 from lockstep.tool import ToolSpec
 
@@ -95,13 +95,6 @@ def named(found: Iterable[Reference | Malformed]) -> tuple[str, ...]:
     """The ids of the steps that references name, sorted."""
     ours = (one for one in found if isinstance(one, Reference))
     return tuple(sorted({one.step for one in ours if one.source == "$from"}))
-
-
-def is_empty(value: object) -> bool:
-    """Whether a field says nothing: such fields of a step are not written down, so that a plan
-    that does without them has the digest it always had.
-    """
-    return not value
 
 
 class Flow:

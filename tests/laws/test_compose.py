@@ -9,12 +9,16 @@ import pytest
 from activities.compose import offered
 from activities.package import load_package
 from lockstep.amount import Amount
+from lockstep.canonical import digest
 from lockstep.compose import COMPOSE, MAX_CALLS, MAX_ROOM, Rates
+from lockstep.contents import nothing
 from lockstep.decision import Outcome
 from lockstep.environment import Limits
 from lockstep.errors import LockstepError
+from lockstep.finding import Severity
+from lockstep.loading import shaped
 from lockstep.lock import Body, LockedToolStep
-from lockstep.plan import Plan, Steps
+from lockstep.plan import ComposeStep, Plan, Steps
 from lockstep.provenance import Provenance
 from lockstep.trust import Trust
 from policies.cedar.decider import CedarDecider
@@ -22,6 +26,8 @@ from policies.check import check
 from policies.claims import claims
 from policies.decider import PolicyTexts
 from policies.drift import drift
+from policies.freeze import freeze
+from policies.thaw import thaw
 from policies.world import World
 from tests.laws import port
 from tests.laws.office import (
@@ -244,6 +250,21 @@ def test_it_may_fall_back_on_what_the_plan_gives() -> None:
     assert {"LS-PLAN-016"} == {found.split()[0] for found in told(READ, other, FILE)}
 
 
+def test_a_warning_names_the_errors_that_would_stop_the_run() -> None:
+    """Not a refusal: about that a human is asked where nobody provides for it."""
+    here = world()
+    silent = replace(here, environment=here.environment.model_copy(update={"errors": {}}))
+    (found,) = checked(here=silent).findings
+    assert (Severity.WARNING, "LS-PLAN-018", "step `sum`") == (
+        found.severity,
+        found.code,
+        found.place,
+    )
+    assert found.problem.startswith(
+        "`Compose` may signal `ComposeInvalid`, `ComposeTruncated`, `InputTooLong`, for which"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "most"),
     [
@@ -285,6 +306,43 @@ def test_freezing_leaves_nothing_to_choose() -> None:
     assert frozen() == Body.model_validate(frozen().model_dump(mode="json"))
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_lock_gives_back_the_step_as_the_plan_wrote_it(kept: bool) -> None:
+    """What the plan left open is open again, and what it said is kept, also where nobody kept what
+    the lock pinned.
+    """
+    here, look = world(), world().contents.look if kept else nothing
+    tighter = {"max_tokens": 300, "timeout": "3s", "attempts": 2, "long": "cut"}
+    fallback = {"on_error": {"ComposeRefused": {"skip": True}}}
+    for said in ({}, tighter, fallback):
+        steps = (READ, {**SUM, **said}, FILE)
+        found = shaped(Plan, thaw(frozen(*steps), here.tools, look), "plan")
+        assert {**plan(*steps).steps["sum"].model_dump(), "after": ()} == (
+            found.steps["sum"].model_dump()
+        )
+        assert frozen(*steps) == freeze(found, check(found, here, "ana"), here)
+
+
+def test_a_default_of_then_is_not_taken_for_the_plans_own() -> None:
+    """The manifest allows more than it did, and so does the step: its plan left that open."""
+    here = world()
+    assert here.environment.compose is not None
+    settings = here.environment.compose.model_copy(update={"max_tokens": 800})
+    now = {**here.tools, COMPOSE: offered(settings)}
+    found = shaped(Plan, thaw(frozen(), now, here.contents.look), "plan").steps["sum"]
+    assert isinstance(found, ComposeStep)
+    assert found.max_tokens is None
+
+
+def test_what_composes_is_kept_as_the_lock_pins_it() -> None:
+    """So that drift can say what is different: who is asked, in which words, how much at most."""
+    kept = world().contents.tools[COMPOSE]
+    spec = world().tools[COMPOSE]
+    assert digest(kept) == spec.digest == frozen().pins.tools[COMPOSE]
+    assert isinstance(kept, dict)
+    assert {"models", "effort", "prompt", "max_tokens", "max_input_tokens"} <= kept.keys()
+
+
 def test_another_model_is_drift_and_another_price_is_none() -> None:
     """A lock is for who was asked when it was reviewed; a table of prices is not ours to pin."""
     here = world()
@@ -297,6 +355,8 @@ def test_another_model_is_drift_and_another_price_is_none() -> None:
         tools={**here.tools, COMPOSE: offered(settings)},
     )
     assert ["tool: `Compose` has changed"] == [one.problem for one in drift(frozen(), other)]
+    (told_of,) = drift(frozen(), other, here.contents.look)
+    assert "claude-haiku-5-5" in told_of.problem
     gone = world("plain")
     assert "tool: `Compose` is gone" in [one.problem for one in drift(frozen(), gone)]
 

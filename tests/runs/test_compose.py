@@ -12,6 +12,7 @@ import pytest
 from activities.package import load_package
 from lockstep.amount import Amount
 from lockstep.compose import COMPOSE
+from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Verdict
 from lockstep.outcome import AttemptEnd
 from tests.effects.asking import billed, script
@@ -140,6 +141,24 @@ async def test_a_refusal_is_a_humans_to_answer(yard: Yard, tmp_path: Path) -> No
     # The letters are still a stranger's: nobody rewrote them.
     decided = ended.of("step.decided", "sum")[-1].decision
     assert ("/inputs/letters",) == decided.provenance.untrusted
+
+
+async def test_a_human_can_write_what_a_model_refuses_to(yard: Yard, tmp_path: Path) -> None:
+    """What they give is held to the step's own schema, and stands where the answer would."""
+    office = clerk(yard, tmp_path, "sandbox")
+    no = {**SUM, "instruction": "Say no."}
+    given: Json = {"summary": "by hand", "urgency": "high"}
+    async with working(office, None):
+        handle = await office.start(lock_in(office.world, proposed(READ, no, FILE)))
+        question = await office.question(handle)
+        unfit = {**given, "urgency": "some"}
+        with pytest.raises(LockstepError, match="LS-ASK-005"):
+            await office.answer(handle, question, Verdict.SUPPLY, by="ben", output=unfit)
+        await office.answer(handle, question, Verdict.SUPPLY, by="ben", output=given)
+        ended = await office.ended(handle)
+
+    assert "completed" == ended.result.status
+    assert ["low by hand"] == filed(tmp_path)
 
 
 async def test_without_a_key_a_run_that_composes_does_not_start(yard: Yard, tmp_path: Path) -> None:
