@@ -104,7 +104,7 @@ class ModelPlanner(Planner):
             return self._cut_short(ask, briefing.digest, account.total)
         except ModelError as error:
             account.closed(error.bill)
-            raise _failure(error, account.total) from None
+            raise _failure(error, account.total, info.attempt) from None
         account.closed(answered.bill)
         # For whoever reads the lock later; the answer, which was paid for, does not depend on it.
         with suppress(LockstepError):
@@ -205,12 +205,13 @@ def _earlier(details: Sequence[Any]) -> Bill:
         return Bill()
 
 
-def _failure(error: ModelError, bill: Bill) -> ApplicationError:
+def _failure(error: ModelError, bill: Bill, attempt: int = 1) -> ApplicationError:
+    spent = error.retries is not None and attempt > error.retries
     return ApplicationError(
         str(error),
         bill.model_dump(mode="json"),
         type=error.code,
-        non_retryable=not error.again,
+        non_retryable=spent or not error.again,
         next_retry_delay=error.after,
     )
 

@@ -28,8 +28,10 @@ from lockstep.finding import Finding
 from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
+from lockstep.outlay import Outlay
 from lockstep.planned import (
     GoalAsked,
+    GoalSampled,
     PlanApproved,
     PlanChecked,
     PlanLocked,
@@ -47,7 +49,8 @@ VERSION = "events/1"
 
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. `mocked` are the
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. Where one command
+    planned and ran, it counts that planning, and `planned` says what it cost. `mocked` are the
     tools that a mock answers for.
     """
 
@@ -61,6 +64,7 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
     mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 
@@ -276,6 +280,7 @@ Happening = Annotated[
     | PlannerAnswered
     | PlannerFailed
     | PlanningHalted
+    | GoalSampled
     | PlanProposed
     | PlanChecked
     | PlanApproved

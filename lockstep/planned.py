@@ -10,12 +10,14 @@ from lockstep.decision import Decision, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.names import Person, Role, RuleId
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.usage import Bill
 
 
 class GoalAsked(Record):
-    """A plan was asked for; `replans` and `limit` are what its making may take."""
+    """A plan was asked for; `replans` and `limit` are what its making may take. With `samples`, so
+    many first proposals are wanted, and no lock.
+    """
 
     type: Literal["goal.asked"] = "goal.asked"
     agent: str
@@ -25,6 +27,7 @@ class GoalAsked(Record):
     model: str
     replans: int
     limit: Amount
+    samples: int = Field(default=0, exclude_if=is_empty)
 
 
 class PlannerAnswered(Record):
@@ -60,9 +63,20 @@ class PlanningHalted(Record):
     bill: Bill
 
 
+class GoalSampled(Record):
+    """The samples are drawn: so many were answered, whatever with; `findings` say why no more."""
+
+    type: Literal["goal.sampled"] = "goal.sampled"
+    asked: int
+    answered: int
+    findings: tuple[Finding, ...]
+    bill: Bill
+
+
 class PlanProposed(Record):
     """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand.
-    `refreshes` is the lock that is made anew, if one is.
+    Where several answers are out at once, `answer` says which of them it is. `refreshes` is the
+    lock that is made anew, if one is.
     """
 
     type: Literal["plan.proposed"] = "plan.proposed"
@@ -71,6 +85,7 @@ class PlanProposed(Record):
     by: str
     plan: Digest
     planner_calls: int = 0
+    answer: int = Field(default=0, exclude_if=is_empty)
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
 
 

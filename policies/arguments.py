@@ -124,7 +124,7 @@ class _Walk:
         others = schema.get("additionalProperties", True)
         for name in required(schema):
             if name not in value:
-                yield self.place.missing(at, name)
+                yield self.place.missing(at, name, [properties[name]] if name in properties else [])
         for key, child in value.items():
             if key in properties:
                 yield from self.check(properties[key], child, (*at, key))
@@ -151,7 +151,7 @@ class _Walk:
                 "LS-PLAN-010",
                 at,
                 f"`{reference}` brings {clauses[0]}",
-                "refer to a field of the right type",
+                "refer to a field of the right type, or write a value of it",
             )
 
     def _literal(self, schema: Any, value: JsonValue, at: At) -> Iterator[Finding]:
@@ -221,7 +221,8 @@ def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reach
                 "LS-PLAN-009",
                 at,
                 f"`{reference}` names `{part}`, which {owner} does not have (it has {there})",
-                did_you_mean(part, names) or "name a field that exists",
+                did_you_mean(part, names)
+                or ("name a field that exists" if names else "refer to the whole, without a path"),
             )
         # The branches of a recursive union meet again: each schema is followed once.
         reached = [one for n, one in enumerate(here) if one not in here[:n]]

@@ -5,7 +5,6 @@ sound arguments before policy looks at them. What an earlier check found wrong i
 in other words by a later one.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -57,6 +56,8 @@ MAX_FINDINGS = 100
 """Nobody reads more, and the rest is mostly the same mistake again."""
 
 MAX_GUESSES = 5
+_MOST_NAMED = 12
+"""Tools that a finding lists; the model has the catalogue, a person may have only the finding."""
 """Of a step's unknown names: how many are compared with all the known ones."""
 
 
@@ -204,12 +205,11 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
     if step.tool == COMPOSE:
         yield from _compose(step, world)
     elif spec is None:
-        close = difflib.get_close_matches(step.tool, list(world.tools), 1)
         yield Finding(
             code="LS-PLAN-004",
             place=place,
             problem=f"tool `{step.tool}` does not exist",
-            fix=f"did you mean `{close[0]}`?" if close else "use one of the agent's tools",
+            fix=did_you_mean(step.tool, world.tools) or _one_of(world),
         )
     elif step.tool not in world.environment.tools:
         yield Finding(
@@ -235,6 +235,16 @@ def _compose(step: Step, world: World) -> Iterator[Finding]:
             problem=f"nothing is composed in environment `{world.environment.name}`",
             fix="add `[compose]` to its manifest, or leave the step out",
         )
+
+
+def _one_of(world: World) -> str:
+    """The tools there are, as far as they fit a line."""
+    names = sorted(one for one in world.environment.tools if one in world.tools)
+    if not names:
+        return "use one of the agent's tools"
+    listed = ", ".join(f"`{one}`" for one in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"use one of the agent's tools: {listed}{more}"
 
 
 def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:

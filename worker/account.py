@@ -47,7 +47,7 @@ from lockstep.record import Record
 from lockstep.submission import is_about_plan
 from policies.misfit import did_you_mean
 from worker.origins import Argument, origins, sent_out
-from worker.recorded import json_of, recorded
+from worker.recorded import json_of, numbered, recorded
 from worker.runs import lock_of
 
 End = Literal["completed", "failed", "skipped", "asking", "running", "not started"]
@@ -219,7 +219,8 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
     found: list[Considered] = []
     names: dict[str, None] = {}
     checks = [(asked, end) for asked, end in recorded(history.events) if isinstance(end, Checked)]
-    for number, (asked, end) in enumerate(checks, start=1):
+    for asked, end in checks:
+        number = numbered(asked)
         plan = _plan(Proposal.model_validate(json_of(asked.input.payloads)[0]).plan)
         steps = {one.id: one for one in plan.steps} if plan else {}
         names |= dict.fromkeys(steps)

@@ -5,12 +5,13 @@ rejected, and a planning that a human stops, are expected ends, so they are retu
 """
 
 import asyncio
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
-from activities.contract import Goal, Planner, Proposal, Validator
+from activities.contract import Brief, Goal, Planner, Proposal, Validator
+from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
@@ -20,8 +21,16 @@ from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
-from lockstep.planned import GoalAsked, PlanChecked, PlanLocked, PlanProposed, PlanRejected
-from lockstep.record import Record
+from lockstep.planned import (
+    GoalAsked,
+    GoalSampled,
+    PlanChecked,
+    PlanLocked,
+    PlanProposed,
+    PlanRejected,
+)
+from lockstep.record import Record, is_empty
+from lockstep.samples import MAX_SAMPLES
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
@@ -29,13 +38,15 @@ from workflows.approval import Yes, approved
 from workflows.doors import Door, Doors
 from workflows.planning import Candidate, Planning
 from workflows.questioning import NoAnswer
+from workflows.sampling import Sampling
 from workflows.verdicts import cancelled, failed, verdict
 
-Status = Literal["locked", "rejected", "stopped", "failed"]
+Status = Literal["locked", "rejected", "stopped", "failed", "sampled"]
 
 
 class LockRequest(Record):
-    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. `refreshes`
+    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. With
+    `samples`, so many first proposals for the goal are checked, and none is locked. `refreshes`
     is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
     what the plan writes down itself.
     """
@@ -45,6 +56,7 @@ class LockRequest(Record):
     by: Person
     plan: JsonValue = None
     goal: Sentence = ""
+    samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES, exclude_if=is_empty)] = 0
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
@@ -54,6 +66,8 @@ class LockRequest(Record):
             raise ValueError("there is a goal and a plan; keep one")
         if self.goal and not self.goal.strip():
             raise ValueError("the goal is blank")
+        if self.samples and not self.goal:
+            raise ValueError("samples are of a goal, and there is none")
         if self.goal and self.refreshes:
             raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
@@ -62,7 +76,10 @@ class LockRequest(Record):
 class LockResult(Record):
     """`lock` where the plan passed; `plan` and `checked` are of the last proposal there was.
 
-    `stopped` is a planning that a human, or silence, ended; `findings` say what for.
+    `held` is what stays set aside for calls of unknown cost.
+
+    `stopped` is a planning that a human, or silence, ended; `findings` say what for. Of one that
+    is `sampled`, the proposals are in its history; `findings` say why there are fewer than wanted.
     """
 
     lockstep: Literal["lock-result/1"] = "lock-result/1"
@@ -72,6 +89,7 @@ class LockResult(Record):
     plan: JsonValue = None
     gaps: tuple[str, ...] = ()
     bill: Bill = Bill()
+    held: Amount | None = Field(default=None, exclude_if=is_absent)
     findings: tuple[Finding, ...] = ()
     events: int
     head: Digest
@@ -85,6 +103,7 @@ class LockPlan(Doors):
     def __init__(self, raw: Any = None, *more: Any) -> None:
         super().__init__()
         self.planning: Planning | None = None
+        self.sampling: Sampling | None = None
 
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
@@ -145,23 +164,46 @@ class LockPlan(Doors):
                 model=brief.models[0],
                 replans=brief.replans,
                 limit=brief.limit,
+                samples=request.samples,
             )
         )
+        if request.samples:
+            return await self._sample(goal, brief, request.samples)
         self.planning = Planning(goal, brief, self.journal, self.desk)
         try:
             found = await self.planning.find()
         except NoAnswer as error:
             raise failed(error.finding, self._result("failed", (error.finding,))) from None
         except (Exception, asyncio.CancelledError):
-            # One that is only dropped from memory is cancelled too, with no reason.
-            if workflow.cancellation_reason() is not None:
-                self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
+            self._if_cancelled()
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         if isinstance(found, Finding):
             self.journal.write(PlanRejected(findings=(found,)))
             return self._result("stopped", (found,))
         return await self._lock(found)
+
+    async def _sample(self, goal: Goal, brief: Brief, count: int) -> dict[str, Any]:
+        """Nothing is locked, and nobody is asked."""
+        self.sampling = Sampling(goal, brief, self.journal)
+        try:
+            answered, findings = await self.sampling.draw(count)
+        except (Exception, asyncio.CancelledError):
+            self._if_cancelled()
+            raise
+        self.journal.write(
+            GoalSampled(asked=count, answered=answered, findings=findings, bill=self.sampling.bill)
+        )
+        if not answered:
+            raise failed(findings[0], self._result("failed", findings))
+        return self._result("sampled", findings)
+
+    def _if_cancelled(self) -> None:
+        """The last event of one that was. What is only dropped from memory is cancelled too, with
+        no reason.
+        """
+        if workflow.cancellation_reason() is not None:
+            self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
 
     async def _lock(self, found: Candidate) -> dict[str, Any]:
         if not found.checked.passed:
@@ -185,8 +227,7 @@ class LockPlan(Doors):
         try:
             answer = await approved(wanted, self.desk, self.journal, "LockPlan")
         except (Exception, asyncio.CancelledError):
-            if workflow.cancellation_reason() is not None:
-                self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
+            self._if_cancelled()
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return answer
@@ -205,6 +246,7 @@ class LockPlan(Doors):
         lock: Lock | None = None,
     ) -> dict[str, Any]:
         planning = self.planning
+        asking = planning or self.sampling
         last = last or (planning.last if planning else None)
         result = LockResult(
             status=status,
@@ -213,7 +255,8 @@ class LockPlan(Doors):
             # A lock holds its plan already, and a result has to fit one payload.
             plan=last.proposal.plan if planning and last and lock is None else None,
             gaps=planning.gaps if planning else (),
-            bill=planning.bill if planning else Bill(),
+            bill=asking.bill if asking else Bill(),
+            held=asking.held if asking else None,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,

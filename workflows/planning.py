@@ -23,6 +23,7 @@ from activities.contract import (
     Reply,
     Validator,
 )
+from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.checked import Checked
 from lockstep.escalation import Answer, Ground, Question, Verdict
@@ -75,6 +76,11 @@ class Planning:
     def bill(self) -> Bill:
         """What the model has cost so far."""
         return self._model.bill
+
+    @property
+    def held(self) -> Amount | None:
+        """What stays set aside for calls of unknown cost."""
+        return self._model.held
 
     async def find(self) -> Candidate | Finding:
         """A candidate that passed, or what the planning was stopped for. Raises NoAnswer."""

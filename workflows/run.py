@@ -19,12 +19,13 @@ from lockstep.canonical import Digest, ExactObject
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
 from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
-from lockstep.fallback import last
+from lockstep.fallback import is_absent, last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
+from lockstep.outlay import Outlay, no_room
 from lockstep.record import Record
 from lockstep.submission import Wanted
 from lockstep.value import Value
@@ -47,17 +48,21 @@ _MAX_PREVIEWS = 64 * 1024
 
 
 class RunRequest(Record):
-    """The one argument of a run. `scheduled_at` is for runs about another time than now."""
+    """The one argument of a run. `scheduled_at` is for runs about another time than now. `planned`
+    is there where what planning cost is part of what this run costs.
+    """
 
     lock: Lock
     inputs: ExactObject = {}
     started_by: Person
     scheduled_at: AwareDatetime | None = None
+    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunResult(Record):
     """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
-    how often a model was asked for a plan: a lock leaves nothing to ask.
+    how often a model was asked for a plan: a lock leaves nothing to ask. Where the run began with a
+    planning, `planned` says what that cost, and `spent` has it in it.
     """
 
     lockstep: Literal["result/1"] = "result/1"
@@ -68,6 +73,7 @@ class RunResult(Record):
     skipped: tuple[str, ...] = ()
     spent: Amount = Amount()
     planner_calls: int = 0
+    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
     findings: tuple[Finding, ...] = ()
     events: int = Field(ge=0)
     head: Digest
@@ -81,6 +87,7 @@ class Run(Doors):
     def __init__(self, raw: Any = None, *more: Any) -> None:
         super().__init__()
         self.context: RunContext | None = None
+        self.planned: Outlay | None = None
         self.values: dict[str, Value] = {}
         self.skipped: list[str] = []
 
@@ -95,6 +102,10 @@ class Run(Doors):
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = self._facts(request)
         self._started(request, facts)
+        self.planned = planned = request.planned
+        wanting = no_room(request.lock.body, planned) if planned else None
+        if wanting is not None:
+            return self._refused(request.lock.digest, (wanting,))
         verified = await verdict("verify", Validator.verify, _verify(request, facts))
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)
@@ -115,7 +126,7 @@ class Run(Doors):
             ),
             journal=self.journal,
             desk=self.desk,
-            ledger=Ledger(request.lock.body.limits.amount),
+            ledger=_ledger(request),
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
@@ -184,6 +195,8 @@ class Run(Doors):
                 trigger=facts.trigger,
                 scheduled_at=facts.scheduled_at,
                 inputs=request.inputs,
+                planner_calls=request.planned.bill.calls if request.planned else 0,
+                planned=request.planned,
                 mocked=body.mocked,
             )
         )
@@ -220,7 +233,9 @@ class Run(Doors):
             lock=lock,
             outputs=self._outputs(),
             skipped=tuple(self.skipped),
-            spent=spent or Amount(),
+            spent=spent or (self.planned.spent if self.planned else Amount()),
+            planner_calls=self.planned.bill.calls if self.planned else 0,
+            planned=self.planned,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,
@@ -270,6 +285,16 @@ class Run(Doors):
         if given.verdict is Verdict.SUPPLY and given.output is not None:
             return await context.may_supply(question, given.output)
         return await context.may_skip(question)
+
+
+def _ledger(request: RunRequest) -> Ledger:
+    """What planning spent is spent."""
+    limits, planned = request.lock.body.limits.amount, request.planned
+    if planned is None:
+        return Ledger(limits)
+    ledger = Ledger(planned.budget(limits))
+    ledger.spent = planned.spent
+    return ledger
 
 
 def _verify(request: RunRequest, facts: RunFacts) -> Verify:

@@ -58,7 +58,7 @@ def test_a_missing_argument_is_named() -> None:
         "LS-PLAN-006",
         "step `list`",
         "argument `cargo` is missing",
-        "add `cargo`",
+        "add `cargo`: `array`",
     ) == about(without(LIST, "cargo"))
     assert ("LS-PLAN-006", "step `post` /weight") == about(
         with_(POST, args={"weight": {"tons": {"$from": "weigh", "path": "/tons"}}}), LIST, WEIGH

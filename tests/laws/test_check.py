@@ -68,7 +68,8 @@ CAUSES: list[Any] = [
     ),
     pytest.param(
         (*STEPS, {"id": "a", "tool": "Zzz"}), "LS-PLAN-004", "step `a`",
-        "use one of the agent's tools", id="nothing like that tool",
+        "use one of the agent's tools: `ListShips`, `PostNotice`, `ScuttleShip`, `WeighCargo`",
+        id="nothing like that tool",
     ),
     pytest.param(
         (LIST, with_(WEIGH, after=["lits"])), "LS-PLAN-005", "step `weigh`",
@@ -82,7 +83,9 @@ CAUSES: list[Any] = [
         (LIST, with_(WEIGH, args={"ships": {"$from": "zzz"}})), "LS-PLAN-005",
         "step `weigh` /ships", "name a step of this plan", id="output of no step",
     ),
-    pytest.param((without(LIST, "cargo"),), "LS-PLAN-006", "step `list`", "add `cargo`", id="006"),
+    pytest.param(
+        (without(LIST, "cargo"),), "LS-PLAN-006", "step `list`", "add `cargo`: `array`", id="006"
+    ),
     pytest.param(
         (with_(LIST, args={"carg": 1}),), "LS-PLAN-007", "step `list`",
         "did you mean `cargo`?", id="unknown argument",
@@ -97,7 +100,7 @@ CAUSES: list[Any] = [
     ),
     pytest.param(
         (with_(LIST, args={"berth": {"$input": "/days"}}),), "LS-PLAN-010", "step `list` /berth",
-        "refer to a field of the right type", id="wrong type",
+        "refer to a field of the right type, or write a value of it", id="wrong type",
     ),
     pytest.param(
         (with_(LIST, args={"berth": {"$env": "HOME"}}),), "LS-PLAN-011", "step `list` /berth",

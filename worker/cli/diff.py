@@ -36,7 +36,7 @@ from worker.home import Home
 
 _MOST_SHOWN = 40
 """Differences of each part; `--format json` has them all."""
-_SIGNS = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]"}
+SIGNS = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]"}
 
 
 def diff(
@@ -137,12 +137,14 @@ def show_part(part: str, changed: list[Change]) -> None:
     """The differences of one part, by its name."""
     out.print(f"[bold]{safe(part)}[/bold]")
     for change in changed[:_MOST_SHOWN]:
-        out.print(f"  {_SIGNS[change.kind]} {safe(_line(part, change))}")
+        out.print(f"  {SIGNS[change.kind]} {safe(line(change))}")
     if len(changed) > _MOST_SHOWN:
         out.print(f"    {len(changed) - _MOST_SHOWN:,} more")
 
 
-def _line(part: str, change: Change) -> str:
+def line(change: Change) -> str:
+    """One difference in words, without the part that it is in."""
+    part = change.parts[0]
     rest = change.parts[1:]
     value = change.old if change.kind == "removed" else change.new
     if part == "pins" and len(rest) == 2:

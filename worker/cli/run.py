@@ -73,6 +73,7 @@ class Order:
             inputs=self.inputs,
             started_by=self.by,
             scheduled_at=self.at.astimezone() if self.at is not None else None,
+            planned=self.planned.cost if self.planned else None,
         )
 
 

@@ -40,6 +40,7 @@ from lockstep.fallback import Fallback
 from lockstep.loop import label
 from lockstep.planned import (
     GoalAsked,
+    GoalSampled,
     PlanApproved,
     PlanChecked,
     PlanLocked,
@@ -76,8 +77,11 @@ def told(what: Happening) -> str:
     """The same of a happening that has no number yet."""
     match what:
         case GoalAsked(agent=agent, environment=environment, by=by, goal=goal, model=model):
-            asked = plain(goal)
-            return f'goal asked of {model} for {agent} in {environment} by {by}: "{asked}"'
+            times = f", {counted(what.samples, 'sample')}" if what.samples else ""
+            return (
+                f"goal asked of {model} for {agent} in {environment} by {by}{times}: "
+                f'"{plain(goal)}"'
+            )
         case PlannerAnswered(answer=number, status=status, bill=bill, findings=findings):
             why = f": {findings[0]}" if findings else ""
             return f"model answered ({number}): {status}, {cost(bill)}{why}"
@@ -85,9 +89,13 @@ def told(what: Happening) -> str:
             return f"model gave no answer ({number}), {cost(bill)}: {finding}"
         case PlanningHalted(finding=finding, bill=bill):
             return f"planning halted after {cost(bill)}: {finding}"
+        case GoalSampled(asked=asked, answered=answered, findings=findings, bill=bill):
+            why = f": {findings[0]}" if findings else ""
+            return f"goal sampled: {answered} of {asked} answered, {cost(bill)}{why}"
         case PlanProposed(agent=agent, environment=environment, by=by, planner_calls=calls):
-            asked = f", {counted(calls, 'planner call')}" if calls else ""
-            return f"plan proposed for {agent} in {environment} by {by}{asked}"
+            told = f", {counted(calls, 'planner call')}" if calls else ""
+            which = f" ({what.answer})" if what.answer else ""
+            return f"plan proposed{which} for {agent} in {environment} by {by}{told}"
         case PlanChecked(findings=findings, decisions=decisions, plan=plan):
             found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
             tried = [
@@ -108,7 +116,9 @@ def told(what: Happening) -> str:
         case RunStarted(lock=lock, started_by=by, planner_calls=calls) as started:
             mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
             whose = f"run started by {by} ({started.trigger})"
-            return f"{whose}, lock {lock[:19]}…, {calls} planner calls{mocked}"
+            paid = f" ({cost(started.planned.bill)})" if started.planned else ""
+            planning = f"{counted(calls, 'planner call')}{paid}"
+            return f"{whose}, lock {lock[:19]}…, {planning}{mocked}"
         case RunVerified(build=build, plan=plan):
             text = f"lock verified: nothing has drifted (worker {build})"
             return "\n".join([text, *_as_a_whole(plan)])
