@@ -28,6 +28,7 @@ from lockstep.amount import Amount
 from lockstep.call import Signal
 from lockstep.canonical import Digest, canonical
 from lockstep.decision import Decision
+from lockstep.environment import Binding
 from lockstep.finding import Finding
 from lockstep.mock import Mock
 from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
@@ -63,12 +64,18 @@ class Answering:
     def mock(self) -> Mock | None:
         return self.house.world.mocks.get(self.tool.name)
 
+    @property
+    def binding(self) -> Binding:
+        """What the manifest says of the tool."""
+        return self.house.world.environment.tools[self.tool.name]
+
     async def run(self, request: BaseModel) -> Completed | Signalled | Unfit:
         """What came of it; a failure that Temporal may retry is raised, and so is Troubled for a
         call that is withheld after all.
         """
         filled = self._filled()
-        self.attempts.spend(Amount(calls=1))
+        # A model that composes is no tool, and costs none of the calls of tools.
+        self.attempts.spend(Amount(calls=self.call.step.cost.calls))
         beating = asyncio.create_task(
             self.attempts.beat_for(self.call.step.heartbeat.total_seconds() / 3)
         )
@@ -112,7 +119,7 @@ class Answering:
         return await loop.run_in_executor(self.house.threads, call)
 
     async def _mocked(self, mock: Mock) -> BaseModel:
-        faults = self.house.world.environment.tools[self.tool.name].faults
+        faults = self.binding.faults
         if faults is None:
             return answered(self.tool, mock, self.args)
         # The activity's id has the step, its item and the number of the dispatch.
@@ -221,10 +228,9 @@ class Answering:
         return replaced(self.written, substituted(self.written, [way], self.tool.spec.input))
 
     def _unanswered(self) -> Unfit:
-        file = self.house.world.environment.tools[self.tool.name].mock
         return self._unfit(
             "LS-STEP-008",
-            f"mock `{file}` has no answer to {self.tool.name}({shown(self.args)})",
+            f"mock `{self.binding.mock}` has no answer to {self.tool.name}({shown(self.args)})",
             "add an answer whose `when` fits, or a last one without `when`",
         )
 

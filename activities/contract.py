@@ -27,8 +27,7 @@ from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock, Statement
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill

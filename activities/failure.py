@@ -5,6 +5,7 @@ failed; it only finds words for it.
 """
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,13 +23,23 @@ MAX_REASON = 300
 """What the account keeps of each attempt's failure; of a retry's the server shows 4 KB at most."""
 
 
-def failure(attempts: Attempts, finding: Finding) -> ApplicationError:
-    """What Temporal retries; it carries the account, since it may be the last attempt."""
+def failure(
+    attempts: Attempts, finding: Finding, *, again: bool = True, after: timedelta | None = None
+) -> ApplicationError:
+    """What Temporal retries; it carries the account, since it may be the last attempt. Where it
+    would fail `again` in vain it is not retried; `after` is when to, if somebody said.
+    """
     attempts.end(AttemptEnd.FAILED, finding.problem[:MAX_REASON])
     attempts.beat()
     told = {part: said for part, said in attempts.details.items() if part != "progress"}
     details = {**told, "finding": finding.model_dump(mode="json")}
-    return ApplicationError(finding.problem, details, type=finding.code)
+    return ApplicationError(
+        finding.problem,
+        details,
+        type=finding.code,
+        non_retryable=not again,
+        next_retry_delay=after,
+    )
 
 
 def stops_us(error: BaseException) -> bool:

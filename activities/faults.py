@@ -32,7 +32,7 @@ _FIXES: Mapping[str, str] = MappingProxyType(
     {
         "LS-MODEL-002": "use a key that is valid, and may use this model",
         "LS-MODEL-003": "raise the spend limit or settle the bill with the provider",
-        "LS-MODEL-004": "check model, `max_tokens`, `effort` and `endpoint` under `[planner]`",
+        "LS-MODEL-004": "check model, `max_tokens`, `effort` and `endpoint` in the settings",
         "LS-MODEL-005": "ask again later",
         "LS-MODEL-006": "check the endpoint and the network, a proxy included",
     }

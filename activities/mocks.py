@@ -5,16 +5,22 @@ that lies is worse than none.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from pydantic import BaseModel
+
+from activities.conversation import Written
 from activities.inside import inside
+from lockstep.compose import BUILT_IN, COMPOSE
 from lockstep.environment import Environment, Stage
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import load, parse_json, read, shaped
 from lockstep.mock import Mock, MockAnswer
 from lockstep.schema import fields, followed
-from lockstep.tool import Tool
+from lockstep.tool import Tool, ToolSpec
 from policies.misfit import did_you_mean
 
 MAX_FINDINGS = 20
@@ -25,22 +31,45 @@ def load_mocks(
 ) -> dict[str, Mock]:
     """For each tool that is mocked, its mock with every output in it; `root` is resolved."""
     named = {name: found.mock for name, found in manifest.tools.items() if found.mock is not None}
+    known: dict[str, Mocked] = {**tools}
+    if manifest.compose is not None and manifest.compose.mock is not None:
+        named[COMPOSE], known[COMPOSE] = manifest.compose.mock, _Composes()
     if named and manifest.stage is Stage.PROD:
         raise LockstepError(
             *(
                 Finding(
                     code="LS-ENV-005",
-                    place=f"{place}/tools/{name}/mock",
+                    place=f"{place}/{'compose' if name == COMPOSE else f'tools/{name}'}/mock",
                     problem=f"`{name}` would be answered for by a mock, and the stage is `prod`",
                     fix="take `mock` out, or name another stage",
                 )
                 for name in named
             )
         )
-    return {name: _mock(root, file, tools[name]) for name, file in named.items()}
+    return {name: _mock(root, file, known[name]) for name, file in named.items()}
 
 
-def _mock(root: Path, file: str, tool: Tool) -> Mock:
+class Mocked(Protocol):
+    """What a mock can stand in for: a tool, or what composes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def spec(self) -> ToolSpec: ...
+    @property
+    def output(self) -> type[BaseModel]: ...
+
+
+@dataclass(frozen=True)
+class _Composes:
+    """Each compose step has an output of its own; what all have in common is an object."""
+
+    name: str = COMPOSE
+    spec: ToolSpec = BUILT_IN
+    output: type[BaseModel] = Written
+
+
+def _mock(root: Path, file: str, tool: Mocked) -> Mock:
     path = inside(root, file)
     mock = load(Mock, path)
     mock = mock.model_copy(
@@ -68,7 +97,7 @@ def _with_output(root: Path, answer: MockAnswer) -> MockAnswer:
     return answer.model_copy(update={"output": output, "output_file": None})
 
 
-def _misfits(tool: Tool, answer: MockAnswer, place: str) -> Iterator[Finding]:
+def _misfits(tool: Mocked, answer: MockAnswer, place: str) -> Iterator[Finding]:
     yield from _strange(tool, answer, place)
     if answer.signal is not None:
         if answer.signal.name not in tool.spec.signals:
@@ -93,7 +122,7 @@ def _misfits(tool: Tool, answer: MockAnswer, place: str) -> Iterator[Finding]:
         )
 
 
-def _strange(tool: Tool, answer: MockAnswer, place: str) -> Iterator[Finding]:
+def _strange(tool: Mocked, answer: MockAnswer, place: str) -> Iterator[Finding]:
     """Arguments that the tool does not take: with one of them `when` could never fit."""
     schema = followed(tool.spec.input, tool.spec.input)
     if schema.get("additionalProperties") is not False:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from activities.compose import offered
 from activities.declared import read_declared
 from activities.injection import unfit
 from activities.manifests import declared_names, is_base, read_manifest
@@ -24,6 +25,7 @@ from activities.pinned import read_pinned, read_tools
 from activities.rules import CODE, load_rules
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
+from lockstep.compose import BUILT_IN, COMPOSE
 from lockstep.environment import Binding, Environment
 from lockstep.errors import LockstepError
 from lockstep.extension import Extended, unnamed
@@ -102,6 +104,11 @@ class AgentPackage:
             **mcp_tools(written, servers, self.tools, str(path)),
         }
         specs = {name: found.spec for name, found in code.items()}
+        if manifest.compose is not None:
+            specs[COMPOSE] = offered(manifest.compose)
+        elif any(f'"{COMPOSE}"' in text for text in self.texts.files().values()):
+            # Policy speaks of it, and may be the same in an environment where nothing composes.
+            specs[COMPOSE] = BUILT_IN
         with _placed(extended):
             found = (
                 *contradictions(manifest, specs, str(path)),
@@ -165,6 +172,13 @@ class AgentPackage:
                 str(path),
                 f"calls itself `{manifest.name}`",
                 f"call it `{path.stem}`, or rename the file",
+            )
+        if COMPOSE in manifest.tools:
+            raise LockstepError.of(
+                "LS-AGENT-003",
+                f"{path}/tools/{COMPOSE}",
+                f"a tool is called `{COMPOSE}`, which is the name of what composes",
+                "rename it, or write `[compose]` if a model is to compose here",
             )
         declared = read_declared(self.root, manifest.tools, str(path))
         for tool, binding in manifest.tools.items():
@@ -249,7 +263,8 @@ def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
 
 def _rules(path: Path, tools: Collection[str]) -> Rules:
     found = load(Rules, path)
-    for rule, name in unknown((*found.never_together, *found.at_most, *found.flow), tools):
+    known = {*tools, COMPOSE}
+    for rule, name in unknown((*found.never_together, *found.at_most, *found.flow), known):
         close = difflib.get_close_matches(name, tools, 1)
         raise LockstepError.of(
             "LS-AGENT-003",
@@ -300,6 +315,13 @@ def _tools(root: Path) -> dict[str, Tool]:
     for value in vars(module).values():
         if not isinstance(value, Tool):
             continue
+        if value.name == COMPOSE:
+            raise LockstepError.of(
+                "LS-AGENT-002",
+                str(root / "tools.py"),
+                f"a tool is called `{COMPOSE}`, which is the name of what composes",
+                "rename it",
+            )
         if found.setdefault(value.name, value) is not value:
             raise LockstepError.of(
                 "LS-AGENT-002",

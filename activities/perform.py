@@ -12,18 +12,23 @@ from functools import partial
 
 from pydantic import JsonValue
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.answer import Answering, idempotency_key, kept_args
 from activities.attempts import Attempts
 from activities.calling import Troubled
+from activities.compose import Composer, Composition, compose_tool, conversation_of
+from activities.conversation import Conversation
 from activities.failure import failure, first
 from activities.house import House
 from activities.standing import read_standing
 from activities.store import load
-from lockstep.canonical import digest
+from lockstep.canonical import Digest, digest
+from lockstep.compose import COMPOSE
 from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
+from lockstep.lock import LockedComposeStep
 from lockstep.outcome import AttemptEnd, Dispatch, Report, StepOutcome, Withheld
 from lockstep.provenance import Provenance
 from lockstep.reference import Unresolved
@@ -50,6 +55,22 @@ class Performer(House):
             return Report(outcome=await _Attempt(self, tool, call, attempts).run())
 
         return perform
+
+    def composing(self, composer: Composer) -> Callable[[Dispatch], Awaitable[Report]]:
+        """Compose steps as a Temporal activity, named as policy names them."""
+
+        @activity.defn(name=COMPOSE)
+        async def compose(call: Dispatch) -> Report:
+            info = activity.info()
+            step = call.step
+            if not isinstance(step, LockedComposeStep):
+                raise ApplicationError("not a compose step", non_retryable=True)
+            asked = conversation_of(step, composer)
+            tool = compose_tool(step.spec(self.world.tools), asked)
+            attempts = Attempts(info.attempt, info.heartbeat_details)
+            return Report(outcome=await _Composing(self, tool, call, attempts, asked).run())
+
+        return compose
 
 
 @dataclass(frozen=True)
@@ -103,18 +124,27 @@ class _Attempt:
             self.attempts.about(await asyncio.to_thread(self._kept, args), shown(args))
         self.attempts.decided(decision.digest)
         key = idempotency_key(self.call.run.id, self.call.label, digest(written))
-        answering = Answering(
-            self.house, self.tool, self.call, self.attempts, decision, written, args, key
-        )
+        answering = self._answering(decision, written, args, key)
         try:
             return await answering.run(request)
         except Troubled as trouble:
             found = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
             return self._withhold(decision, tuple(found), args)
 
+    def _answering(
+        self,
+        decision: Decision,
+        written: dict[str, JsonValue],
+        args: dict[str, JsonValue],
+        key: str,
+    ) -> Answering:
+        return Answering(
+            self.house, self.tool, self.call, self.attempts, decision, written, args, key
+        )
+
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call
-        if self.tool.spec.digest != call.run.tool:
+        if self._pinned() != call.run.tool:
             return self._finding(
                 "LS-LOCK-002",
                 f"tool `{self.tool.name}` is not the one that was locked",
@@ -126,6 +156,9 @@ class _Attempt:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
             ), None
+
+    def _pinned(self) -> Digest:
+        return self.tool.spec.digest
 
     def _misfits(self, args: dict[str, JsonValue]) -> tuple[Finding, ...]:
         place = f"step `{self.call.label}`"
@@ -205,3 +238,33 @@ class _Attempt:
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)
+
+
+@dataclass(frozen=True)
+class _Composing(_Attempt):
+    """One attempt at a compose step."""
+
+    conversation: Conversation
+
+    def _pinned(self) -> Digest:
+        # What a step adds to it, its lock says of itself.
+        return self.house.world.tools[COMPOSE].digest
+
+    def _answering(
+        self,
+        decision: Decision,
+        written: dict[str, JsonValue],
+        args: dict[str, JsonValue],
+        key: str,
+    ) -> Answering:
+        return Composition(
+            self.house,
+            self.tool,
+            self.call,
+            self.attempts,
+            decision,
+            written,
+            args,
+            key,
+            self.conversation,
+        )

@@ -7,7 +7,7 @@ worker died is counted too.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
@@ -27,7 +27,6 @@ from lockstep.canonical import Digest, canonical
 from lockstep.draft import MAX_DRAFT_BYTES, SCHEMA, unfold
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.planner import PlannerSettings
 from lockstep.usage import Bill, Usage
 from policies.world import World
 
@@ -60,7 +59,7 @@ class ModelPlanner(Planner):
         if wrong is None and self._model is None:
             wrong = no_key(self._provider)
         if wrong is None:
-            wrong = retired(self._provider, settings, datetime.now(UTC).date())
+            wrong = retired(self._provider, settings.models, datetime.now(UTC).date())
         if wrong is not None:
             return Brief(findings=(wrong,))
         everyone = {one for people in world.agent.approvers.values() for one in people}
@@ -242,16 +241,22 @@ def no_key(provider: Provider) -> Finding:
     )
 
 
-def retired(provider: Provider, settings: PlannerSettings, today: date) -> Finding | None:
+def retired(
+    provider: Provider,
+    models: Iterable[str],
+    today: date,
+    place: str = "planner",
+    settings: str = "`[planner]` in agent.toml",
+) -> Finding | None:
     """What somebody reads whose model is not answered for any more: before it costs a question."""
-    for model in settings.models:
+    for model in models:
         day = provider.retires(model)
         if day is not None and day <= today:
             return _finding(
                 "LS-MODEL-010",
-                "planner",
+                place,
                 f"model `{model}` was retired on {day}",
-                "name a current one under `[planner]` in agent.toml",
+                f"name a current one under {settings}",
             )
     return None
 

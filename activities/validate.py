@@ -43,16 +43,20 @@ MAX_INPUT_BYTES = 8 * 1024
 
 
 class WorldValidator(Validator):
-    """Verdicts in one world; `build` names the code that gives them.
+    """Verdicts in one world; `build` names the code that gives them, `unable` says why nothing can
+    be composed by this worker.
 
     What this world's locks pin is kept in `store`, so that a later world can say what is different
     where nothing is at hand but a lock.
     """
 
-    def __init__(self, world: World, build: str, store: Store) -> None:
+    def __init__(
+        self, world: World, build: str, store: Store, unable: tuple[Finding, ...] = ()
+    ) -> None:
         self._world = world
         self._build = build
         self._store = store
+        self._unable = unable
         self._kept = False
 
     @activity.defn(name="lockstep.check")
@@ -96,6 +100,7 @@ class WorldValidator(Validator):
         denied = refused(made) if made else None
         findings = (
             *against,
+            *(self._unable if any(step.kind == "compose" for step in body.steps) else ()),
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
             *filter(None, (denied,)),
@@ -171,7 +176,7 @@ class WorldValidator(Validator):
         """Edited arguments are literals, and are held to all that the first ones were."""
         body, id, label = change.body, change.question.step, change.question.label
         place = f"step `{label}`"
-        spec = self._world.tools[body.steps[id].tool]
+        spec = body.steps[id].spec(self._world.tools)
         for at, _ in references(dict(args)):
             yield Finding(
                 code="LS-PLAN-011",
@@ -218,7 +223,8 @@ class WorldValidator(Validator):
     def _supply(self, change: Change, output: dict[str, JsonValue]) -> Iterator[Finding]:
         """An output is one that the tool could have given."""
         body, question = change.body, change.question
-        place, spec = f"step `{question.label}`", self._world.tools[body.steps[question.step].tool]
+        place = f"step `{question.label}`"
+        spec = body.steps[question.step].spec(self._world.tools)
         yield from islice(check_value(place, spec.output, output, "LS-ASK-005"), MAX_FINDINGS)
         size, most = len(canonical(output)), body.limits.output_bytes
         if size > most:

@@ -9,8 +9,7 @@ from lockstep.decision import Decision, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding, errors_in
 from lockstep.names import ErrorName, StepId, ToolName
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 

@@ -15,9 +15,8 @@ from pydantic import AwareDatetime, Field, JsonValue
 from lockstep.canonical import Digest, digest
 from lockstep.fallback import is_absent
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
-from lockstep.plan import is_empty
 from lockstep.provenance import Provenance
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 
 PLAN = "plan.submit"
 """The action that stands for a plan as a whole, where a tool's name would stand."""

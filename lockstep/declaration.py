@@ -12,8 +12,7 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from lockstep.amount import Amount, Count
 from lockstep.duration import Duration
 from lockstep.names import ErrorName
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.tool import Effect, Idempotency, ToolSpec, habits
 from lockstep.trust import Emits, FieldLabels
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from lockstep.canonical import canonical
 from lockstep.environment import Environment
 from lockstep.loading import pointer
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedStep
 from lockstep.record import Record
 from lockstep.shown import shown
 
@@ -128,7 +128,7 @@ def _by_step(body: Body, spoken: bool) -> dict[str, JsonValue]:
     }
 
 
-def _spoken(step: LockedToolStep) -> dict[str, JsonValue]:
+def _spoken(step: LockedStep) -> dict[str, JsonValue]:
     """On what it depends whether and how often the step runs; nothing of what it does not have."""
     given: dict[str, JsonValue] = {
         "when": [str(guard) for guard in step.when],

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr, model_validator
 
 from lockstep.amount import Amount, Count
+from lockstep.compose import COMPOSE, ComposeSettings
 from lockstep.declaration import Declaration
 from lockstep.duration import Duration
 from lockstep.extension import Pointer
@@ -27,9 +28,8 @@ from lockstep.names import (
     ToolName,
 )
 from lockstep.packagefile import PackageFile
-from lockstep.plan import is_empty
 from lockstep.preflight import MAX_PREFLIGHTS, Preflight, PreflightName
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.recovery import Recovery
 from lockstep.trust import Trust, is_untrusted
 
@@ -150,6 +150,7 @@ class Environment(Record):
         default={}, max_length=MAX_PREFLIGHTS, exclude_if=is_empty
     )
     limits: Limits = Limits()
+    compose: ComposeSettings | None = Field(default=None, exclude_if=is_absent)
 
     @model_validator(mode="after")
     def _names_the_servers_of_its_tools(self) -> Self:
@@ -165,6 +166,11 @@ class Environment(Record):
     def written(self) -> Catalogue:
         """The resources that the manifest itself names."""
         return self.resources
+
+    @property
+    def offered(self) -> tuple[ToolName, ...]:
+        """All that a plan for it may call, as far as the manifest goes."""
+        return (*self.tools, *([COMPOSE] if self.compose is not None else []))
 
     def reached(self, tool: ToolName) -> Binding:
         """How a tool is reached here, placeholders and all: its own table, or its server's."""

@@ -15,8 +15,7 @@ from lockstep.decision import Rule
 from lockstep.duration import Duration
 from lockstep.fallback import is_absent
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.value import Value
 
 
@@ -33,7 +32,7 @@ class Ground(StrEnum):
 
 class Verdict(StrEnum):
     """What a human can say. `deny` stops the run; `retry` calls again where nobody knows, or where
-    the tool has signalled; `supply` gives the step's output in the tool's place.
+    the tool has signalled or a model refused; `supply` gives the step's output in the tool's place.
 
     Of planning, `edit` gives a plan in place of the model's and `retry` lets the model go on.
     """

@@ -20,6 +20,7 @@ from lockstep.asked import (
     QuestionExpired,
 )
 from lockstep.canonical import Digest, digest
+from lockstep.compose import Composed
 from lockstep.decision import Decision, Grounds, Rule, Target
 from lockstep.duration import Duration
 from lockstep.fallback import Fallback, is_absent
@@ -28,7 +29,6 @@ from lockstep.guard import Weighed
 from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
 from lockstep.outlay import Outlay
-from lockstep.plan import is_empty
 from lockstep.planned import (
     GoalAsked,
     GoalSampled,
@@ -41,7 +41,7 @@ from lockstep.planned import (
     PlanProposed,
     PlanRejected,
 )
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.substitution import Replaced
 from lockstep.value import Value
 
@@ -129,7 +129,9 @@ class StepAttempted(Record):
 
 
 class StepCompleted(Record):
-    """`mocked` is true where a mock answered in the tool's place."""
+    """`mocked` is true where a mock answered in the tool's place; `composed` says which model wrote
+    the output.
+    """
 
     type: Literal["step.completed"] = "step.completed"
     step: str
@@ -139,6 +141,7 @@ class StepCompleted(Record):
     decision: Digest
     idempotency_key: str
     mocked: bool = False
+    composed: Composed | None = Field(default=None, exclude_if=is_absent)
 
 
 class StepDecided(Record):

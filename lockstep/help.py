@@ -141,10 +141,16 @@ HELP: dict[str, str] = {
     "LS-STEP-008": "Add an answer whose `when` fits, or a last one without `when`; see mocks.",
     "LS-STEP-009": "It is longer than the plan's `max`, or not there: raise `max`, have fewer "
     "items given, or guard the step.",
-    "LS-MODEL-001": "Set `ANTHROPIC_API_KEY` where the worker runs. Locked plans run without one.",
+    "LS-MODEL-001": (
+        "Set `ANTHROPIC_API_KEY` where the worker runs. Locked plans run without one, unless they"
+        " compose."
+    ),
     "LS-MODEL-002": "Use a key that is valid, and may use this model.",
     "LS-MODEL-003": "Raise the spend limit or settle the bill with the provider, then plan again.",
-    "LS-MODEL-004": "Check `[planner]` in `agent.toml`: the model's name, `max_tokens`, `effort`.",
+    "LS-MODEL-004": (
+        "Check `[planner]` in `agent.toml`, or `[compose]` in the manifest: the model's name,"
+        " `max_tokens`, `effort`."
+    ),
     "LS-MODEL-005": "Nothing: it was asked several times. Plan again later.",
     "LS-MODEL-006": "Check the endpoint and the network; it was asked several times.",
     "LS-MODEL-007": "Say the goal in other words, or write the plan by hand.",

@@ -157,8 +157,12 @@ def pointer(parts: tuple[int | str, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+_BRANCHES = ("(tool)", "(compose)")
+
+
 def _misfit(place: str, detail: dict[str, Any]) -> Finding:
-    where = pointer(tuple(detail["loc"]))
+    # Which branch of a union a value was taken for is no part of the document.
+    where = pointer(tuple(one for one in detail["loc"] if one not in _BRANCHES))
     if detail["type"] == "extra_forbidden":
         problem, fix = "this field is not known here", "remove it or correct its name"
     elif detail["type"] == "missing":

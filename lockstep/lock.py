@@ -4,14 +4,16 @@ One canonical body, one SHA-256. Who proposed and who approved are statements ab
 stand outside it, so that two proposals of one plan give one lock.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, Tag, model_validator
 
 from lockstep.action import Actions
 from lockstep.agent import Asking
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
+from lockstep.compose import InputName, Instruction, Long, MaxInputTokens, MaxTokens
 from lockstep.decision import Outcome
 from lockstep.duration import Duration
 from lockstep.environment import Attribute, Limits, Stage
@@ -30,11 +32,13 @@ from lockstep.names import (
     StepId,
     ToolName,
 )
-from lockstep.plan import Flow, Steps, is_empty
+from lockstep.output import OutputSchema
+from lockstep.plan import BY_KIND, COMPOSE_TAG, TOOL_TAG, Composing, Flow, Steps
+from lockstep.planner import Effort, ModelName
 from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.provenance import Provenance
-from lockstep.record import Record
-from lockstep.tool import Effect, Idempotency
+from lockstep.record import Record, is_empty
+from lockstep.tool import Effect, Idempotency, ToolSpec
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 
@@ -81,6 +85,69 @@ class LockedToolStep(Record, Flow):
         """Of one dispatch; a loop has one for each item."""
         return self.cost.times(self.attempts)
 
+    def spec(self, tools: Mapping[str, ToolSpec]) -> ToolSpec:
+        """What the step is held against; KeyError for a tool that does not exist."""
+        return tools[self.tool]
+
+
+class LockedComposeStep(Record, Composing):
+    """A question to a model with nothing left to choose.
+
+    `models` are asked in their order, each only where the one before it refuses; `prompt` is the
+    digest of the constant words that they are told; `cost` is of all calls that one attempt may
+    make, at the dearest price. The rest is as in a locked tool step.
+    """
+
+    kind: Literal["compose"]
+    id: StepId
+    instruction: Instruction
+    inputs: dict[InputName, JsonValue]
+    output: OutputSchema
+    models: tuple[ModelName, ...] = Field(min_length=1)
+    effort: Effort
+    prompt: Digest
+    max_tokens: MaxTokens
+    max_input_tokens: MaxInputTokens
+    long: Long
+    when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
+    on_error: dict[ErrorName, Fallback] = Field(
+        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+    )
+    for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
+    needs: tuple[StepId, ...]
+    reason: Sentence
+    timeout: Duration
+    heartbeat: Duration
+    deadline: Duration
+    attempts: int
+    backoff: Duration
+    cost: Amount
+    expected: Outcome
+    provenance: Provenance = Field(default=Provenance(), exclude_if=is_empty)
+
+    @property
+    def effect(self) -> Effect:
+        return Effect.READ
+
+    @property
+    def idempotency(self) -> Idempotency:
+        return Idempotency.NATURAL
+
+    @property
+    def worst_cost(self) -> Amount:
+        """Of one dispatch; a loop has one for each item."""
+        return self.cost.times(self.attempts)
+
+
+LockedStep = LockedToolStep | LockedComposeStep
+"""Every kind of locked step."""
+
+AnyLockedStep = Annotated[
+    Annotated[LockedToolStep, Tag(TOOL_TAG)] | Annotated[LockedComposeStep, Tag(COMPOSE_TAG)],
+    BY_KIND,
+]
+"""The same, told apart by `kind`."""
+
 
 class LockedPreflight(Record):
     """A look at the environment before the first step, and what must hold of what it shows."""
@@ -112,7 +179,7 @@ class Body(Record):
     task_queue: str
     goal: Sentence
     inputs: dict[str, JsonValue]
-    steps: Steps[LockedToolStep]
+    steps: Steps[AnyLockedStep]
     limits: Limits
     approvers: dict[Role, tuple[Person, ...]]
     asking: Asking
@@ -132,7 +199,7 @@ class Body(Record):
         return tuple(sorted(one for one in used if f"mocks.{one}" in self.pins.environment))
 
     @property
-    def calls(self) -> tuple[LockedToolStep, ...]:
+    def calls(self) -> tuple[LockedStep, ...]:
         """All that a run may call: the environment's looks, then the plan's steps."""
         return (*(one.step for one in self.preflight), *self.steps)
 
@@ -216,7 +283,7 @@ class Lock(Record):
         return self
 
     @property
-    def steps(self) -> Steps[LockedToolStep]:
+    def steps(self) -> Steps[AnyLockedStep]:
         return self.body.steps
 
     @property

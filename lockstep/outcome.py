@@ -12,14 +12,14 @@ from pydantic import AwareDatetime, Field, JsonValue
 from lockstep.action import Substitute
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
+from lockstep.compose import Composed
 from lockstep.decision import Decision, Grant, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import AnyLockedStep
 from lockstep.loop import label
 from lockstep.names import ErrorName, Person
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.substitution import Replaced
 from lockstep.value import Value
 
@@ -78,7 +78,7 @@ class Dispatch(Record):
     """
 
     run: RunFacts
-    step: LockedToolStep
+    step: AnyLockedStep
     values: dict[str, Value] = {}
     edited: dict[str, JsonValue] | None = None
     approved: Value | None = None
@@ -94,8 +94,8 @@ class Dispatch(Record):
 
 
 class Completed(Record):
-    """The tool was called, and its output fits; `mocked` where a mock answered instead. `grounds`
-    are there where the decision was made on others than the run's.
+    """The tool was called, and its output fits; `mocked` where a mock answered instead, `composed`
+    where a model did. `grounds` are there where the decision was made on others than the run's.
     """
 
     kind: Literal["completed"] = "completed"
@@ -105,6 +105,7 @@ class Completed(Record):
     decision: Decision
     idempotency_key: str
     mocked: bool = False
+    composed: Composed | None = Field(default=None, exclude_if=is_absent)
     grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 

@@ -7,19 +7,42 @@ left out: who draws its output is left out with it, who only comes after it is n
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, SupportsIndex, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    SupportsIndex,
+    TypeVar,
+    overload,
+)
 
-from pydantic import Field, GetCoreSchemaHandler, JsonValue
+from pydantic import Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
 from pydantic_core import CoreSchema, core_schema
 
 from lockstep.canonical import Digest, ExactObject, digest
+from lockstep.compose import (
+    COMPOSE,
+    MAX_INPUTS,
+    ComposeSpec,
+    InputName,
+    Instruction,
+    Long,
+    MaxInputTokens,
+    MaxTokens,
+)
+from lockstep.cutting import tokens_at_most, written
 from lockstep.duration import Duration
 from lockstep.fallback import MAX_FALLBACKS, Fallback
 from lockstep.guard import MAX_GUARDS, Guard, drawn
 from lockstep.loop import ForEach
 from lockstep.names import ErrorName, Sentence, StepId, ToolName
-from lockstep.record import Record
+from lockstep.output import OutputSchema
+from lockstep.record import Record, is_empty
 from lockstep.reference import Malformed, Reference, references
+from lockstep.tool import ToolSpec
 
 
 class Named(Protocol):
@@ -72,13 +95,6 @@ def named(found: Iterable[Reference | Malformed]) -> tuple[str, ...]:
     """The ids of the steps that references name, sorted."""
     ours = (one for one in found if isinstance(one, Reference))
     return tuple(sorted({one.step for one in ours if one.source == "$from"}))
-
-
-def is_empty(value: object) -> bool:
-    """Whether a field says nothing: such fields of a step are not written down, so that a plan
-    that does without them has the digest it always had.
-    """
-    return not value
 
 
 class Flow:
@@ -146,9 +162,108 @@ class ToolStep(Record, Flow):
         """Bytes that it takes to write the step down."""
         return len(self.model_dump_json().encode())
 
+    def spec(self, tools: Mapping[str, ToolSpec]) -> ToolSpec:
+        """What the step is held against; KeyError for a tool that does not exist."""
+        return tools[self.tool]
 
-Step = ToolStep
-"""Every kind of step; a second kind makes this a union told apart by `kind`."""
+
+class Composing(Flow):
+    """What proposed and locked compose steps have in common: they are calls of `Compose`."""
+
+    if TYPE_CHECKING:
+        instruction: Instruction
+        inputs: dict[InputName, JsonValue]
+        output: OutputSchema
+        max_tokens: Any
+        max_input_tokens: Any
+
+    @property
+    def tool(self) -> ToolName:
+        return COMPOSE
+
+    @property
+    def name(self) -> str:
+        return COMPOSE
+
+    @property
+    def args(self) -> dict[str, JsonValue]:  # type: ignore[override]
+        """What policy judges and people are shown, and no more than the model is told."""
+        return {"instruction": self.instruction, "inputs": dict(self.inputs)}
+
+    def spec(self, tools: Mapping[str, ToolSpec]) -> ToolSpec:
+        """`Compose` with this step's output, and with what an attempt at it may cost."""
+        known = tools[COMPOSE]
+        changed: dict[str, Any] = {"output": dict(self.output)}
+        if isinstance(known, ComposeSpec):
+            told = tokens_at_most(written([self.instruction, dict(self.output)]))
+            changed["cost"] = known.most(
+                self.max_tokens or known.max_tokens,
+                self.max_input_tokens or known.max_input_tokens,
+                told,
+            )
+        return known.model_copy(update=changed)
+
+
+class ComposeStep(Record, Composing):
+    """A question to a model, which answers from `inputs` alone and has no tools.
+
+    `instruction` is a sentence that stands in the plan; `output` says what the answer looks like,
+    in the part of JSON Schema that `lockstep.output` knows. `max_tokens` bounds the answer and
+    `max_input_tokens` the inputs; `long` says what becomes of longer ones: the step signals
+    `InputTooLong`, or the longest are cut and the record says so. The rest is as in a tool's step.
+    """
+
+    kind: Literal["compose"]
+    id: StepId
+    instruction: Instruction
+    inputs: Annotated[dict[InputName, JsonValue], Field(max_length=MAX_INPUTS)] = {}
+    output: OutputSchema
+    max_tokens: MaxTokens | None = None
+    max_input_tokens: MaxInputTokens | None = None
+    long: Long = "refuse"
+    when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
+    on_error: dict[ErrorName, Fallback] = Field(
+        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+    )
+    for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
+    after: tuple[StepId, ...] = ()
+    reason: Sentence = ""
+    timeout: Duration | None = None
+    attempts: int | None = Field(default=None, ge=1, le=20)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The ids of all steps that must be done first, sorted."""
+        return tuple(sorted({*self.after, *self.draws}))
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that it takes to write the step down."""
+        return len(self.model_dump_json().encode())
+
+
+TOOL_TAG, COMPOSE_TAG = "(tool)", "(compose)"
+"""Where a misfit lies, pydantic says these as well; `lockstep.loading` leaves them out again."""
+
+
+def _tag(step: Any) -> str:
+    """Which kind of step something is meant to be; one that does not say calls a tool."""
+    kind = step.get("kind", "tool") if isinstance(step, dict) else getattr(step, "kind", "tool")
+    return f"({kind})"
+
+
+BY_KIND = Discriminator(
+    _tag, custom_error_type="step_kind", custom_error_message="`kind` is `tool` or `compose`"
+)
+
+
+Step = ToolStep | ComposeStep
+"""Every kind of step."""
+
+AnyStep = Annotated[
+    Annotated[ToolStep, Tag(TOOL_TAG)] | Annotated[ComposeStep, Tag(COMPOSE_TAG)], BY_KIND
+]
+"""The same, told apart by `kind`."""
 
 
 class Plan(Record):
@@ -156,7 +271,7 @@ class Plan(Record):
 
     lockstep: Literal["plan/1"]
     goal: Sentence = ""
-    steps: Steps[Step]
+    steps: Steps[AnyStep]
 
     @property
     def digest(self) -> Digest:

@@ -10,8 +10,7 @@ from lockstep.decision import Decision, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.names import Person, Role, RuleId
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.usage import Bill
 
 

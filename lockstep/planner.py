@@ -14,6 +14,8 @@ from lockstep.record import Record
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,126}$")]
 
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
@@ -30,7 +32,7 @@ class PlannerSettings(Record):
     provider: ProviderName = "anthropic"
     model: ModelName = "claude-sonnet-5-5"
     fallbacks: Annotated[tuple[ModelName, ...], Field(max_length=4)] = ()
-    effort: Literal["low", "medium", "high", "xhigh", "max"] = "medium"
+    effort: Effort = "medium"
     endpoint: str = ""
     max_tokens: Annotated[int, Field(ge=256, le=64_000)] = 16_000
     replans: Annotated[int, Field(ge=0, le=10)] = 2

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_vali
 from lockstep.canonical import Exact, ExactObject
 from lockstep.guard import MAX_GUARDS, Comparator, Guard
 from lockstep.names import Sentence, ToolName
-from lockstep.plan import Step
+from lockstep.plan import ToolStep
 from lockstep.record import Record
 from lockstep.reference import references
 
@@ -48,9 +48,9 @@ class Preflight(Record):
             raise ValueError("holds a reference, and nothing has run that it could refer to")
         return self
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> ToolStep:
         """The call, as a step that needs nothing."""
-        return Step(id=step_of(name), tool=self.tool, args=self.args, reason=self.reason)
+        return ToolStep(id=step_of(name), tool=self.tool, args=self.args, reason=self.reason)
 
     def guards(self, name: str) -> tuple[Guard, ...]:
         """The expectations, as comparisons with what the call gives."""

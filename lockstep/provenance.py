@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from lockstep.names import ToolName
 from lockstep.record import Record
 from lockstep.reference import path_parts
+from lockstep.schema import is_index
 
 
 class Provenance(Record):
@@ -60,7 +61,7 @@ def _left(
     for part in parts[1:]:
         if isinstance(old, dict) and part in old:
             old = old[part]
-        elif isinstance(old, list) and part.isdecimal() and int(part) < len(old):
+        elif isinstance(old, list) and is_index(part) and int(part) < len(old):
             old = old[int(part)]
     now = [*_leaves(after[argument])]
     return now == [*_leaves(before[argument])] or not {*_leaves(old)}.isdisjoint(now)

@@ -27,3 +27,10 @@ class Record(BaseModel):
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]
         return copied
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field says nothing: such fields are not written down, so that what does
+    without them has the digest it always had.
+    """
+    return not value

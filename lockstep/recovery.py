@@ -11,8 +11,7 @@ from pydantic import Field, model_validator
 
 from lockstep.action import MAX_ACTIONS, Actions
 from lockstep.names import ResourceKind, Sentence
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 
 
 class Recovery(Record):

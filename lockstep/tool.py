@@ -22,8 +22,7 @@ from lockstep.call import Call
 from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.reference import path_parts
 from lockstep.schema import leads_somewhere
 from lockstep.trust import Emits, FieldLabels

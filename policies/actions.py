@@ -37,7 +37,7 @@ def impossible(
     environment: Environment, specs: Mapping[str, ToolSpec], place: str
 ) -> Iterator[Finding]:
     """Everything about the actions of a catalogue that could not be done, or does harm."""
-    here = {name: specs[name] for name in environment.tools if name in specs}
+    here = {name: specs[name] for name in environment.offered if name in specs}
     for name, known in environment.errors.items():
         tools = [spec for spec in here.values() if name in spec.signals]
         for index, action in enumerate(known.actions):

@@ -44,7 +44,7 @@ def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec], recoveries: Reco
     """What the steps may spend together."""
     total = Amount()
     for step in steps:
-        spec = specs[step.tool]
+        spec = step.spec(specs)
         attempts = (step.attempts or spec.attempts) * dispatches(errors_of(step, recoveries))
         total += spec.cost.times(attempts * times(step))
     return total
@@ -86,7 +86,7 @@ def bounds(
 def _bounds(
     steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int, recoveries: Recoveries
 ) -> Bounds:
-    own = {step.id: _lasts(step, specs[step.tool], recoveries) for step in steps}
+    own = {step.id: _lasts(step, step.spec(specs), recoveries) for step in steps}
     work = sum((own[step.id] * times(step) for step in steps), timedelta())
     # Items of a loop run beside one another, as far as there are slots.
     calling = (work + (parallel - 1) * _chain(steps, own)) / parallel

@@ -188,7 +188,7 @@ def _tool(tool: str, world: World) -> Iterator[Finding]:
             f"tool `{tool}` does not exist",
             did_you_mean(tool, world.tools) or "use one of the agent's tools",
         )
-    elif tool not in world.environment.tools:
+    elif not world.offers(tool):
         yield _failed(
             "",
             f"tool `{tool}` is not in environment `{world.environment.name}`",

@@ -14,13 +14,14 @@ from lockstep.action import Recoveries
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.checked import Checked
+from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding, Severity, errors_in
 from lockstep.lock import Asked
 from lockstep.loop import listed
-from lockstep.plan import Plan, Step
+from lockstep.plan import ComposeStep, Plan, Step
 from lockstep.recovery import told, way_out
 from lockstep.resource import Touched
 from lockstep.schema import Schema
@@ -83,7 +84,7 @@ def check(
     findings = [*structure(steps), *clashing(plan, environment)]
     sources = Sources(
         outputs={
-            step.id: output_of(step, world.tools[step.tool])
+            step.id: output_of(step, step.spec(world.tools))
             for step in steps
             if step.tool in world.tools
         },
@@ -93,7 +94,7 @@ def check(
     for step, said in zip(steps, plan.steps, strict=True):
         problems = list(_tool(step, world))
         if not problems:
-            spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
+            spec, here = step.spec(world.tools), replace(sources, item=item_of(step, sources))
             seen = foreseen(step, spec)
             missing = missing_resources(f"step `{step.id}`", seen.named, world)
             problems = [
@@ -112,7 +113,7 @@ def check(
     if not any(found.code in GRAPHLESS for found in errors_in(findings)):
         findings += world.violations(steps)
     before = looks(environment)
-    glances = [(step, foreseen(step, world.tools[step.tool])) for step in before]
+    glances = [(step, foreseen(step, step.spec(world.tools))) for step in before]
     absent = {
         step.id: tuple(missing_resources(f"step `{step.id}`", seen.named, world))
         for step, seen in glances
@@ -201,7 +202,9 @@ def missing_resources(place: str, found: Iterable[Touched], world: World) -> Ite
 def _tool(step: Step, world: World) -> Iterator[Finding]:
     place = f"step `{step.id}`"
     spec = world.tools.get(step.tool)
-    if spec is None:
+    if step.tool == COMPOSE:
+        yield from _compose(step, world)
+    elif spec is None:
         yield Finding(
             code="LS-PLAN-004",
             place=place,
@@ -214,6 +217,23 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
             place=place,
             problem=f"tool `{step.tool}` is not in environment `{world.environment.name}`",
             fix="use a tool that its manifest names",
+        )
+
+
+def _compose(step: Step, world: World) -> Iterator[Finding]:
+    if not isinstance(step, ComposeStep):
+        yield Finding(
+            code="LS-PLAN-004",
+            place=f"step `{step.id}`",
+            problem=f"`{COMPOSE}` is no tool, it is what composes",
+            fix="write a step of `kind` `compose`",
+        )
+    elif not world.offers(COMPOSE) or COMPOSE not in world.tools:
+        yield Finding(
+            code="LS-ENV-002",
+            place=f"step `{step.id}`",
+            problem=f"nothing is composed in environment `{world.environment.name}`",
+            fix="add `[compose]` to its manifest, or leave the step out",
         )
 
 
@@ -233,13 +253,19 @@ def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
         yield _looser(step, "timeout", write_duration(step.timeout), write_duration(spec.timeout))
     if step.attempts is not None and step.attempts > spec.attempts:
         yield _looser(step, "attempts", str(step.attempts), str(spec.attempts))
+    if isinstance(step, ComposeStep) and isinstance(spec, ComposeSpec):
+        for name in ("max_tokens", "max_input_tokens"):
+            asked, most = getattr(step, name), getattr(spec, name)
+            if asked is not None and asked > most:
+                yield _looser(step, name, f"{asked:,}", f"{most:,}")
 
 
 def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
+    by = "the manifest's `[compose]`" if step.kind == "compose" else f"tool `{step.tool}`"
     return Finding(
         code="LS-PLAN-012",
         place=f"step `{step.id}`",
-        problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
+        problem=f"asks for {name} {asked}, and {by} allows {most}",
         fix=f"lower `{name}` or leave it out",
     )
 
@@ -280,7 +306,7 @@ def _limits(
             "LS-PLAN-012",
             f"may spend {getattr(most, part):,} {part}, and `{world.environment.name}` allows "
             f"{getattr(limits.amount, part):,} a run",
-            "lower `attempts`, take out steps, or raise the limit in the manifest",
+            f"lower `attempts`, take out steps, or raise `limits.{part}` in the manifest",
         )
 
 

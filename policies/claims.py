@@ -11,13 +11,14 @@ from datetime import timedelta
 
 from lockstep.action import Recoveries
 from lockstep.agent import Asking, Silence
+from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.decision import Outcome
 from lockstep.environment import Limits
 from lockstep.fallback import owners
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedPreflight, LockedToolStep
+from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep
 from lockstep.names import task_queue
-from lockstep.plan import Step
+from lockstep.plan import ComposeStep, Step, ToolStep
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_value
 from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
@@ -83,28 +84,48 @@ def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:
     return preflights(world, asked)
 
 
-def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:
-    spec = world.tools.get(step.tool)
-    if spec is None:
+def _step(step: LockedStep, world: World) -> Iterator[Finding]:
+    if step.tool not in world.tools:
         # A tool that is gone is drift, and is told as that.
         return
+    spec = step.spec(world.tools)
     for part, fits in (
         ("effect", step.effect == spec.effect),
         ("idempotency", step.idempotency == spec.idempotency),
         ("heartbeat", step.heartbeat == spec.heartbeat),
-        ("cost", step.cost == spec.cost),
+        ("cost", _reserves(step, spec)),
         ("timeout", step.timeout <= spec.timeout),
         # None would mean no end of them, and a longer pause no retry that Temporal accepts.
         ("attempts", 1 <= step.attempts <= spec.attempts),
         ("deadline", step.deadline <= deadline(step.timeout, step.attempts)),
         ("backoff", step.backoff <= BACKOFF),
+        *_composes(step, spec),
         *((f"on_error.{name}", _provides(step, name, spec)) for name in step.on_error),
     ):
         if not fits:
             yield _claim(f"steps.{step.id}.{part}")
 
 
-def _provides(step: LockedToolStep, error: str, spec: ToolSpec) -> bool:
+def _reserves(step: LockedStep, spec: ToolSpec) -> bool:
+    if isinstance(step, LockedComposeStep):
+        # Prices change; what is set aside has to be enough by those of today.
+        return not spec.cost.over(step.cost)
+    return step.cost == spec.cost
+
+
+def _composes(step: LockedStep, spec: ToolSpec) -> Iterator[tuple[str, bool]]:
+    """Only a compose step composes, and by what the manifest says."""
+    if isinstance(step, LockedComposeStep) and isinstance(spec, ComposeSpec):
+        yield "models", step.models == spec.models
+        yield "effort", step.effort == spec.effort
+        yield "prompt", step.prompt == spec.prompt
+        yield "max_tokens", step.max_tokens <= spec.max_tokens
+        yield "max_input_tokens", step.max_input_tokens <= spec.max_input_tokens
+    elif isinstance(step, LockedComposeStep) or step.tool == COMPOSE:
+        yield "kind", False
+
+
+def _provides(step: LockedStep, error: str, spec: ToolSpec) -> bool:
     """Whether a fallback is one that a plan would have been allowed."""
     fallback = step.on_error[error]
     if error not in spec.signals or (step.for_each and fallback.step is not None):
@@ -115,7 +136,7 @@ def _provides(step: LockedToolStep, error: str, spec: ToolSpec) -> bool:
 
 def _conditions(steps: list[Step], body: Body, world: World) -> Iterator[Finding]:
     """Guards that nobody could weigh and lists that nobody could go through, as in a plan."""
-    outputs = {step.id: output_of(step, world.tools[step.tool]) for step in steps}
+    outputs = {step.id: output_of(step, step.spec(world.tools)) for step in steps}
     sources = Sources(outputs=outputs, inputs=body.inputs)
     for step in steps:
         if any(check_guards(step.id, step.when, sources)):
@@ -134,10 +155,26 @@ def _size(steps: list[Step], body: Body, known: Recoveries) -> Iterator[Finding]
         yield _too_much(f"{together:,} bytes dispatched at once")
 
 
-def _planned(step: LockedToolStep, owner: str | None) -> Step:
+def _planned(step: LockedStep, owner: str | None) -> Step:
     """The step as it stood in the plan, so that it is measured as it was there."""
     silent = {*step.needs} - {*step.draws, owner}
-    return Step(
+    if isinstance(step, LockedComposeStep):
+        return ComposeStep(
+            kind="compose",
+            id=step.id,
+            instruction=step.instruction,
+            inputs=step.inputs,
+            output=step.output,
+            max_tokens=step.max_tokens,
+            max_input_tokens=step.max_input_tokens,
+            long=step.long,
+            when=step.when,
+            on_error=step.on_error,
+            for_each=step.for_each,
+            after=tuple(sorted(silent)),
+            reason=step.reason,
+        )
+    return ToolStep(
         id=step.id,
         tool=step.tool,
         args=step.args,

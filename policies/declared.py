@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from lockstep.finding import Finding, Severity
 from lockstep.loading import pointer
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.plan import Step
 from lockstep.resource import KEYWORD
 from lockstep.schema import Schema, followed, required
@@ -197,7 +197,7 @@ def _at(root: Schema, target: str) -> dict[str, Any] | None:
 
 
 def uncallable(
-    steps: Iterable[Step] | Iterable[LockedToolStep], world: World, severity: Severity
+    steps: Iterable[Step] | Iterable[LockedStep], world: World, severity: Severity
 ) -> Iterator[Finding]:
     """The steps of a plan or a lock whose tools nobody here could call."""
     for step in steps:

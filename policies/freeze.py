@@ -9,13 +9,14 @@ from datetime import timedelta
 
 from lockstep.action import Recoveries, substitutes
 from lockstep.checked import Checked
+from lockstep.compose import ComposeSpec
 from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedPreflight, LockedToolStep
+from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep, LockedToolStep
 from lockstep.names import task_queue
-from lockstep.plan import Plan, Step, Steps
+from lockstep.plan import ComposeStep, Plan, Step, Steps, ToolStep
 from lockstep.provenance import Provenance
 from lockstep.resource import touched
 from policies.handling import provided, recoveries
@@ -72,7 +73,7 @@ def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPre
     lineage = looked(world)
     return tuple(
         LockedPreflight(
-            step=_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
+            step=_tool_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
             expect=one.guards(name),
         )
         for name, one in world.environment.preflight.items()
@@ -99,8 +100,20 @@ def _step(
     needs: tuple[str, ...],
     expected: Outcome,
     provenance: Provenance,
+) -> LockedStep:
+    if isinstance(step, ComposeStep):
+        return _compose_step(step, world, needs, expected, provenance)
+    return _tool_step(step, world, needs, expected, provenance)
+
+
+def _tool_step(
+    step: ToolStep,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
 ) -> LockedToolStep:
-    spec = world.tools[step.tool]
+    spec = step.spec(world.tools)
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
     return LockedToolStep(
@@ -114,6 +127,45 @@ def _step(
         reason=step.reason,
         effect=spec.effect,
         idempotency=spec.idempotency,
+        timeout=timeout,
+        heartbeat=spec.heartbeat,
+        deadline=deadline(timeout, attempts),
+        attempts=attempts,
+        backoff=BACKOFF,
+        cost=spec.cost,
+        expected=expected,
+        provenance=provenance,
+    )
+
+
+def _compose_step(
+    step: ComposeStep,
+    world: World,
+    needs: tuple[str, ...],
+    expected: Outcome,
+    provenance: Provenance,
+) -> LockedComposeStep:
+    spec = step.spec(world.tools)
+    assert isinstance(spec, ComposeSpec), "a plan that passed composes where somebody does"
+    timeout = step.timeout or spec.timeout
+    attempts = step.attempts or spec.attempts
+    return LockedComposeStep(
+        kind="compose",
+        id=step.id,
+        instruction=step.instruction,
+        inputs=step.inputs,
+        output=step.output,
+        models=spec.models,
+        effort=spec.effort,
+        prompt=spec.prompt,
+        max_tokens=step.max_tokens or spec.max_tokens,
+        max_input_tokens=step.max_input_tokens or spec.max_input_tokens,
+        long=step.long,
+        when=step.when,
+        on_error=step.on_error,
+        for_each=step.for_each,
+        needs=needs,
+        reason=step.reason,
         timeout=timeout,
         heartbeat=spec.heartbeat,
         deadline=deadline(timeout, attempts),
@@ -139,7 +191,7 @@ def _slice(
             found.setdefault(kind, {})[name] = here[kind][name]
 
     for step in (*looks(world.environment), *plan.steps):
-        for resource in foreseen(step, world.tools[step.tool]).named:
+        for resource in foreseen(step, step.spec(world.tools)).named:
             add(resource.kind, resource.name)
     for tool, errors in known.items():
         for way in substitutes(errors).values():

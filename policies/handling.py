@@ -10,6 +10,7 @@ says no more than the way out is enough to have thought of it.
 from collections.abc import Iterable, Iterator, Mapping
 
 from lockstep.action import Actions, Recoveries, defaults, escalates
+from lockstep.compose import REFUSED
 from lockstep.environment import Environment
 from lockstep.fallback import MAX_FALLBACKS
 from lockstep.finding import Finding, Severity
@@ -80,7 +81,10 @@ def unhandled(
     seen: set[str] = set()
     for step in steps:
         spec = specs[step.tool]
-        open_ = sorted({*spec.signals} - {*step.on_error} - environment.errors.keys())
+        # Where a model refuses, a human is asked in any case.
+        composes = step.kind == "compose"
+        human = {REFUSED} if composes else set()
+        open_ = sorted({*spec.signals} - {*step.on_error} - environment.errors.keys() - human)
         if not open_ or step.tool in seen:
             continue
         seen.add(step.tool)
@@ -89,8 +93,8 @@ def unhandled(
         yield Finding(
             code="LS-PLAN-018",
             place=f"step `{step.id}`",
-            problem=f"tool `{step.tool}` may signal {names}{more}, for which neither the plan nor "
-            f"environment `{environment.name}` provides",
+            problem=f"{'' if composes else 'tool '}`{step.tool}` may signal {names}{more}, for "
+            f"which neither the plan nor environment `{environment.name}` provides",
             fix=f"write `[errors.{open_[0]}]` into the manifest, or give the step `on_error`; "
             "as it is, the run stops",
             severity=Severity.WARNING,

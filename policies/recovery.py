@@ -26,7 +26,7 @@ def contradictions(
     """What no tool of the environment signals or takes, what two errors claim at once, and actions
     that could not be taken.
     """
-    here = [specs[name] for name in environment.tools if name in specs]
+    here = [specs[name] for name in environment.offered if name in specs]
     signals = sorted({signal for spec in here for signal in spec.signals})
     named = sorted({kind for spec in here for kind in kinds(spec.input)})
     claimed: dict[str, str] = {}

@@ -15,8 +15,7 @@ from pydantic import Field, model_validator
 from lockstep.finding import Edge, Finding
 from lockstep.graph import path
 from lockstep.names import RuleId, Sentence, ToolName
-from lockstep.plan import is_empty
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from policies.certainty import Shape
 from policies.combinations import AtMost, NeverTogether
 from policies.flow import Flow

@@ -9,18 +9,25 @@ it had to be, and never looser.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 
 from pydantic import JsonValue
 
+from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.contents import Look, nothing
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.fallback import owners
 from lockstep.loading import parse_json, shaped
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedComposeStep, LockedStep
 from lockstep.tool import ToolSpec
 
-_PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error", "for_each"}
+_PROPOSED = {"id", "kind", "reason", "when", "for_each", "on_error"}
+_CALLED = {"tool", "args"}
+_ASKED = {"instruction", "inputs", "output", "long"}
+_BOUNDED = ("timeout", "attempts")
+_COMPOSED = ("max_tokens", "max_input_tokens")
 
 
 def thaw(body: Body, now: Mapping[str, ToolSpec], look: Look = nothing) -> dict[str, JsonValue]:
@@ -30,7 +37,7 @@ def thaw(body: Body, now: Mapping[str, ToolSpec], look: Look = nothing) -> dict[
         {
             # A fallback that the environment gave as well stays: whether the plan said it cannot be
             # told any more, and nothing that it said may be lost.
-            **step.model_dump(mode="json", include=_PROPOSED),
+            **step.model_dump(mode="json", include=_PROPOSED | _own(step)),
             # The plan's own edges are those that no reference draws.
             "after": [*sorted({*step.needs} - {*step.draws, whose.get(step.id)})],
             **_tighter(step, _then(body, step.tool, look), now.get(step.tool)),
@@ -40,20 +47,22 @@ def thaw(body: Body, now: Mapping[str, ToolSpec], look: Look = nothing) -> dict[
     return {"lockstep": "plan/1", "goal": body.goal, "steps": steps}
 
 
-def _tighter(
-    step: LockedToolStep, then: ToolSpec | None, now: ToolSpec | None
-) -> dict[str, JsonValue]:
-    """What the plan said of the step's time and attempts."""
+def _own(step: LockedStep) -> set[str]:
+    """What only a step of its kind has."""
+    return _ASKED if isinstance(step, LockedComposeStep) else _CALLED
+
+
+def _tighter(step: LockedStep, then: ToolSpec | None, now: ToolSpec | None) -> dict[str, JsonValue]:
+    """What the plan said of the step's time and attempts, and of how much may be composed."""
     said: dict[str, JsonValue] = {}
-    if then is not None:
-        own_timeout, own_attempts = step.timeout != then.timeout, step.attempts != then.attempts
-    else:
-        own_timeout = now is not None and step.timeout < now.timeout
-        own_attempts = now is not None and step.attempts < now.attempts
-    if own_timeout:
-        said["timeout"] = write_duration(step.timeout)
-    if own_attempts:
-        said["attempts"] = step.attempts
+    for name in (*_BOUNDED, *(_COMPOSED if isinstance(step, LockedComposeStep) else ())):
+        value = getattr(step, name)
+        if then is not None:
+            own = value != getattr(then, name)
+        else:
+            own = now is not None and value < getattr(now, name, value)
+        if own:
+            said[name] = write_duration(value) if isinstance(value, timedelta) else value
     return said
 
 
@@ -64,6 +73,13 @@ def _then(body: Body, tool: str, look: Look) -> ToolSpec | None:
     if data is None:
         return None
     with suppress(LockstepError):
-        spec = shaped(ToolSpec, parse_json(data, tool, canonical=True), tool)
+        spec = _spec(parse_json(data, tool, canonical=True), tool)
         return spec if spec.digest == pin else None
     return None
+
+
+def _spec(value: Any, tool: str) -> ToolSpec:
+    if tool != COMPOSE or not isinstance(value, dict):
+        return shaped(ToolSpec, value, tool)
+    # Prices are not pinned, and nothing is asked of them here.
+    return shaped(ComposeSpec, {**value, "rates": {}}, tool)

@@ -29,10 +29,11 @@ from policies.rules import Rules
 @dataclass(frozen=True)
 class World:
     """`code` holds the tools themselves, where their code is installed: their models say what a
-    tool will really be given. `tools` are all that the agent's code offers or a manifest declares;
-    those usable here are named by `environment`, and those that are not called here answered for by
-    `mocks`. `servers` are the MCP servers of the environment, with all that was pinned of each.
-    `own` are plan rules that are code.
+    tool will really be given. `tools` are all that the agent's code offers or a manifest declares,
+    and `Compose` where the manifest or a policy speaks of it; those usable here are named by
+    `environment`, and those that are not called here answered for by `mocks`. `servers` are the MCP
+    servers of the environment, with all that was pinned of each. `own` are plan rules that are
+    code.
     """
 
     agent: Agent
@@ -75,7 +76,7 @@ class World:
             tools={
                 name: spec.model_dump(mode="json")
                 for name, spec in sorted(self.tools.items())
-                if name in self.environment.tools
+                if self.offers(name)
             },
         )
 
@@ -83,6 +84,10 @@ class World:
     def pins(self) -> Pins:
         """The digests of its contents."""
         return self.contents.pins
+
+    def offers(self, tool: str) -> bool:
+        """Whether a plan for this environment may call the tool, as far as the manifest goes."""
+        return tool in self.environment.offered
 
     def is_callable(self, tool: str) -> bool:
         """Whether a run could call it: its code is here, or a mock answers for it."""

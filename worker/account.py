@@ -39,7 +39,7 @@ from lockstep.event import (
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedStep
 from lockstep.names import ErrorName
 from lockstep.plan import Plan, Step
 from lockstep.provenance import Provenance
@@ -71,7 +71,7 @@ class Account(Record):
     """
 
     run: str
-    step: LockedToolStep
+    step: LockedStep
     principal: Principal
     environment: str
     stage: str
@@ -199,7 +199,7 @@ def _parts(whole: tuple[Event, ...], id: str) -> Iterator[Part]:
         )
 
 
-def _no_item(run: str, step: LockedToolStep, item: int, whole: tuple[Event, ...]) -> LockstepError:
+def _no_item(run: str, step: LockedStep, item: int, whole: tuple[Event, ...]) -> LockstepError:
     counted = [event.what.items for event in whole if isinstance(event.what, StepCounted)]
     if step.for_each is None:
         problem, fix = "is no loop", f"write `{step.id}`"
@@ -237,7 +237,7 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
 
 
 def _labelled(
-    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedToolStep]
+    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedStep]
 ) -> Iterator[Argument]:
     """The arguments with what policy was told of them, and with the tools that gave them."""
     for one in arguments:

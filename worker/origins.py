@@ -21,7 +21,7 @@ from lockstep.event import (
     StepRecovering,
     StepReplaced,
 )
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
@@ -64,7 +64,7 @@ def sent_out(history: WorkflowHistory, step: str, item: int | None) -> Dispatch 
 
 
 def origins(
-    step: LockedToolStep | Step,
+    step: LockedStep | Step,
     sent: Dispatch | None,
     events: list[Event],
     about: tuple[Event, ...] = (),

@@ -34,7 +34,9 @@ async def planning(
         await model.close()
 
 
-def without_key(environ: Mapping[str, str], world: World) -> dict[str, str]:
+def without_keys(environ: Mapping[str, str], world: World) -> dict[str, str]:
     """The environment as tools may know it."""
-    key = provider(world.agent.planner.provider).key
-    return {name: text for name, text in environ.items() if name != key}
+    composes = world.environment.compose
+    sellers = {world.agent.planner.provider, *([composes.provider] if composes else [])}
+    keys = {provider(name).key for name in sellers}
+    return {name: text for name, text in environ.items() if name not in keys}

@@ -25,10 +25,12 @@ from activities.perform import Performer
 from activities.reading import StoreReader
 from activities.store import FolderStore
 from activities.validate import WorldValidator
+from lockstep.compose import COMPOSE
 from lockstep.names import task_queue
 from worker.build import build_id
+from worker.composer import composing
 from worker.listening import Listening, log_event
-from worker.planner import planning, without_key
+from worker.planner import planning, without_keys
 from worker.sandbox import runner
 from workflows.lock_plan import LockPlan
 from workflows.run import Run
@@ -58,7 +60,6 @@ async def serving(
         import_module("activities.mcp_session")
     build = build_id(package.root)
     store = FolderStore(values)
-    validator = WorldValidator(world, build, store)
     reader = StoreReader(store)
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
@@ -68,9 +69,13 @@ async def serving(
             store=store,
             folder=package.root,
             threads=threads,
-            environ=without_key(environ, world),
+            environ=without_keys(environ, world),
         )
-        async with planning(world, environ, store) as planner:
+        async with (
+            planning(world, environ, store) as planner,
+            composing(world, environ) as composer,
+        ):
+            validator = WorldValidator(world, build, store, composer.unable)
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),
@@ -90,6 +95,7 @@ async def serving(
                         performer.activity_for(world.code[name])
                         for name in sorted(world.environment.tools)
                     ),
+                    *([performer.composing(composer)] if world.offers(COMPOSE) else []),
                 ],
                 workflow_runner=runner(),
                 interceptors=[Listening(log_event)],

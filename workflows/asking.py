@@ -18,7 +18,7 @@ from lockstep.decision import Grant, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import StepEdited, StepReplaced
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.value import Value
 from workflows.context import RunContext
@@ -68,7 +68,7 @@ class Asking:
     """Of one step, or one item of a loop; `is_moot` says when nobody need answer any more."""
 
     run: RunContext
-    step: LockedToolStep
+    step: LockedStep
     item: int | None
     is_moot: Callable[[], bool]
 

@@ -18,7 +18,7 @@ from lockstep.decision import Decision
 from lockstep.escalation import Question
 from lockstep.fallback import owners
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedStep
 from lockstep.outcome import Dispatch, RunFacts
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
@@ -51,11 +51,11 @@ class RunContext:
         left = self.body.limits.wall - used
         return left if left > timedelta() else None
 
-    def errors_of(self, step: LockedToolStep) -> Mapping[str, Actions]:
+    def errors_of(self, step: LockedStep) -> Mapping[str, Actions]:
         """What the lock has done about the errors of a step's tool."""
         return self.body.recoveries.get(step.tool, {})
 
-    def facts_for(self, step: LockedToolStep) -> RunFacts:
+    def facts_for(self, step: LockedStep) -> RunFacts:
         return self.facts.model_copy(update={"tool": self.body.pins.tools[step.tool]})
 
     def known_args(self, call: Dispatch) -> Value:

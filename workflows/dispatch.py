@@ -21,7 +21,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from lockstep.amount import Amount
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.outcome import Attempt, AttemptEnd, Dispatch, Report, StepOutcome
 from lockstep.tool import harms_twice
 from lockstep.value import Value
@@ -131,7 +131,7 @@ def _told(error: ApplicationError) -> Finding | None:
         return None
 
 
-def _overdue(step: LockedToolStep, kind: TimeoutType | None, deadline: timedelta) -> str:
+def _overdue(step: LockedStep, kind: TimeoutType | None, deadline: timedelta) -> str:
     match kind:
         case TimeoutType.HEARTBEAT:
             return f"its worker fell silent for {step.heartbeat.total_seconds():g} s"

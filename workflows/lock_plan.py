@@ -21,7 +21,6 @@ from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
-from lockstep.plan import is_empty
 from lockstep.planned import (
     GoalAsked,
     GoalSampled,
@@ -30,7 +29,7 @@ from lockstep.planned import (
     PlanProposed,
     PlanRejected,
 )
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.samples import MAX_SAMPLES
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted

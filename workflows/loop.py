@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from activities.contract import Count, Gather, Reader
 from lockstep.event import StepCounted, StepGathered, StepReplaced
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import ForEach
 from lockstep.value import Value
 from workflows.context import RunContext
@@ -25,7 +25,7 @@ class Loop:
     """One looping step of one run; `values` are the outputs of other steps that it draws from."""
 
     run: RunContext
-    step: LockedToolStep
+    step: LockedStep
     each: ForEach
     values: dict[str, Value]
 

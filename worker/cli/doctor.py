@@ -16,6 +16,7 @@ from activities.package import load_package
 from activities.propose import retired
 from activities.providers import provider
 from lockstep.codes import Exit
+from lockstep.compose import ComposeSettings
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
 from worker.attributes import missing_attributes
@@ -23,6 +24,7 @@ from worker.binary import find_binary
 from worker.build import lockstep_version
 from worker.cli.check_lock import look_at
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe
+from worker.composer import COMPOSE_TABLE
 from worker.connection import connect, find_server
 from worker.discovery import roots
 from worker.foreign import foreign_claims
@@ -53,7 +55,7 @@ async def _checks() -> list["_Check"]:
         _tried("disk", lambda: _space(home)),
     ]
     for root in roots(Path.cwd()):
-        checks += [_agent(root), _planner(root), *_locks(root)]
+        checks += [_agent(root), _planner(root), *_composers(root), *_locks(root)]
         if names := _servers(root):
             checks.append(_tried("MCP servers", partial(_can_talk, names)))
     return [*checks, *await _server(home)]
@@ -135,13 +137,13 @@ def _planner(root: Path) -> _Check:
     def look() -> str:
         settings = load_package(root).agent.planner
         seller = provider(settings.provider)
-        gone = retired(seller, settings, datetime.now(UTC).date())
+        gone = retired(seller, settings.models, datetime.now(UTC).date())
         if gone is not None:
             raise LockstepError(gone)
         days = {model: seller.retires(model) for model in settings.models}
         models = ", ".join(f"{one}, retires on {day}" if day else one for one, day in days.items())
         there = os.environ.get(seller.key)
-        key = "is set here" if there else "is not set here; only `plan` needs it"
+        key = "is set here" if there else "is not set here; `plan` needs it"
         return f"{models}; {seller.key} {key}"
 
     return _tried("planner", look)
@@ -161,6 +163,29 @@ def _can_talk(names: list[str]) -> str:
     """None is started: that may do something, and is `lockstep pin`'s to do."""
     require_sdk()
     return f"{', '.join(names)}: can be talked to; `lockstep pin` tries them"
+
+
+def _composers(root: Path) -> list[_Check]:
+    """For each environment in which a model composes: which, and whether its key is here."""
+    try:
+        package = load_package(root)
+        manifests = {name: package.manifest(name) for name in package.environments}
+    except LockstepError:
+        return []
+    return [
+        _tried(f"compose in {name}", partial(_composer, manifest.compose))
+        for name, manifest in manifests.items()
+        if manifest.compose is not None and manifest.compose.mock is None
+    ]
+
+
+def _composer(settings: ComposeSettings) -> str:
+    seller = provider(settings.provider)
+    gone = retired(seller, settings.models, datetime.now(UTC).date(), "compose", COMPOSE_TABLE)
+    if gone is not None:
+        raise LockstepError(gone)
+    key = "is set here" if os.environ.get(seller.key) else "is not set here; the worker needs it"
+    return f"{', '.join(settings.models)}; {seller.key} {key}"
 
 
 def _queues(root: Path) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 
 from activities.package import AgentPackage
 from activities.store import FolderStore
+from lockstep.compose import COMPOSE
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json
 from worker.cli.options import agent_here
@@ -71,7 +72,8 @@ def record(
     for note in tape.notes:
         out.print(f"[yellow]note[/yellow] {safe(note)}")
     for tool, file in tape.tools.items():
-        out.print(f'[tools.{tool}]\nmock = "{file}"', markup=False)
+        table = "compose" if tool == COMPOSE else f"tools.{tool}"
+        out.print(f'[{table}]\nmock = "{file}"', markup=False)
     say(f"{counted(len(tape.files), 'file')} in {target}; review them: they hold what was answered")
 
 

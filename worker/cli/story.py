@@ -1,5 +1,6 @@
 """One event as a person reads it: the line of an account, not a record."""
 
+from lockstep.amount import Amount
 from lockstep.asked import (
     AnswerRefused,
     GrantGiven,
@@ -7,6 +8,7 @@ from lockstep.asked import (
     QuestionAsked,
     QuestionExpired,
 )
+from lockstep.compose import Composed
 from lockstep.decision import Decision
 from lockstep.duration import write_duration
 from lockstep.event import (
@@ -130,7 +132,7 @@ def told(what: Happening) -> str:
             return f"Step {_of(what)}: {'may start' if holds else 'is not wanted'}, {weighed}"
         case StepStarted(tool=tool, dispatch=number, reserved=reserved):
             again = f", dispatch {number}" if number > 1 else ""
-            return f"Step {_of(what)}: {tool} started{again}, {reserved.calls} calls reserved"
+            return f"Step {_of(what)}: {tool} started{again}, {_reserved(reserved)} reserved"
         case StepAttempted(attempt=attempt):
             why = f": {attempt.failure}" if attempt.failure else ""
             return f"Step {_of(what)}: attempt {attempt.number} {attempt.end}{why}"
@@ -143,9 +145,10 @@ def told(what: Happening) -> str:
                 f'  Reason -> "{reason}"\n'
                 f"  {_obstacle(blocked)}"
             )
-        case StepCompleted(value=value, mocked=mocked):
+        case StepCompleted(value=value, mocked=mocked, composed=composed, spent=spent):
             how = "answered by a mock" if mocked else "completed"
-            return f"Step {_of(what)}: {how}, {value.size:,} bytes, {value.digest[:19]}…"
+            by = _composed(composed, spent) if composed else ""
+            return f"Step {_of(what)}: {how}{by}, {value.size:,} bytes, {value.digest[:19]}…"
         case StepCounted(items=items):
             return f"Step {_of(what)}: goes through {counted(items, 'item')}"
         case StepGathered(items=items, value=value):
@@ -206,6 +209,20 @@ def shadowed(made: Decision) -> tuple[str, ...]:
 def _of(what: Happening) -> str:
     """Which step this is about, and which item of it."""
     return label(getattr(what, "step", ""), getattr(what, "item", None))
+
+
+def _reserved(reserved: Amount) -> str:
+    """What was set aside: a tool's calls, or the tokens of what is composed."""
+    return counted(reserved.tokens, "token") if not reserved.calls else f"{reserved.calls} calls"
+
+
+def _composed(composed: Composed, spent: Amount) -> str:
+    """Who wrote it for how much, and what they were not shown."""
+    asked = f" in {composed.asked} calls" if composed.asked > 1 else ""
+    cuts = "".join(
+        f", of {cut.input} the first {cut.shown:,} of {cut.of:,} {cut.unit}" for cut in composed.cut
+    )
+    return f" by {composed.model}{asked}, {counted(spent.tokens, 'token')}{cuts}"
 
 
 def _way(fallback: Fallback) -> str:
