@@ -146,14 +146,16 @@ def alike(before: Any, now: Any) -> Any:
         return before
     if before == now:
         return now
-    if isinstance(before, BaseModel):
-        for name, value in before.__dict__.items():
-            before.__dict__[name] = alike(value, now.__dict__.get(name))
-    elif isinstance(before, dict):
-        for key in before.keys() & now.keys():
-            before[key] = alike(before[key], now[key])
-    else:
-        before[: len(now)] = [alike(*pair) for pair in zip(before, now, strict=False)]
+    match before, now:
+        case BaseModel(), BaseModel():
+            for name, value in before.__dict__.items():
+                before.__dict__[name] = alike(value, now.__dict__.get(name))
+        case dict(), dict():
+            for key in before.keys() & now.keys():
+                before[key] = alike(before[key], now[key])
+        case list(), list():
+            shared = [alike(*pair) for pair in zip(before, now, strict=False)]
+            before[: len(shared)] = shared
     return before
 
 
