@@ -55,11 +55,12 @@ class Goal(Record):
 class Brief(Record):
     """What planning may take here, or why there is none.
 
-    `reserve` is set aside for each call: what it may cost at most. `timeout` is of one call.
+    `models` are asked in their order, each only where the one before it refuses; `reserve` is set
+    aside for each call: what it may cost at most. `timeout` is of one call.
     """
 
     findings: tuple[Finding, ...] = ()
-    model: str = ""
+    models: tuple[str, ...] = ()
     replans: int = 0
     limit: Amount = Amount()
     reserve: Amount = Amount()
@@ -79,11 +80,14 @@ class Rejected(Record):
 
 
 class Ask(Record):
-    """One question to the model. `room` multiplies the answer's length that is allowed."""
+    """One question to the model, to that of the settings unless another is named. `room`
+    multiplies the answer's length that is allowed.
+    """
 
     goal: Goal
     rejected: Rejected | None = None
     room: int = 1
+    model: str = ""
 
 
 class Reply(Record):

@@ -94,3 +94,6 @@ class Model(ABC):
         """The answer, or ModelError. `heard` is called as the answer comes in, with the bill as far
         as it is known; cancelling closes the connection.
         """
+
+    async def close(self) -> None:  # noqa: B027  # most have something to close, none must
+        """Nothing more will be asked."""

@@ -24,6 +24,7 @@ from lockstep.loading import load, read
 from lockstep.tool import Tool
 from policies.cedar.decider import CedarDecider
 from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.flow import unknown
 from policies.recovery import contradictions
 from policies.rules import Rules
 from policies.world import World
@@ -130,10 +131,23 @@ def load_package(root: Path) -> AgentPackage:
     return AgentPackage(
         root=root,
         agent=agent,
-        tools=_tools(root),
+        tools=(tools := _tools(root)),
         texts=texts,
-        rules=load(Rules, rules) if _stands(rules) else Rules(),
+        rules=_rules(rules, tools) if _stands(rules) else Rules(),
     )
+
+
+def _rules(path: Path, tools: Mapping[str, Tool]) -> Rules:
+    found = load(Rules, path)
+    for rule, name in unknown(found.flow, tools):
+        close = difflib.get_close_matches(name, tools, 1)
+        raise LockstepError.of(
+            "LS-AGENT-003",
+            str(path),
+            f"rule `{rule}` names tool `{name}`, which tools.py does not have",
+            f"did you mean `{close[0]}`?" if close else "name a tool of this agent",
+        )
+    return found
 
 
 def _read_by_somebody(policy: Path) -> None:

@@ -36,8 +36,3 @@ def priced(model: str, usage: Usage) -> tuple[int, str]:
         return 0, ""
     whole = (price * Decimal(1_000_000)).to_integral_value(ROUND_CEILING)
     return min(int(whole), MOST), TABLE
-
-
-def microdollars(model: str, usage: Usage) -> int:
-    """The figure alone, for what is set aside before a call."""
-    return priced(model, usage)[0]

@@ -10,11 +10,13 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
 from activities.contract import Rejected
 from activities.model import Turn
+from activities.selection import nearest
 from lockstep.canonical import Digest, digest
 from lockstep.duration import write_duration
 from lockstep.finding import Finding
@@ -28,64 +30,122 @@ MAX_FINDINGS = 30
 
 
 @dataclass(frozen=True)
-class Prompting:
-    """The prompt of one agent in one environment; made once for each worker."""
+class Briefing:
+    """What is told for one goal: the constant words and the catalogue, then the conversation."""
 
-    world: World
-
-    @cached_property
-    def system(self) -> tuple[str, ...]:
-        """The constant words, and the catalogue."""
-        catalogue = json.dumps(self._catalogue(), indent=1, sort_keys=True)
-        return (_words("plan"), f"# The catalogue\n\n{catalogue}")
+    system: tuple[str, ...]
+    turns: tuple[Turn, ...]
 
     @cached_property
     def digest(self) -> Digest:
         """Of all that the model may be told but the goal and the findings."""
         return digest({"system": list(self.system), "replan": [_words("replan"), _words("again")]})
 
-    def turns(self, goal: str, rejected: Rejected | None) -> tuple[Turn, ...]:
+
+@dataclass(frozen=True)
+class Prompting:
+    """The prompt of one agent in one environment; made once for each worker."""
+
+    world: World
+
+    def about(self, goal: str, rejected: Rejected | None = None) -> Briefing:
         """The goal; after a rejection also what was answered, and what was wrong with it."""
         asked = Turn("user", f"The goal: {goal}")
         if rejected is None:
-            return (asked,)
+            return Briefing(self._system(goal), (asked,))
         found = "\n".join(map(_as_data, rejected.findings[:MAX_FINDINGS]))
         words = f"{_words('replan')}\n{found}\n\n{_words('again')}"
+        # What a finding proposes by name has to be in sight.
+        system = self._system(f"{goal}\n{found}")
         if not rejected.text.strip() or len(rejected.text.encode()) > MAX_REPEATED_BYTES:
-            return (Turn("user", f"{asked.text}\n\n{words}"),)
-        return (asked, Turn("assistant", rejected.text), Turn("user", words))
+            return Briefing(system, (Turn("user", f"{asked.text}\n\n{words}"),))
+        return Briefing(system, (asked, Turn("assistant", rejected.text), Turn("user", words)))
 
-    def _catalogue(self) -> dict[str, JsonValue]:
+    def _system(self, asked: str) -> tuple[str, ...]:
+        return (_words("plan"), f"# The catalogue\n\n{_lines(self._catalogue(asked))}")
+
+    def _catalogue(self, asked: str) -> dict[str, JsonValue]:
         world, environment = self.world, self.world.environment
-        limits = environment.limits
+        limits, most = environment.limits, world.agent.planner
+        offered = {
+            name: world.tools[name].description for name in environment.tools if name in world.tools
+        }
+        tools = nearest(asked, offered, most.tools, _required(world))
+        resources = {
+            kind: nearest(asked, dict.fromkeys(members, ""), most.names, ())
+            for kind, members in environment.resources.items()
+        }
+        counts = {"tools": (len(tools), len(offered))} | {
+            f"resources.{kind}": (len(shown), len(environment.resources[kind]))
+            for kind, shown in resources.items()
+        }
+        narrowed: dict[str, JsonValue] = {
+            what: f"{shown} of {there}: the nearest to the goal; the others exist as well"
+            for what, (shown, there) in counts.items()
+            if shown < there
+        }
         return {
+            **({"shown": narrowed} if narrowed else {}),
             "environment": environment.name,
             "stage": environment.stage.value,
             "agent": world.agent.description,
             "inputs": world.agent.input_schema,
             "limits": {"steps": limits.steps, "calls": limits.calls},
             "resources": {
-                kind: {name: dict(attributes) for name, attributes in members.items()}
-                for kind, members in environment.resources.items()
+                kind: {name: dict(environment.resources[kind][name]) for name in shown}
+                for kind, shown in resources.items()
             },
             "rules": world.rules.model_dump(mode="json", exclude={"lockstep"}),
             "policy": dict(world.texts.files()),
-            "tools": {
-                name: _told(world.tools[name])
-                for name in sorted(environment.tools)
-                if name in world.tools
-            },
+            "tools": {name: _told(world.tools[name]) for name in tools},
         }
+
+
+def _required(world: World) -> set[str]:
+    """Tools that a plan is rejected without."""
+    rules = world.rules
+    return {rule.tool for rule in rules.mandatory} | {rule.first for rule in rules.before}
+
+
+def _lines(catalogue: dict[str, JsonValue]) -> str:
+    """As JSON, each tool and each rule on a line of its own: white space is paid for."""
+    parts = [f"{json.dumps(name)}: {_part(part)}" for name, part in sorted(catalogue.items())]
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
+def _part(part: JsonValue) -> str:
+    if not isinstance(part, dict) or not part:
+        return json.dumps(part, sort_keys=True)
+    lines = [f" {json.dumps(n)}: {json.dumps(p, sort_keys=True)}" for n, p in sorted(part.items())]
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _told(tool: ToolSpec) -> JsonValue:
     return {
         "description": tool.description,
         "effect": tool.effect.value,
-        "input": tool.input,
-        "output": tool.output,
+        "input": untitled(tool.input),
+        "output": untitled(tool.output),
         "signals": list(tool.signals),
         "timeout": write_duration(tool.timeout),
+    }
+
+
+def untitled(schema: Any) -> Any:
+    """Without the titles that pydantic makes of names, which say nothing new."""
+    if isinstance(schema, list):
+        return [untitled(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: untitled(inner) for name, inner in part.items()}
+        if key in ("properties", "$defs") and isinstance(part, dict)
+        # A literal is whatever somebody wrote.
+        else part
+        if key in ("default", "const", "enum", "examples")
+        else untitled(part)
+        for key, part in schema.items()
+        if not (key == "title" and isinstance(part, str))
     }
 
 

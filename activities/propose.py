@@ -7,7 +7,8 @@ worker died is counted too.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,16 +18,17 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import Ask, Brief, Goal, Planner, Reply
 from activities.model import Completion, Model, ModelError, Prompt, Stop
 from activities.prompt import Prompting
+from activities.provider import Provider
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
+from lockstep.canonical import Digest
 from lockstep.draft import MAX_DRAFT_BYTES, SCHEMA, unfold
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
+from lockstep.planner import PlannerSettings
 from lockstep.usage import Bill, Usage
 from policies.world import World
 
-KEY = "ANTHROPIC_API_KEY"
-"""The variable that holds the key, in the worker's environment and nowhere else."""
 MAX_ROOM = 2
 """How much longer than usual an answer may get after one was cut off."""
 MAX_KEPT = 4096
@@ -37,17 +39,13 @@ enough.
 """
 
 
-Price = Callable[[str, Usage], int]
-"""Microdollars for a model's usage; 0 where no price is known."""
-
-
 class ModelPlanner(Planner):
-    """Plans in one world with one model; `model` is None where no key is set."""
+    """Plans in one world by the models of one provider; `model` is None where no key is set."""
 
-    def __init__(self, world: World, model: Model | None, price: Price) -> None:
+    def __init__(self, world: World, provider: Provider, model: Model | None) -> None:
         self._world = world
+        self._provider = provider
         self._model = model
-        self._price = price
         self._prompting = Prompting(world)
 
     @activity.defn(name="lockstep.brief")
@@ -55,12 +53,14 @@ class ModelPlanner(Planner):
         world, settings = self._world, self._world.agent.planner
         wrong = _elsewhere(goal, world)
         if wrong is None and self._model is None:
-            wrong = no_key()
+            wrong = no_key(self._provider)
+        if wrong is None:
+            wrong = retired(self._provider, settings, datetime.now(UTC).date())
         if wrong is not None:
             return Brief(findings=(wrong,))
         everyone = {one for people in world.agent.approvers.values() for one in people}
         return Brief(
-            model=settings.model,
+            models=settings.models,
             replans=settings.replans,
             limit=settings.limit,
             reserve=self._most(goal),
@@ -75,14 +75,15 @@ class ModelPlanner(Planner):
     async def propose(self, ask: Ask) -> Reply:
         account = _Account(activity.info().heartbeat_details)
         if self._model is None:
-            raise _failure(ModelError(no_key(), again=False), account.total)
+            raise _failure(ModelError(no_key(self._provider), again=False), account.total)
         settings = self._world.agent.planner
         info = activity.info()
+        briefing = self._prompting.about(ask.goal.goal, ask.rejected)
         prompt = Prompt(
-            model=settings.model,
+            model=ask.model or settings.model,
             effort=settings.effort,
-            system=self._prompting.system,
-            turns=self._prompting.turns(ask.goal.goal, ask.rejected),
+            system=briefing.system,
+            turns=briefing.turns,
             schema=SCHEMA,
             max_tokens=settings.max_tokens * min(ask.room, MAX_ROOM),
             label=f"{info.workflow_id}/{info.activity_id}/{info.attempt}"[-200:],
@@ -96,25 +97,25 @@ class ModelPlanner(Planner):
             if why is None or not why.cancel_requested:
                 # The worker goes; another one asks again, and knows of this from the heartbeats.
                 raise
-            return self._cut_short(account.total)
+            return self._cut_short(ask, briefing.digest, account.total)
         except ModelError as error:
             account.closed(error.bill)
             raise _failure(error, account.total) from None
         account.closed(answered.bill)
-        return self._reply(ask, answered, account.total)
+        return self._reply(ask, answered, briefing.digest, account.total)
 
-    def _cut_short(self, bill: Bill) -> Reply:
+    def _cut_short(self, ask: Ask, prompt: Digest, bill: Bill) -> Reply:
         return Reply(
             status="cancelled",
             text="",
-            model=self._world.agent.planner.model,
+            model=ask.model or self._world.agent.planner.model,
             stop_reason="",
             request="",
-            prompt=self._prompting.digest,
+            prompt=prompt,
             bill=bill,
         )
 
-    def _reply(self, ask: Ask, answered: Completion, bill: Bill) -> Reply:
+    def _reply(self, ask: Ask, answered: Completion, prompt: Digest, bill: Bill) -> Reply:
         # JSON can write half a character that nothing else can.
         text = answered.text.encode(errors="replace").decode()
         said: dict[str, Any] = {
@@ -122,7 +123,7 @@ class ModelPlanner(Planner):
             "model": answered.model,
             "stop_reason": answered.stop_reason,
             "request": answered.request,
-            "prompt": self._prompting.digest,
+            "prompt": prompt,
             "bill": bill,
         }
         match answered.stop:
@@ -156,12 +157,13 @@ class ModelPlanner(Planner):
         answer, all at the dearest rate.
         """
         settings = self._world.agent.planner
-        size = sum(len(part.encode()) for part in (*self._prompting.system, goal.goal))
+        told = self._prompting.about(goal.goal).system
+        size = sum(len(part.encode()) for part in (*told, goal.goal))
         answer = settings.max_tokens * MAX_ROOM
         usage = Usage(cache_write=size // _BYTES_A_TOKEN + answer, output=answer)
         return Amount(
             tokens=usage.tokens,
-            microdollars=self._price(settings.model, usage),
+            microdollars=max(self._provider.price(model, usage)[0] for model in settings.models),
         )
 
 
@@ -221,14 +223,28 @@ def _elsewhere(goal: Goal, world: World) -> Finding | None:
     return None
 
 
-def no_key() -> Finding:
+def no_key(provider: Provider) -> Finding:
     """What somebody reads who asks for a plan and has no key."""
     return _finding(
         "LS-MODEL-001",
         "planner",
-        f"no key for the model: {KEY} is not set",
+        f"no key for the model: {provider.key} is not set",
         "set it and start again; `run LOCK`, `check`, `lock`, `replay` and `demo` need none",
     )
+
+
+def retired(provider: Provider, settings: PlannerSettings, today: date) -> Finding | None:
+    """What somebody reads whose model is not answered for any more: before it costs a question."""
+    for model in settings.models:
+        day = provider.retires(model)
+        if day is not None and day <= today:
+            return _finding(
+                "LS-MODEL-010",
+                "planner",
+                f"model `{model}` was retired on {day}",
+                "name a current one under `[planner]` in agent.toml",
+            )
+    return None
 
 
 def _finding(code: str, place: str, problem: str, fix: str) -> Finding:

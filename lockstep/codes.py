@@ -61,6 +61,7 @@ CODES: dict[str, Code] = {
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
     "LS-RULE-003": Code("a plan rule cannot be evaluated", Exit.REJECTED),
+    "LS-RULE-010": Code("what one tool gave reaches another that must not have it", Exit.REJECTED),
     # policy
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
     "LS-POLICY-002": Code("policy denies the step", Exit.REJECTED),
@@ -106,6 +107,8 @@ CODES: dict[str, Code] = {
     "LS-MODEL-007": Code("the model refused", Exit.REJECTED),
     "LS-MODEL-008": Code("the model's answer is not a proposal", Exit.REJECTED),
     "LS-MODEL-009": Code("the budget for planning is spent", Exit.REJECTED),
+    "LS-MODEL-010": Code("the model was retired by its provider", Exit.ERROR),
+    "LS-MODEL-011": Code("the provider cannot be used", Exit.ERROR),
     # escalations
     "LS-ASK-001": Code("the question does not exist or is answered", Exit.REJECTED),
     "LS-ASK-002": Code("this answer is not offered", Exit.REJECTED),

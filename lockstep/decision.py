@@ -135,9 +135,12 @@ class Decision(Record):
 
     @property
     def disallowed(self) -> bool:
-        """Whether it is the tool itself that may not be called, and not what it would touch."""
+        """Whether it is the tool itself that may not be called, and not what it would touch or
+        whose words it would be given.
+        """
         denied = self.outcome is Outcome.DENY and not self.errors
-        return denied and not (self.rules and self.targets)
+        about_call = bool(self.targets) or any(rule.reads for rule in self.rules)
+        return denied and not (self.rules and about_call)
 
     @property
     def why(self) -> str:

@@ -13,6 +13,7 @@ from lockstep.agent import Silence
 from lockstep.canonical import Digest, ExactObject
 from lockstep.decision import Rule
 from lockstep.names import Person, Role, Sentence, StepId, ToolName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.value import Value
 
@@ -50,7 +51,8 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
 class Question(Record):
     """Asked once; `args` are the resolved arguments, by reference and, unless large, in full.
 
-    `approvers` are the people who may answer; `rules` are what stands in the way.
+    `approvers` are the people who may answer; `rules` are what stands in the way; `untrusted` are
+    JSON pointers of the arguments that hold what may not be believed.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Question(Record):
     args: Value
     shown: str = ""
     rules: tuple[Rule, ...]
+    untrusted: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
     roles: tuple[Role, ...]
     approvers: tuple[Person, ...]
     asked_at: AwareDatetime

@@ -48,6 +48,7 @@ HELP: dict[str, str] = {
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",
+    "LS-RULE-010": "Take the reference out, or pass it through a tool that the rule names.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
         "Change the arguments or leave the step out; for a `DisallowedToolError`, use another "
@@ -105,6 +106,8 @@ HELP: dict[str, str] = {
     "LS-MODEL-009": (
         "Raise `tokens` or `microdollars` under `[planner]`, or write the plan by hand."
     ),
+    "LS-MODEL-010": "Name a current model under `[planner]` in `agent.toml`.",
+    "LS-MODEL-011": "Install the package it comes with, or name `anthropic` under `[planner]`.",
     "LS-ASK-001": "See `lockstep inbox list`.",
     "LS-ASK-002": "Give one of the answers that are offered.",
     "LS-ASK-003": "Ask somebody who holds one of the roles that are named.",

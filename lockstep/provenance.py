@@ -31,10 +31,6 @@ class Provenance(Record):
     def __bool__(self) -> bool:
         return bool(self.untrusted or self.steered or self.sensitive or self.sources)
 
-    def trusts(self, argument: str) -> bool:
-        """Whether nothing in a top-level argument is untrusted."""
-        return argument not in self.doubted
-
     @property
     def doubted(self) -> frozenset[str]:
         """The top-level arguments with something untrusted in them."""

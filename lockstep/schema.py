@@ -6,7 +6,7 @@ checked again when it is there.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +135,31 @@ def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]
         elif "array" in admitted and is_index(part):
             reached.append(followed(root, option.get("items", {})))
     return reached, names
+
+
+def leads_somewhere(root: Schema, path: Sequence[str]) -> bool:
+    """Whether a value of the schema may have something at a path, in which `*` is any part."""
+    reached: list[dict[str, Any]] = [dict(root)]
+    for part in path:
+        here = [found for one in reached for found in step_into(root, one, part)[0]]
+        if part == "*":
+            branches = [option for one in reached for option in options(root, one)]
+            inner = [one for branch in branches for one in _members(branch)]
+            here += [followed(root, one) for one in inner]
+        reached = [one for n, one in enumerate(here) if one not in here[:n]]
+    return bool(reached)
+
+
+def _members(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """What may stand in a list or an object, whatever its place or name."""
+    admitted = types(schema)
+    if not admitted or "array" in admitted:
+        yield schema.get("items", {})
+    if not admitted or "object" in admitted:
+        yield from fields(schema).values()
+        others = schema.get("additionalProperties")
+        if isinstance(others, dict):
+            yield others
 
 
 def can_feed(source_root: Schema, source: Any, target_root: Schema, target: Any) -> str | None:

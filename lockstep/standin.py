@@ -26,16 +26,12 @@ from pydantic import (
 from lockstep.amount import Count
 from lockstep.canonical import Exact, ExactObject
 from lockstep.draft import Draft, DraftStep
+from lockstep.mishap import Cut, Failure, Hang, Position, Seconds, StreamError, Word
 from lockstep.record import Record
 
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-"""How the API writes types, codes, categories and reasons; new ones may come, so none is listed."""
 Text = Annotated[str, StringConstraints(min_length=1)]
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=127)]
-Seconds = Annotated[float, Field(ge=0, le=3600)]
-Position = Annotated[int, Field(ge=0, le=1_000_000)]
-"""Tokens of the text that are sent before something happens."""
 Yes = Literal[True]
 
 Texts = Annotated[
@@ -52,24 +48,6 @@ Texts = Annotated[
 ]
 """One text, or several that must all be there."""
 
-_OURS = {"connection", "content-length", "request-id", "transfer-encoding"}
-
-
-def _headers(given: dict[str, str]) -> dict[str, str]:
-    taken = sorted(_OURS & {name.lower() for name in given})
-    if taken:
-        raise ValueError(f"header `{taken[0]}` is the stand-in's own")
-    return given
-
-
-Headers = Annotated[
-    dict[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")],
-        Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,1000}$")],
-    ],
-    AfterValidator(_headers),
-]
-
 
 def _some(given: tuple[Any, ...]) -> tuple[Any, ...]:
     if not given:
@@ -79,7 +57,7 @@ def _some(given: tuple[Any, ...]) -> tuple[Any, ...]:
 
 # As a validator, because a minimum length is also missed where the only item is wrong.
 _SOME = (AfterValidator(_some), Field(json_schema_extra={"minItems": 1}))
-CONTENTS = ("text", "json", "file", "proposal", "proposal_file", "truncated", "nothing")
+CONTENTS = ("text", "json", "file", "proposal", "proposal_file", "truncated", "nothing", "uses")
 FAULTS = ("error", "sse_error", "cut", "hang", "garbage", "half_body", "drop")
 _ENDS = ("refusal", "after_tokens", "stop_reason")
 _AT_ODDS = (
@@ -89,6 +67,7 @@ _AT_ODDS = (
     *product(("error", "garbage", "drop"), CONTENTS),
     *product(("truncated",), (*_ENDS, *FAULTS)),
     *product(("nothing",), ("after_tokens", *FAULTS)),
+    *product(("uses",), (*_ENDS, *FAULTS)),
 )
 """Pairs of fields that contradict each other in one answer."""
 
@@ -146,48 +125,18 @@ class Proposal(Record):
         )
 
 
-class Failure(Record):
-    """An answer with a status that is not 200, shaped as the API's errors are.
-
-    `type` follows from the status unless it is given; `code` is what the API calls `error_code`;
-    `body` replaces the whole body, as a proxy's page does.
+class Use(Record):
+    """A tool that the model wants called, as a loop around a model knows it. No planner of ours is
+    offered tools; this is for what it is compared with.
     """
 
-    status: Annotated[int, Field(ge=400, le=599)]
-    type: Word | None = None
-    code: Word | None = None
-    message: str = "the script says so"
-    headers: Headers = {}
-    body: str | None = None
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+    input: ExactObject = {}
 
-
-class StreamError(Record):
-    """An `error` event in a stream that began with status 200. Who asked for no stream gets it as a
-    `Failure`.
-    """
-
-    type: Word = "overloaded_error"
-    code: Word | None = None
-    message: str = "the script says so"
-    after_tokens: Position | None = None
-
-
-class Cut(Record):
-    """The stream ends where it should not. `chunked` says whether HTTP can tell: if not, the end
-    looks like any other. Without `after_tokens` it ends after the headers.
-    """
-
-    after_tokens: Position | None = None
-    chunked: bool = True
-
-
-class Hang(Record):
-    """Nothing more comes for so long, and then the connection is closed. Without `after_tokens` not
-    even a status comes.
-    """
-
-    seconds: Seconds
-    after_tokens: Position | None = None
+    @property
+    def said(self) -> str:
+        """What of it is counted: its arguments as they are written."""
+        return compact(self.input)
 
 
 class UsageOverride(Record):
@@ -215,6 +164,7 @@ class Answer(Record):
     proposal_file: FileName | None = None
     truncated: str | None = None
     nothing: Yes | None = None
+    uses: Annotated[tuple[Use, ...], *_SOME] | None = None
 
     refusal: Word | None = None
     after_tokens: Position | None = None

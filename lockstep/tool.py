@@ -23,6 +23,8 @@ from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
 from lockstep.record import Record
+from lockstep.reference import path_parts
+from lockstep.schema import leads_somewhere
 from lockstep.trust import Emits, FieldLabels
 
 
@@ -88,6 +90,14 @@ class ToolSpec(Record):
     def _is_private_or_not(self) -> Self:
         if self.sensitive and self.declassifies:
             raise ValueError("a tool is `sensitive` or it `declassifies`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_what_it_has(self) -> Self:
+        """A misspelt doubt about a field would leave the field believed."""
+        for field in () if isinstance(self.emits, Emits) else self.emits:
+            if not leads_somewhere(self.output, path_parts(field)):
+                raise ValueError(f"`emits` labels `{field}`, which its output does not have")
         return self
 
     @cached_property

@@ -9,15 +9,18 @@ asked about is taken to be. Sets of steps are whole numbers, a bit for each step
 about every pair.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
+
+from pydantic import JsonValue
 
 from lockstep.fallback import Provided, owners, stand_ins
 from lockstep.graph import Graph, order
 from lockstep.guard import Guard
 from lockstep.loop import ForEach
+from lockstep.reference import Reference, references
 
 
 class Shaped(Provided, Protocol):
@@ -26,9 +29,38 @@ class Shaped(Provided, Protocol):
     @property
     def tool(self) -> str: ...
     @property
+    def args(self) -> Mapping[str, JsonValue]: ...
+    @property
     def when(self) -> tuple[Guard, ...]: ...
     @property
     def for_each(self) -> ForEach | None: ...
+
+
+class Feeds(Mapping[str, Mapping[str, Sequence[str]]]):
+    """By step and top-level argument, the ids of the steps whose outputs it is made of, sorted.
+
+    Read when somebody asks: most agents have no rule that does.
+    """
+
+    def __init__(self, steps: Iterable[Shaped]) -> None:
+        self._steps = {step.id: step for step in steps}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, step: str) -> dict[str, tuple[str, ...]]:
+        loop = self._steps[step].for_each
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in self._steps[step].args.items():
+            whole = (one for _, one in references(value) if isinstance(one, Reference))
+            real = (loop.source if loop and one.source == "$item" else one for one in whole)
+            steps = {one.step for one in real if one is not None and one.source == "$from"}
+            if steps:
+                found[name] = tuple(sorted(steps))
+        return found
 
 
 @dataclass(frozen=True)
@@ -37,7 +69,8 @@ class Shape:
 
     `optional` are the steps that may be left out by themselves; `stand_ins` name for a step those
     that may take its place, which run only then; `hollow` are steps whose output may be there
-    although their tool did nothing for it.
+    although their tool did nothing for it. `feeds` names for each argument of a step the steps
+    whose outputs it is made of.
     """
 
     tools: Mapping[str, str]
@@ -46,6 +79,7 @@ class Shape:
     optional: frozenset[str] = frozenset()
     stand_ins: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hollow: frozenset[str] = frozenset()
+    feeds: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, steps: Iterable[Shaped]) -> "Shape":
@@ -68,6 +102,7 @@ class Shape:
                 # A list may be empty.
                 if step.for_each or any(one.output is not None for one in fallbacks[step.id])
             ),
+            feeds=Feeds(found),
         )
 
     def without(self, gone: Set[str]) -> "Shape":
@@ -96,6 +131,8 @@ class Shape:
                 if step in kept
             },
             hollow=self.hollow - gone,
+            # Whoever is fed by a step that is gone is gone too.
+            feeds=self.feeds,
         )
 
     def steps_of(self, tool: str) -> list[str]:

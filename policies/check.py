@@ -28,6 +28,7 @@ from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments
 from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
 from policies.certainty import Shape
+from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
 from policies.labels import labels
@@ -89,8 +90,9 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
         world.decider.decide(planned(step, world, started_by, lineage.of(step.id)))
         for step in usable
     )
+    doubted = doubts(decisions, lineage)
     findings += (
-        _denied(step, made)
+        _denied(step, made, [one.says for one in doubted if one.step == step.id])
         for step, made in zip(usable, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
@@ -104,6 +106,7 @@ def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRU
         decisions=decisions,
         worst=most,
         bounds=reach,
+        doubts=doubted,
         literals=literals,
     )
 
@@ -177,7 +180,7 @@ def _existence(step: Step, world: World) -> Iterator[Finding]:
     yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
-def _denied(step: Step, decision: Decision) -> Finding:
+def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:
     code, fix = "LS-POLICY-002", "change the arguments or leave the step out"
     subject = ", ".join(f"`{target.name}`" for target in decision.targets)
     problem = f"{step.tool}({subject}) is BLOCKED by {decision.why}"
@@ -185,6 +188,8 @@ def _denied(step: Step, decision: Decision) -> Finding:
         code, fix = "LS-POLICY-003", "correct the policy"
     elif decision.disallowed:
         problem, fix = decision.why, "use another tool or leave the step out"
+    if says:
+        problem = f"{problem} ({'; '.join(says)})"
     return Finding(code=code, place=f"step `{step.id}`", problem=problem, fix=fix)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -27,12 +27,16 @@ from lockstep.guard import Guard
 from lockstep.loading import pointer
 from lockstep.loop import ForEach
 from lockstep.provenance import Provenance
-from lockstep.reference import Malformed, Reference, as_reference
+from lockstep.reference import Malformed, Reference
 from lockstep.tool import ToolSpec
 from lockstep.trust import ANY, Emits, Trust, emitted, worst
 from policies.labels import Labels
+from policies.origin import Found, Origin, positions
 
 TRUSTED, UNTRUSTED = Trust.TRUSTED, Trust.UNTRUSTED
+
+MAX_HOPS = 100
+"""Of a witness: nobody reads a longer way back."""
 
 
 class Traced(Provided, Protocol):
@@ -46,40 +50,6 @@ class Traced(Provided, Protocol):
     def when(self) -> tuple[Guard, ...]: ...
     @property
     def for_each(self) -> ForEach | None: ...
-
-
-Found = Reference | Malformed | None
-"""What stands at a place: a reference, something that only looks like one, or a literal."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where what stands at `at` in a step's arguments comes from. `path` is a JSON pointer into the
-    source; with `item` it is one of the list's items, and the part `*` stands for its index.
-    """
-
-    at: str
-    source: Literal["literal", "input", "run", "step", "nowhere"]
-    trust: Trust
-    step: str = ""
-    tool: str = ""
-    path: str = ""
-    item: bool = False
-
-    def __str__(self) -> str:
-        each = "an item of " if self.item else ""
-        match self.source:
-            case "literal":
-                return "is written in the plan"
-            case "input":
-                return f"comes from {each}input `{self.path}`"
-            case "run":
-                return f"comes from the run's own `{self.path}`"
-            case "step":
-                field = f" {self.path}" if self.path else ""
-                return f"comes from {each}step `{self.step}` ({self.tool}{field})"
-            case "nowhere":
-                return "comes from nothing that the plan has"
 
 
 @dataclass(frozen=True)
@@ -149,7 +119,7 @@ class _Parts:
         return cls(
             args=tuple(positions(step.args)),
             guards=tuple(one for operand in operands for _, one in positions({"": operand})),
-            list=loop and (loop.source or Malformed("no list")),
+            list=(loop.source or Malformed("no list")) if loop is not None else None,
         )
 
     @property
@@ -196,18 +166,19 @@ class Lineage:
 
     def witness(self, step: str, at: str) -> tuple[Origin, ...]:
         """From an untrusted argument back to what makes it so: each origin feeds the one before
-        it, and the last is untrusted by itself.
+        it, and the last is untrusted by itself, or as far back as anybody follows.
         """
         chain: list[Origin] = []
-        while True:
+        while len(chain) < MAX_HOPS:
             here = next((one for one in self.origins(step) if one.at == at), None)
             if here is None:
-                return tuple(chain)
+                break
             chain.append(here)
             cause = self._cause(here)
             if cause is None:
-                return tuple(chain)
+                break
             step, at = cause.step, next(iter(self._own[cause.step].provenance.untrusted), "")
+        return tuple(chain)
 
     def _order(self) -> Iterator[tuple[Traced, bool]]:
         """Each step twice: when it begins, and when it and what may stand in for it are over."""
@@ -347,41 +318,3 @@ class Lineage:
 
     def _tools(self, sources: int) -> tuple[str, ...]:
         return tuple(name for name, bit in self._bits.items() if sources & bit)
-
-
-def positions(args: Mapping[str, JsonValue]) -> Iterator[tuple[str, Found]]:
-    """Every place in a step's arguments where one value comes in: each reference, and each literal
-    that is as large as it can be without holding one; with its JSON pointer.
-    """
-    for name, value in args.items():
-        found: list[tuple[tuple[int | str, ...], Found]] = []
-        _walk(value, (name,), found)
-        for at, one in found:
-            yield pointer(at), one
-
-
-def _walk(
-    value: JsonValue,
-    at: tuple[int | str, ...],
-    found: list[tuple[tuple[int | str, ...], Found]],
-) -> bool:
-    """Whether the value is literal throughout; what was found in it is then one place."""
-    try:
-        reference: Found = as_reference(value)
-    except Malformed as problem:
-        reference = problem
-    if reference is not None:
-        found.append((at, reference))
-        return False
-    inside: Iterable[tuple[int | str, JsonValue]] = ()
-    if isinstance(value, dict):
-        inside = value.items()
-    elif isinstance(value, list):
-        inside = enumerate(value)
-    before, whole = len(found), True
-    for key, child in inside:
-        whole = _walk(child, (*at, key), found) and whole
-    if whole:
-        del found[before:]
-        found.append((at, None))
-    return whole

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, Protocol, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from lockstep.finding import Finding
 from lockstep.graph import path
 from lockstep.names import RuleId, Sentence, ToolName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from policies.certainty import Certainty, Shape
+from policies.flow import Flow
 
 _ENOUGH = 20
 """Of one rule; where it is broken more often, it is mostly the same mistake again."""
@@ -103,9 +105,10 @@ class Rules(Record):
     lockstep: Literal["rules/1"] = "rules/1"
     before: tuple[Before, ...] = ()
     mandatory: tuple[Mandatory, ...] = ()
+    flow: tuple[Flow, ...] = Field(default=(), exclude_if=is_empty)
 
     def violations(self, shape: Shape) -> Iterator[Finding]:
-        rules: tuple[PlanRule, ...] = (*self.before, *self.mandatory)
+        rules: tuple[PlanRule, ...] = (*self.before, *self.mandatory, *self.flow)
         for rule in rules:
             yield from _guarded(rule, shape)
 

@@ -16,7 +16,35 @@ from hypothesis import settings
 settings.register_profile("laws", deadline=None)
 settings.load_profile("laws")
 
+PROCESSES = 3
+"""For the whole suite. More than most machines have cores to spare, because most of what takes long
+waits for a server."""
+
+SLOWEST = (
+    "test_tutorial.py",
+    "test_demo.py",
+    "test_init.py",
+    "test_plan_command.py",
+    "test_cli.py",
+    "test_kill.py",
+    "test_planning.py",
+    "test_language.py",
+)
+"""Files that take longest, that one first: begun last, they would be waited for at the end."""
+
 FLAGSHIP = Path(__file__).parents[1] / "examples" / "cluster_digest"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process for tests that were chosen: starting more takes longer than a file or two."""
+    chosen = config.args_source is pytest.Config.ArgsSource.ARGS
+    return 0 if chosen or config.option.keyword or config.option.collectonly else PROCESSES
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first; the order within a file stays."""
+    ranks = {name: rank for rank, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
 class Flagship:

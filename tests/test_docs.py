@@ -17,7 +17,6 @@ import cedarpy
 import jsonschema_rs
 import pytest
 from pydantic import BaseModel
-from typer.main import get_command
 
 from lockstep.agent import Agent, Asking, Input
 from lockstep.case import Case, Cases
@@ -37,7 +36,7 @@ from lockstep.planner import PlannerSettings
 from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
 from policies.rules import Before, Mandatory, Rules
-from worker.cli.main import app
+from worker.cli import commands as command_line
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -100,14 +99,13 @@ def commands() -> Iterator[tuple[str, Any]]:
     """Every command that does something, by the words it is called with."""
 
     def walk(words: str, command: Any) -> Iterator[tuple[str, Any]]:
-        inner = getattr(command, "commands", None)
-        if inner is None:
+        if not hasattr(command, "commands"):
             yield words, command
             return
-        for name, child in inner.items():
-            yield from walk(f"{words} {name}", child)
+        for name in command.list_commands(None):
+            yield from walk(f"{words} {name}", command.get_command(None, name))
 
-    yield from walk("lockstep", get_command(app))
+    yield from walk("lockstep", command_line.commands())
 
 
 def options(command: Any) -> set[str]:

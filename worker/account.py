@@ -37,6 +37,7 @@ from lockstep.loading import shaped
 from lockstep.lock import LockedToolStep
 from lockstep.outcome import Dispatch
 from lockstep.plan import Plan, Step
+from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
 from lockstep.shown import shown
@@ -51,7 +52,8 @@ End = Literal["completed", "failed", "skipped", "asking", "running", "not starte
 class Argument(Record):
     """Where one argument, or a part of one, came from; `text` is its value as far as it is known.
 
-    `digest` is of the output that a reference leads into.
+    `digest` is of the output that a reference leads into, `tool` what gave it. `untrusted` where
+    policy was told that it may not be believed, or something in it.
     """
 
     at: str
@@ -60,6 +62,8 @@ class Argument(Record):
     text: str = ""
     digest: str = ""
     size: int = 0
+    tool: str = ""
+    untrusted: bool = False
 
 
 class Account(Record):
@@ -68,6 +72,7 @@ class Account(Record):
     run: str
     step: LockedToolStep
     arguments: tuple[Argument, ...]
+    provenance: Provenance
     decisions: tuple[Decision, ...]
     blocked: StepBlocked | None
     end: End
@@ -97,13 +102,15 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     everything = list(events)
     about = tuple(event for event in everything if _is_about(event, step))
     blocked = [event.what for event in about if isinstance(event.what, StepBlocked)]
+    decisions = tuple(event.what.decision for event in about if isinstance(event.what, StepDecided))
+    told = decisions[-1].provenance if decisions else steps[step].provenance
+    arguments = _arguments(steps[step], _sent(history, step), everything)
     return Account(
         run=history.workflow_id,
         step=steps[step],
-        arguments=tuple(_arguments(steps[step], _sent(history, step), everything)),
-        decisions=tuple(
-            event.what.decision for event in about if isinstance(event.what, StepDecided)
-        ),
+        arguments=tuple(_labelled(arguments, told, steps)),
+        provenance=told,
+        decisions=decisions,
         blocked=blocked[-1] if blocked else None,
         end=_end(about),
         events=about,
@@ -122,11 +129,23 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
         decided = {one.step: one for one in end.decisions}
         about = tuple(one for one in end.findings if _place_is(one.place, step))
         mine = steps.get(step)
-        arguments = tuple(_arguments(mine, None, [])) if mine else ()
-        found.append(Considered(number, end.passed, mine, arguments, decided.get(step), about))
+        made = decided.get(step)
+        told = made.provenance if made else Provenance()
+        arguments = tuple(_labelled(_arguments(mine, None, []), told, steps)) if mine else ()
+        found.append(Considered(number, end.passed, mine, arguments, made, about))
     if step not in names:
         raise _stranger(f"planning `{history.workflow_id}`", step, names)
     return found
+
+
+def _labelled(
+    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedToolStep]
+) -> Iterator[Argument]:
+    """The arguments with what policy was told of them, and with the tools that gave them."""
+    for one in arguments:
+        source = steps.get(one.name.partition("/")[0]) if one.source == "step" else None
+        doubted = any(f"{at}/".startswith(f"{one.at}/") for at in told.untrusted)
+        yield one.model_copy(update={"tool": source.tool if source else "", "untrusted": doubted})
 
 
 def _plan(proposed: JsonValue) -> Plan | None:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from activities.placeholders import fill
-from activities.propose import KEY, ModelPlanner
+from activities.propose import ModelPlanner
+from activities.providers import provider
 from lockstep.environment import Binding
 from policies.world import World
 
@@ -16,22 +17,21 @@ from policies.world import World
 @asynccontextmanager
 async def planning(world: World, environ: Mapping[str, str]) -> AsyncIterator[ModelPlanner]:
     """The planner of one world; its connections are closed when the block ends."""
-    settings, key = world.agent.planner, environ.get(KEY)
+    settings = world.agent.planner
+    seller = provider(settings.provider)
+    key = environ.get(seller.key)
     if not key:
-        yield ModelPlanner(world, None, lambda model, usage: 0)
+        yield ModelPlanner(world, seller, None)
         return
-    # The SDK takes a second to import, which every command would pay for.
-    from activities.messages import MessagesModel  # noqa: PLC0415
-    from activities.prices import microdollars  # noqa: PLC0415
-
-    endpoint = fill("planner", Binding(endpoint=settings.endpoint), environ).endpoint
-    model = MessagesModel(api_key=key, base_url=endpoint, timeout=settings.timeout)
+    told = Binding(endpoint=settings.endpoint or seller.endpoint)
+    model = seller.model(key, fill("planner", told, environ).endpoint, settings.timeout)
     try:
-        yield ModelPlanner(world, model, microdollars)
+        yield ModelPlanner(world, seller, model)
     finally:
         await model.close()
 
 
-def without_key(environ: Mapping[str, str]) -> dict[str, str]:
+def without_key(environ: Mapping[str, str], world: World) -> dict[str, str]:
     """The environment as tools may know it."""
-    return {name: text for name, text in environ.items() if name != KEY}
+    key = provider(world.agent.planner.provider).key
+    return {name: text for name, text in environ.items() if name != key}

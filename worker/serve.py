@@ -61,7 +61,7 @@ async def serving(
             store=FolderStore(values),
             folder=package.root,
             threads=threads,
-            environ=without_key(environ),
+            environ=without_key(environ, world),
         )
         async with planning(world, environ) as planner:
             worker = Worker(

@@ -12,12 +12,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from activities.package import AgentPackage
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
 from worker.attributes import ensure_attributes
@@ -37,6 +39,10 @@ class Served:
     root: Path
     agent: str
     environment: str
+
+    @classmethod
+    def of(cls, package: AgentPackage, environment: str) -> Self:
+        return cls(package.root, package.agent.name, environment)
 
     @property
     def queue(self) -> str:

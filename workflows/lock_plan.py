@@ -124,7 +124,7 @@ class LockPlan(Doors):
                 environment=goal.environment,
                 by=goal.by,
                 goal=goal.goal,
-                model=brief.model,
+                model=brief.models[0],
                 replans=brief.replans,
                 limit=brief.limit,
             )

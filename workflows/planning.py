@@ -71,6 +71,7 @@ class Planning:
         self._model = Questioning(brief, journal)
         self._checks = self._questions = self._raises = 0
         self._left = self._allowed = brief.replans
+        self._refused = 0
         self._by_hand: Candidate | None = None
         self._changing = asyncio.Lock()
 
@@ -120,12 +121,22 @@ class Planning:
                 return Rejected(text=reply.text, findings=found.checked.errors)
 
     async def _reply(self, rejected: Rejected | None) -> Reply | Finding:
-        """An answer, asked for once more with more room if the first was cut off."""
-        reply = await self._model.ask(Ask(goal=self.goal, rejected=rejected))
-        if not isinstance(reply, Reply) or reply.status != "truncated":
+        """An answer: of the next model where one refuses, and asked for once more with more room
+        if the first was cut off.
+        """
+        models = self._brief.models
+        ask = Ask(goal=self.goal, rejected=rejected, model=models[self._refused])
+        reply = await self._model.ask(ask)
+        if not isinstance(reply, Reply):
+            return reply
+        if reply.status == "refused" and self._refused + 1 < len(models):
+            # It would refuse again: from here on the next one plans.
+            self._refused += 1
+            return await self._reply(rejected)
+        if reply.status != "truncated":
             return reply
         try:
-            again = await self._model.ask(Ask(goal=self.goal, rejected=rejected, room=2))
+            again = await self._model.ask(ask.model_copy(update={"room": 2}))
         except NoAnswer as error:
             if error.finding.code != _NOT_ACCEPTED:
                 raise

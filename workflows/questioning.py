@@ -81,7 +81,7 @@ class Questioning:
                 retry_policy=RetryPolicy(
                     maximum_attempts=ATTEMPTS, maximum_interval=timedelta(minutes=1)
                 ),
-                summary=self._brief.model,
+                summary=ask.model,
             )
         except ActivityError as error:
             finding, bill = _gave_up(error)

@@ -276,6 +276,7 @@ class StepLife:
         roles = tuple(sorted({role for rule in ask.rules for role in rule.approvers}))
         # A denial or an unknown effect names no role: anyone who may approve anything may answer.
         roles = roles or tuple(sorted(body.approvers))
+        decision = self.run.decisions.get(self.label)
         people = sorted({person for role in roles for person in body.approvers.get(role, ())})
         return Question(
             id=f"{self.label}.{self.number}",
@@ -288,6 +289,7 @@ class StepLife:
             args=ask.args,
             shown=ask.shown,
             rules=ask.rules,
+            untrusted=decision.provenance.untrusted if decision else (),
             roles=roles,
             approvers=tuple(people),
             asked_at=now,

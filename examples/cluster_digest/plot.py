@@ -11,16 +11,15 @@ import re
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from .detect import MetricSummary
 from .series import Point, Unit
 from .usual import least_difference
 from .words import moment, quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 320, 124
 """In points, which the page scales to the width it has."""
@@ -35,7 +34,6 @@ _COLOURS = {
     "#060606": "var(--card)",
 }
 _LINE, _USUAL, _ALARM, _MUTED, _RULE, _CARD = _COLOURS
-_ROUND = MaxNLocator(4, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10])
 _one_at_a_time = threading.Lock()
 """Matplotlib's settings belong to the process, and activities run in threads."""
 
@@ -48,6 +46,10 @@ def plot(
     interval: timedelta,
 ) -> str:
     """A line over the window, the usual range as a band, anomalies as dots."""
+    # Loaded with the first picture: it takes a second, and whoever checks a plan draws nothing.
+    import matplotlib  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with (
@@ -86,7 +88,7 @@ def sparkline(points: Sequence[Point], summary: MetricSummary) -> str:
 
 
 def _draw(
-    axes: Axes,
+    axes: "Axes",
     points: Sequence[Point],
     summary: MetricSummary,
     start: datetime,
@@ -158,11 +160,14 @@ def _axis(summary: MetricSummary) -> tuple[float, float]:
     return low - (air / 3 if low == 0 else air), high + air
 
 
-def _dress(axes: Axes, unit: Unit, start: datetime, length: timedelta) -> None:
+def _dress(axes: "Axes", unit: Unit, start: datetime, length: timedelta) -> None:
     """Few, quiet marks: three times, about three values, hair lines."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
     low, high = axes.get_ylim()
     size = _size(low if low > 0 else high, unit)
-    values = _ROUND.tick_values(low / size, high / size)
+    rounded = MaxNLocator(4, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10])
+    values = rounded.tick_values(low / size, high / size)
     ticks = [float(value) * size for value in values if low <= value * size <= high]
     axes.set_yticks(ticks, [quantity(tick, unit) for tick in ticks])
     parts = [length * part / 2 for part in range(3)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from lockstep.finding import Finding
 from policies.cedar.schema import ENVIRONMENT, Vocabulary
-from policies.cedar.types import CedarType, Fields, declared
+from policies.cedar.types import CedarType, Fields
 
 _SHOWN = 200
 _CONSEQUENCE = "unable to find an applicable action"
@@ -35,7 +35,7 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 def advise(place: str, errors: Iterable[str], words: Vocabulary) -> Iterator[Finding]:
     """One finding for each thing that is wrong with a rule, however many tools it is wrong for."""
     said: set[str] = set()
-    bare = [re.sub(r"^for policy `[^`]*`, ", "", error) for error in errors]
+    bare = [re.sub(r"^for policy `[^`]*`[,:] ", "", error) for error in errors]
     causes = [error for error in bare if not error.startswith(_CONSEQUENCE)] or bare
     for error in causes:
         problem, fix = _said(error, words)
@@ -52,11 +52,13 @@ def unheard(
     A forbid that waits for a misspelt argument forbids nothing. Of resources the same is no
     mistake: an attribute may well be missing from one environment's manifest.
     """
-    types = [declared(words.args[tool]) for tool in tools if tool in words.args]
+    contexts = [words.context(tool) for tool in tools if tool in words.args]
     for path in sorted(set(_asked(conditions))):
-        if path[:1] != ("args",) or len(path) < 2 or any(_known(one, path[1:]) for one in types):
+        if path[:1] not in (("args",), ("trusted",)) or len(path) < 2:
             continue
-        names = {name for one in types for name in one["attributes"]}
+        if any(_known(one, path) for one in contexts):
+            continue
+        names = {name for one in contexts for name in one["attributes"][path[0]]["attributes"]}
         yield Finding(
             code="LS-POLICY-001",
             place=place,
@@ -120,6 +122,10 @@ def _entity_type(words: Vocabulary, name: str) -> tuple[str, str]:
     ) or f"use one of {listed}"
 
 
+def _eid(words: Vocabulary, _kind: str, name: str) -> tuple[str, str]:
+    return _action(words, name)
+
+
 def _attribute(words: Vocabulary, name: str, entity: str) -> tuple[str, str]:
     problem = f"attribute `{name}` is not on `{entity}`"
     close = did_you_mean(name, words.attributes(entity))
@@ -131,10 +137,12 @@ def _attribute(words: Vocabulary, name: str, entity: str) -> tuple[str, str]:
 
 def _argument(words: Vocabulary, path: str, tool: str) -> tuple[str, str]:
     parts = path.split(".")
-    record = words.document[""]["actions"][tool]["appliesTo"]["context"]
+    record = words.context(tool)
     for part in parts[:-1]:
         record = record.get("attributes", {}).get(part, {})
     fix = did_you_mean(parts[-1], record.get("attributes", {})) or "narrow the rule's action"
+    if parts[0] == "trusted":
+        return f"there is no argument `{'.'.join(parts[1:])}` of `{tool}`", fix
     if parts[0] != "args":
         return f"`context.{path}` is not known of `{tool}`", fix
     name = ".".join(parts[1:])
@@ -171,6 +179,7 @@ def _types(_words: Vocabulary, clause: str) -> tuple[str, str]:
 
 _PHRASES: list[tuple[re.Pattern[str], Callable[..., tuple[str, str]]]] = [
     (re.compile(r'unrecognized action `Action::"(.*)"`'), _action),
+    (re.compile(r'entity `(Tool)::"(.*)"` is of an enumerated entity type'), _eid),
     (re.compile(r"unrecognized entity type `(.*)`"), _entity_type),
     (re.compile(r"attribute `(.*)` on entity type `(.*)` not found"), _attribute),
     (re.compile(r'attribute `(.*)` in context for Action::"(.*)" not found'), _argument),

@@ -130,6 +130,7 @@ def _annotated(
             effect="approval" if file == APPROVALS else form["effect"],
             reason=given["reason"] or "",
             approvers=roles(given),
+            reads=tuple(sorted(set(_origins(form["conditions"])))),
         ),
         file=file,
         line=line,
@@ -151,12 +152,33 @@ def _steady(node: Any) -> bool:
     match node:
         case {"kind": _, "body": body}:
             return _steady(body)
+        case {"Value": {"__entity": {"type": "Tool"}}}:
+            # It has no attributes, so all that can be done with it is to compare it.
+            return True
         case dict():
             return all(key in _CANNOT_FAIL and _steady(child) for key, child in node.items())
         case list():
             return all(map(_steady, node))
         case _:
             return True
+
+
+def _origins(node: Any) -> Iterator[str]:
+    """The facts about provenance that a condition looks at: `trusted.recipient`, `flow.steered`."""
+    match node:
+        case {".": {"left": {".": {"left": {"Var": "context"}, "attr": base}}, "attr": name}} | {
+            "has": {"left": {".": {"left": {"Var": "context"}, "attr": base}}, "attr": name}
+        }:
+            if base in ("trusted", "flow"):
+                yield f"{base}.{name}"
+        case dict():
+            for child in node.values():
+                yield from _origins(child)
+        case list():
+            for child in node:
+                yield from _origins(child)
+        case _:
+            return
 
 
 def _too_much(text: str) -> str | None:

@@ -56,6 +56,11 @@ class Vocabulary:
         shape = self.document[""]["entityTypes"].get(entity, {}).get("shape", {})
         return sorted(shape.get("attributes", ()))
 
+    def context(self, tool: str) -> dict[str, Any]:
+        """The type of `context` where a tool is called."""
+        found: dict[str, Any] = self.document[""]["actions"][tool]["appliesTo"]["context"]
+        return found
+
     @property
     def actions(self) -> list[str]:
         return sorted(self.args)
@@ -125,8 +130,12 @@ def context(request: Request, seen: Fields) -> dict[str, JsonValue]:
 def _origins(request: Request, seen: Fields) -> dict[str, JsonValue]:
     """Where the arguments come from, which is known before they are."""
     known, doubted = request.provenance, request.provenance.doubted
+    # What the schema does not declare a tool's model may still read, into whatever it likes.
+    strange = bool(seen.fields) and not doubted <= seen.fields.keys()
     return {
-        "trusted": {name: name not in doubted for name in seen.fields if _is_plain(name)},
+        "trusted": {
+            name: not strange and name not in doubted for name in seen.fields if _is_plain(name)
+        },
         "flow": {
             "untrusted": bool(known.untrusted),
             "steered": known.steered,

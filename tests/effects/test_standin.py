@@ -62,6 +62,22 @@ CONTENTS: dict[str, tuple[Json, list[str], str]] = {
 
 
 @BOTH
+async def test_a_loop_is_told_which_tools_to_call(stream: bool) -> None:
+    """Each with its arguments and an id of its own; what was written for them is billed."""
+    uses = [{"name": "fetch", "input": {"of": ["köln"]}}, {"name": "render", "input": {}}]
+    with standin(script({"uses": uses})) as model:
+        message = await ask(model, stream)
+        entry = model.ledger[0]
+    blocks = [block for block in message.content if block.type == "tool_use"]
+
+    assert uses == [{"name": block.name, "input": block.input} for block in blocks]
+    assert 2 == len({block.id for block in blocks})
+    assert "tool_use" == message.stop_reason
+    weight = count("fetch") + count('{"of":["köln"]}') + count("render") + count("{}")
+    assert (weight, entry.usage) == (message.usage.output_tokens, told(message))
+
+
+@BOTH
 @pytest.mark.parametrize(("answer", "words", "stop"), CONTENTS.values(), ids=CONTENTS.keys())
 async def test_the_client_hears_what_the_script_says(
     stream: bool, answer: Json, words: list[str], stop: str

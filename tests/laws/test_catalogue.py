@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activities.contract import Proposal
 from activities.package import load_package
+from activities.validate import wrote
 from lockstep.catalogue import Pinned, change, fits, stocked
-from lockstep.environment import Environment, Source
+from lockstep.environment import CatalogueSource, Environment, Source
 from lockstep.errors import LockstepError
 from lockstep.lock import Lock
+from lockstep.trust import Trust
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.drift import drift
 from policies.freeze import freeze
+from policies.labels import planner_reads
 from policies.world import World
-from tests.laws.port import BY, HARBOUR, package, plan, refusal
+from tests.laws.port import BY, HARBOUR, package, plan, refusal, world_with
 
 TABLE = {
     "source": "prometheus",
@@ -298,3 +302,31 @@ def test_a_catalogues_file_lies_beside_its_manifest(file: str) -> None:
     """And nowhere else."""
     with pytest.raises(ValueError, match="catalogues"):
         manifest(file=file)
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"), [({}, Trust.UNTRUSTED), ({"trust": "trusted"}, Trust.TRUSTED)]
+)
+def test_a_model_that_reads_fetched_names_is_believed_where_somebody_vouches_for_them(
+    declared: dict[str, str], expected: Trust
+) -> None:
+    """Whoever writes to the source chooses names; whoever reviews the file may say they are ours.
+    A manifest without catalogues is written by the agent's own people.
+    """
+    assert Trust.TRUSTED is planner_reads(package().world("test"))
+    table = CatalogueSource.model_validate(TABLE | declared)
+    here = world_with(catalogues={"cargo": table})
+    assert expected is planner_reads(here)
+    assert ("trust" in declared) is ("trust" in table.model_dump(mode="json"))
+
+
+def test_a_plan_is_believed_by_who_wrote_it() -> None:
+    """A person's in any case; a model's as far as what it read."""
+    here = world_with(catalogues={"cargo": CatalogueSource.model_validate(TABLE)})
+    given = {"plan": {}, "agent": "harbour", "environment": "test", "by": BY}
+    bill = {"calls": 1}
+    asked = {"model": "m", "request": "r", "prompt": "sha256:0", "bill": bill}
+    by_hand = Proposal.model_validate(given)
+    by_model = Proposal.model_validate({**given, "planner": asked})
+    assert (Trust.TRUSTED, Trust.UNTRUSTED) == (wrote(by_hand, here), wrote(by_model, here))
+    assert Trust.TRUSTED is wrote(by_model, package().world("test"))

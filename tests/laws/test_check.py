@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,8 @@ from lockstep.amount import Amount
 from lockstep.decision import Outcome
 from lockstep.environment import Limits
 from lockstep.finding import Finding
+from lockstep.trust import Emits, Trust
+from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.rules import Before, Mandatory, Rules
 from tests.laws.port import (
@@ -348,3 +351,47 @@ def test_of_many_findings_the_first_hundred_are_told() -> None:
     assert time.process_time() - start < 1
     assert (101, "LS-PLAN-012") == (len(found), found[-1].code)
     assert "findings more" in found[-1].problem
+
+
+def test_a_call_that_is_held_back_says_whose_words_it_would_be_given() -> None:
+    """Back through what only passed them on, where the rule looked; a denial says so in place."""
+    asks = """
+    @id("notice.text") @reason("a stranger writes no notices") @approvers("harbour-master")
+    forbid (principal, action == Action::"PostNotice", resource) when { !context.trusted.text };
+    """
+    specs = {**world().tools}
+    specs["WeighCargo"] = specs["WeighCargo"].model_copy(update={"emits": Emits.INHERITED})
+    texts = world().texts.model_copy(update={"approvals": asks})
+    here = replace(
+        world_with(specs=specs), decider=CedarDecider.load(texts, specs, world().environment)
+    )
+    found = checked(*STEPS, here=here)
+    (doubt,) = found.doubts
+    assert found.passed
+    assert (
+        "post",
+        "`text` comes from step `weigh` (WeighCargo /heaviest), and so from step `list` "
+        "(ListShips /ships), which is untrusted",
+    ) == (doubt.step, doubt.says)
+
+    never = asks.replace('@approvers("harbour-master")', "")
+    texts = texts.model_copy(update={"authorize": texts.authorize + never, "approvals": ""})
+    here = replace(here, decider=CedarDecider.load(texts, specs, world().environment))
+    problem = only(*STEPS, here=here).problem
+    assert problem.startswith("PostNotice() is BLOCKED by notice.text: a stranger writes no")
+    assert problem.endswith(f"({doubt.says})")
+
+
+def test_what_a_model_wrote_down_is_said_to_be_its_own() -> None:
+    """Where what it read may not be believed."""
+    asks = """
+    @id("ships.cargo") @reason("cargo is chosen by people") @approvers("harbour-master")
+    forbid (principal, action == Action::"ListShips", resource) when { !context.trusted.cargo };
+    """
+    texts = world().texts.model_copy(update={"approvals": asks})
+    decider = CedarDecider.load(texts, world().tools, world().environment)
+    found = check(plan(LIST), replace(world(), decider=decider), BY, Trust.UNTRUSTED)
+    assert ["`cargo` is written in the plan by a model that reads what is untrusted"] == [
+        doubt.says for doubt in found.doubts
+    ]
+    assert () == check(plan(LIST), replace(world(), decider=decider), BY).doubts

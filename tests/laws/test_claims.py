@@ -9,7 +9,9 @@ from lockstep.agent import Silence
 from lockstep.fallback import Fallback
 from lockstep.lock import Body
 from lockstep.plan import Steps
+from lockstep.provenance import Provenance
 from lockstep.tool import Effect, Idempotency
+from lockstep.trust import Trust
 from policies.claims import claims
 from tests.laws.port import STEPS, frozen, world
 
@@ -71,3 +73,19 @@ def test_a_tighter_lock_may_run() -> None:
     )
 
     assert [] == told(tighter.model_copy(update={"asking": asking}))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        step("post", provenance=Provenance()),
+        step("post", provenance=Provenance(untrusted=("/text",), sources=("WeighCargo",))),
+        step("post", provenance=Provenance(untrusted=("/text", "/weight"))),
+        step("list", provenance=Provenance(steered=True)),
+        BODY.model_copy(update={"literals": Trust.UNTRUSTED}),
+    ],
+    ids=["no doubt", "less doubt", "no sources", "more doubt", "literals of another hand"],
+)
+def test_where_arguments_come_from_is_worked_out_again(forged: Body) -> None:
+    """Not even more doubt than there is: policy would be told of another plan than this one."""
+    assert any(".provenance`" in problem for problem in told(forged))

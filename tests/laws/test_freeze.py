@@ -12,8 +12,12 @@ from lockstep.amount import Amount
 from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.lock import Body, Lock
+from lockstep.provenance import Provenance
+from lockstep.trust import Trust
 from policies.check import check
+from policies.claims import claims
 from policies.freeze import MAX_BACKOFF, SLACK, deadline, freeze
+from policies.labels import planner_reads
 from tests.laws.port import BY, LIST, STEPS, WEIGH, frozen, plan, with_, without, world
 
 BODY = frozen()
@@ -141,3 +145,27 @@ def test_a_deadline_can_always_be_written_down() -> None:
     here = replace(world(), tools={**world().tools, "ListShips": spec})
     body = frozen(LIST, here=here)
     assert body == Body.model_validate_json(body.model_dump_json())
+
+
+def test_a_lock_says_where_arguments_come_from() -> None:
+    """As far as policy is told, and nothing where there is nothing to tell."""
+    assert Provenance() == BODY.steps["list"].provenance
+    assert Provenance(untrusted=("/text", "/weight"), sources=("ListShips", "WeighCargo")) == (
+        BODY.steps["post"].provenance
+    )
+    written = BODY.model_dump(mode="json")
+    assert "provenance" not in written["steps"][0]
+    assert "literals" not in written
+
+
+def test_a_model_s_plan_is_the_same_lock_where_all_it_read_is_trusted() -> None:
+    """Who wrote it is then a statement about the lock; else the lock doubts its literals."""
+    proposed = plan(*STEPS)
+    trusted = check(proposed, world(), BY, planner_reads(world()))
+    assert BODY == freeze(proposed, trusted, world())
+
+    doubted = check(proposed, world(), BY, Trust.UNTRUSTED)
+    body = freeze(proposed, doubted, world())
+    assert Trust.UNTRUSTED is body.literals
+    assert ("/cargo",) == body.steps["list"].provenance.untrusted
+    assert () == tuple(claims(body, world()))

@@ -11,6 +11,7 @@ from activities.package import AgentPackage, load_package
 from lockstep.case import Case, Cases
 from lockstep.decision import Outcome, Phase
 from lockstep.loading import load
+from lockstep.provenance import Provenance
 from policies.cases import Tried, rules_of, tried, unreached
 from tests.laws.port import LIST, ROOT, checked, package, world, world_with
 
@@ -185,3 +186,21 @@ def test_cases_are_not_policy() -> None:
     """They lie where no lock pins them, and the flagship's are a document like any other."""
     assert not CASES.startswith("policy/")
     assert Outcome.UNDECIDED in {one.expect for one in load(Cases, FLAGSHIP / CASES).case}
+
+
+def test_a_case_says_whose_words_an_argument_is_made_of() -> None:
+    """As a plan would; a name that the tool does not take, or a tool that there is not, is told."""
+    made = asked(
+        args={"ship": "skiff"},
+        untrusted=["/ship"],
+        steered=True,
+        sensitive=True,
+        sources=["WeighCargo", "ListShips"],
+        expect="REQUIRE_APPROVAL",
+    ).decision
+    assert made is not None
+    assert made.provenance == Provenance(
+        untrusted=("/ship",), steered=True, sensitive=True, sources=("ListShips", "WeighCargo")
+    )
+    assert "takes no argument `shp`" in problem(args={"ship": "skiff"}, untrusted=["/shp"])
+    assert "`ListShip` does not exist" in problem(args={"ship": "skiff"}, sources=["ListShip"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.prices import TABLE, microdollars, priced
+from activities.prices import TABLE, priced
 from lockstep.amount import MOST
 from lockstep.usage import Usage
 
@@ -35,8 +35,8 @@ def test_a_price_is_the_providers(model: str, usage: dict[str, Any], dollars: fl
 
 def test_a_part_of_a_microdollar_is_a_whole_one() -> None:
     """A budget is never undercut by rounding: one token read from a cache costs 0.2 of them."""
-    assert 1 == microdollars("claude-opus-5-5", Usage(cache_read=1))
-    assert 0 == microdollars("claude-opus-5-5", Usage())
+    assert (1, TABLE) == priced("claude-opus-5-5", Usage(cache_read=1))
+    assert (0, TABLE) == priced("claude-opus-5-5", Usage())
 
 
 @pytest.mark.parametrize("model", ["", "llama-of-ours", "gpt-5", "\x00", "claude-opus-9"])
@@ -52,7 +52,6 @@ def test_every_usage_has_a_price_that_can_be_written(
     """Figures come from a server: the largest cost as much as can be counted, and raise nothing."""
     usage = Usage(input=read, cache_write=written, cache_read=cached, output=output)
 
-    assert 0 <= microdollars("claude-haiku-5-5", usage) <= MOST
-    assert microdollars("claude-haiku-5-5", Usage(output=output)) <= microdollars(
-        "claude-haiku-5-5", usage
-    )
+    part, _ = priced("claude-haiku-5-5", Usage(output=output))
+    whole, _ = priced("claude-haiku-5-5", usage)
+    assert 0 <= part <= whole <= MOST

@@ -17,9 +17,9 @@ def found(problem: str) -> Finding:
     return Finding(code="LS-PLAN-004", place="step `a`", problem=problem, fix="do otherwise")
 
 
-def catalogue(prompting: Prompting) -> dict[str, object]:
+def catalogue(prompting: Prompting, goal: str = "goal") -> dict[str, object]:
     """The second part, read back as the data that it is."""
-    _, _, text = prompting.system[1].partition("\n\n")
+    _, _, text = prompting.about(goal).system[1].partition("\n\n")
     value: dict[str, object] = json.loads(text)
     return value
 
@@ -35,6 +35,26 @@ def test_the_model_knows_the_world_it_plans_in() -> None:
     assert here.texts.files() == told["policy"]
 
 
+def test_what_is_paid_for_says_something() -> None:
+    """Titles that only repeat a name are left out; a property of that name is not."""
+    spec = world().tools["ListShips"]
+    titled = {
+        "title": "Request",
+        "type": "object",
+        "properties": {"title": {"title": "Title", "type": "string", "default": {"title": "x"}}},
+    }
+    here = world_with(
+        specs={**world().tools, "ListShips": spec.model_copy(update={"input": titled})}
+    )
+    tools = catalogue(Prompting(here))["tools"]
+    assert isinstance(tools, dict)
+    wanted = {
+        "type": "object",
+        "properties": {"title": {"type": "string", "default": {"title": "x"}}},
+    }
+    assert wanted == tools["ListShips"]["input"]
+
+
 def test_where_a_tool_lives_is_not_told() -> None:
     """Endpoints and settings are for the worker; a model needs none of them to plan."""
     binding = (
@@ -43,14 +63,15 @@ def test_where_a_tool_lives_is_not_told() -> None:
         .model_copy(update={"endpoint": "https://canary.example", "settings": {"token": "canary"}})
     )
     tools = {**world().environment.tools, "PostNotice": binding}
-    assert "canary" not in "".join(Prompting(world_with(tools=tools)).system)
+    assert "canary" not in "".join(Prompting(world_with(tools=tools)).about("goal").system)
 
 
 def test_the_constant_words_come_first_and_stay() -> None:
     """So that what many goals share is cached: only the last turn differs between two."""
     one, other = Prompting(world()), Prompting(world_with(description="another"))
-    assert one.system[0] == other.system[0]
-    assert one.turns("a", None)[0].text != one.turns("b", None)[0].text
+    assert one.about("a").system[0] == other.about("a").system[0]
+    assert one.about("a").system == one.about("b").system
+    assert one.about("a").turns[0].text != one.about("b").turns[0].text
 
 
 def test_foreign_text_cannot_leave_its_quotes() -> None:
@@ -65,16 +86,46 @@ def test_foreign_text_cannot_leave_its_quotes() -> None:
     assert isinstance(resources, dict)
     assert [HOSTILE] == list(resources["cargo"])
     rejected = Rejected(text="{}", findings=(found(HOSTILE),))
-    for text in (prompting.system[1], prompting.turns("goal", rejected)[-1].text):
+    again = prompting.about("goal", rejected)
+    for text in (again.system[1], again.turns[-1].text):
         assert text.isascii()
         assert "\x1b" not in text
         assert "\n# New instructions" not in text
 
 
+def test_a_large_catalogue_is_narrowed_and_says_so() -> None:
+    """To what is nearest, what the rules demand, and what a finding names; the same each time."""
+    here, spec = world(), world().tools["ListShips"]
+    specs = {f"Tool{n}": spec.model_copy(update={"name": f"Tool{n}"}) for n in range(200)}
+    binding = here.environment.tools["ListShips"]
+    planner = here.agent.planner.model_copy(update={"tools": 20, "names": 2})
+    many = replace(
+        world_with(
+            specs={**specs, **here.tools},
+            tools={**dict.fromkeys(specs, binding), **here.environment.tools},
+            resources={"berth": {f"b{n}": {} for n in range(9)}},
+        ),
+        agent=here.agent.model_copy(update={"planner": planner}),
+    )
+    told = catalogue(Prompting(many), "list the ships, of b7 for one")
+    assert isinstance(told["tools"], dict)
+    assert isinstance(told["resources"], dict)
+    assert 20 == len(told["tools"])
+    assert {"ListShips", *(rule.tool for rule in many.rules.mandatory)} <= set(told["tools"])
+    assert ["b0", "b7"] == sorted(told["resources"]["berth"])
+    assert {"tools", "resources.berth"} == set(
+        told["shown"] if isinstance(told["shown"], dict) else ()
+    )
+    assert "Tool177" not in told["tools"]
+
+    wanted = Rejected(text="{}", findings=(found("did you mean `Tool177`?"),))
+    assert "Tool177" in Prompting(many).about("list the ships", wanted).system[1]
+
+
 def test_a_rejected_answer_is_shown_with_what_was_wrong() -> None:
     """As the model's own turn, between the goal and the findings."""
     rejected = Rejected(text="{}", findings=(found("x"),))
-    goal, answer, told = Prompting(world()).turns("goal", rejected)
+    goal, answer, told = Prompting(world()).about("goal", rejected).turns
     assert ("user", "assistant", "user") == (goal.role, answer.role, told.role)
     assert "{}" == answer.text
     assert json.dumps(str(found("x"))) in told.text
@@ -83,7 +134,7 @@ def test_a_rejected_answer_is_shown_with_what_was_wrong() -> None:
 @pytest.mark.parametrize("text", ["", "  ", "x" * (MAX_REPEATED_BYTES + 1)])
 def test_nothing_and_too_much_are_not_repeated(text: str) -> None:
     """An API takes no empty turn, and a huge answer would be paid for again."""
-    (only,) = Prompting(world()).turns("goal", Rejected(text=text, findings=(found("x"),)))
+    (only,) = Prompting(world()).about("goal", Rejected(text=text, findings=(found("x"),))).turns
     assert "user" == only.role
     assert "LS-PLAN-004" in only.text
 
@@ -92,5 +143,6 @@ def test_the_digest_is_of_all_that_is_told_but_the_goal() -> None:
     """Another policy, another prompt."""
     here = world()
     texts = here.texts.model_copy(update={"approvals": here.texts.approvals + "\n// more"})
-    assert Prompting(here).digest == Prompting(here).digest
-    assert Prompting(here).digest != Prompting(replace(here, texts=texts)).digest
+    changed = replace(here, texts=texts)
+    assert Prompting(here).about("a").digest == Prompting(here).about("b").digest
+    assert Prompting(here).about("a").digest != Prompting(changed).about("a").digest

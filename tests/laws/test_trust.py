@@ -1,7 +1,7 @@
 """Labels: the worst counts, and of a field the nearest pointer speaks."""
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from lockstep.provenance import Provenance
 from lockstep.tool import ToolSpec, tool
@@ -90,12 +90,44 @@ def test_what_is_private_is_not_made_public_by_its_own_tool() -> None:
         spec(sensitive=True, declassifies=True)
 
 
+class Item(BaseModel):
+    text: str
+
+
+class Found(BaseModel):
+    items: list[Item]
+    notes: dict[str, Item]
+    count: int
+
+
+@pytest.mark.parametrize("field", ["", "/items", "/items/*/text", "/items/0/text", "/notes/*/text"])
+def test_a_label_stands_on_a_field_that_there_is(field: str) -> None:
+    """Also within lists and maps."""
+    assert {field: TRUSTED} == found({field: "trusted"}).emits
+
+
+@pytest.mark.parametrize("field", ["/itms", "/items/*/txt", "/count/*", "/*/text/size"])
+def test_a_label_on_no_field_is_refused(field: str) -> None:
+    """A misspelt doubt would leave the field believed."""
+    with pytest.raises(ValidationError, match="which its output does not have"):
+        found({"": "trusted", field: "untrusted"})
+
+
+def found(emits: dict[str, str]) -> ToolSpec:
+    @tool("Find", effect="read", emits=emits)
+    def find(request: Nothing) -> Found:
+        """Find."""
+        return Found(items=[], notes={}, count=0)
+
+    return find.spec
+
+
 def test_a_human_answers_for_what_they_changed_and_no_more() -> None:
     """An argument that was left as it was is what it was; what is private stays so."""
     before = Provenance(
         untrusted=("/to", "/body/0/text"), steered=True, sensitive=True, sources=("ReadMail",)
     )
-    args = {"to": "eve", "body": [{"text": "hi"}], "copies": 1}
+    args: dict[str, JsonValue] = {"to": "eve", "body": [{"text": "hi"}], "copies": 1}
 
     assert before == before.edited(args, args | {"copies": 2})
     assert ("/body/0/text",) == before.edited(args, args | {"to": "ann"}).untrusted

@@ -67,7 +67,7 @@ async def test_a_step_is_told_from_its_proposal_to_its_end(yard: Yard, book: Boo
         "  Policy -> ALLOW (crane.removal-review approved by ben)",
     ] == lines[:3]
     assert f'/ledger  written in the plan: "{book.name}"' in human.out
-    assert '/load    from step pick/text: "beam" (' in human.out
+    assert '/load    from step pick/text (Echo), untrusted: "beam" (' in human.out
     assert "locked as  UNDECIDED" in human.out
     assert "approved crane.removal-review by ben" in human.out
     assert 'approval crane.removal-review: "what is taken away is gone", foreman may' in human.out

@@ -165,6 +165,29 @@ async def test_no_answer_of_a_model_is_lost_or_left_hanging(yard: Yard, tmp_path
         assert opened.billed == spent
 
 
+async def test_where_one_model_refuses_the_next_is_asked(yard: Yard, tmp_path: Path) -> None:
+    """And goes on from there: what the first refused once it would refuse again."""
+    settings = 'model = "claude-opus-5-5"\nfallbacks = ["claude-sonnet-5-5"]'
+    scenes = [
+        scene("mend it", {"refusal": "cyber"}, BAD, GOOD),
+        scene("leave it", {"refusal": "cyber"}),
+    ]
+    async with office(yard, tmp_path, *scenes, settings=settings) as opened:
+        made = await opened.plan("mend it")
+        assert ["refused", "ok", "ok"] == [one.status for one in made.of("planner.answered")]
+        asked = [entry.model for entry in opened.model.ledger]
+        assert ["claude-opus-5-5", "claude-sonnet-5-5", "claude-sonnet-5-5"] == asked
+        assert made.result.lock is not None
+        assert opened.billed == made.result.bill.usage.tokens
+
+        handle = await opened.begin("leave it")
+        question = await opened.question(handle)
+        assert "refused to plan this (cyber)" == question.why
+        assert 5 == opened.asked
+        await inbox.answer(yard.client, handle.id, reply(question, Verdict.DENY, "ana"))
+        await opened.ended(handle)
+
+
 FAULTS: dict[str, tuple[list[Json], str | None]] = {
     "is busy": ([{"error": {"status": 529, "type": "overloaded_error"}}, GOOD], None),
     "is slow": ([{"error": {"status": 429, "headers": {"retry-after": "1"}}}, GOOD], None),

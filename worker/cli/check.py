@@ -16,7 +16,7 @@ from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
-from worker.cli.drawing import COLOURS, conditions
+from worker.cli.drawing import COLOURS, conditions, is_held
 from worker.cli.options import (
     AgentOption,
     EnvironmentOption,
@@ -84,7 +84,8 @@ def show_checked(checked: Checked, plan: Plan) -> None:
             verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
         why = Text(plain(decision.why) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
-        for told in conditions(step):
+        says = checked.says(step.id) if is_held(decision) else ()
+        for told in (*conditions(step), *map(plain, says)):
             table.add_row("", "", "", "", Text(told, style="dim"))
     out.print(table)
     show_verdict(checked, len(plan.steps))

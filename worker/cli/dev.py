@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from lockstep.errors import LockstepError
-from worker.cli.options import served
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.connection import connect
 from worker.discovery import packages
@@ -58,7 +57,7 @@ def _found(start: Path) -> list[Served]:
             "no agent package here, above, or two folders below",
             "name an agent's folder with --agent",
         )
-    return [served(package, name) for package in found for name in package.environments]
+    return [Served.of(package, name) for package in found for name in package.environments]
 
 
 async def _late(stack: Stack, chosen: list[Served], told: asyncio.Event) -> set[str]:

@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from activities.package import load_package
-from activities.propose import KEY
+from activities.propose import retired
+from activities.providers import provider
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
@@ -46,9 +48,9 @@ async def _checks() -> list["_Check"]:
         *(_Check("import names", False, str(claim)) for claim in foreign_claims()),
         _tried("embedded server", lambda: str(find_binary())),
         _tried("disk", lambda: _space(home)),
-        _Check("model", True, _key(bool(os.environ.get(KEY)))),
     ]
-    checks += [_agent(root) for root in roots(Path.cwd())]
+    for root in roots(Path.cwd()):
+        checks += [_agent(root), _planner(root)]
     return [*checks, *await _server(home)]
 
 
@@ -90,10 +92,6 @@ def _tried(name: str, look: Callable[[], str]) -> _Check:
         return _Check(name, False, str(error))
 
 
-def _key(there: bool) -> str:
-    return f"{KEY} is set here" if there else f"{KEY} is not set here; only `plan` needs it"
-
-
 def _space(home: Home) -> str:
     home.check_space()
     return f"room in {home.root.parent}"
@@ -107,6 +105,22 @@ def _agent(root: Path) -> _Check:
         return f"{package.agent.name}: {', '.join(package.environments)}"
 
     return _tried("agent", look)
+
+
+def _planner(root: Path) -> _Check:
+    def look() -> str:
+        settings = load_package(root).agent.planner
+        seller = provider(settings.provider)
+        gone = retired(seller, settings, datetime.now(UTC).date())
+        if gone is not None:
+            raise LockstepError(gone)
+        days = {model: seller.retires(model) for model in settings.models}
+        models = ", ".join(f"{one}, retires on {day}" if day else one for one, day in days.items())
+        there = os.environ.get(seller.key)
+        key = "is set here" if there else "is not set here; only `plan` needs it"
+        return f"{models}; {seller.key} {key}"
+
+    return _tried("planner", look)
 
 
 def _queues(root: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from rich.text import Text
 
 from lockstep.checked import Checked
-from lockstep.decision import Outcome
+from lockstep.decision import Decision, Outcome
 from lockstep.fallback import Fallback, edges, owners
 from lockstep.graph import order
 from lockstep.guard import Guard
@@ -68,8 +68,14 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
             line.append(decision.outcome, style=f"not dim {COLOURS[decision.outcome]}")
             line.append(f"  {plain(decision.why)}")
         yield line
-        for told in _told(step, whose.get(step.id)):
+        says = checked.says(step.id) if is_held(decision) else ()
+        for told in (*_told(step, whose.get(step.id)), *map(plain, says)):
             yield Text(f"       {told}", style="dim")
+
+
+def is_held(decision: Decision | None) -> bool:
+    """Whether a human is asked; of a denial, the finding says why."""
+    return decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
 
 
 def _names(steps: list[Drawn]) -> tuple[list[str], list[str]]:

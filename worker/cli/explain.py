@@ -17,6 +17,7 @@ from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.event import Event, StepBlocked, StepDecided, StepFailed
 from lockstep.help import HELP
+from lockstep.provenance import Provenance
 from policies.misfit import did_you_mean
 from worker.account import Account, Argument, Considered, account, considered
 from worker.cli.drawing import COLOURS, called
@@ -119,6 +120,7 @@ def _show(found: Account) -> None:
     if step.needs:
         out.print(f"  after      {safe(', '.join(step.needs))}")
     _show_arguments(found.arguments)
+    _show_provenance(found.provenance)
     out.print(f"  locked as  {_outcome(step.expected)}, policy's answer to the plan")
     for decision in found.decisions:
         _show_decision(decision)
@@ -164,23 +166,36 @@ def _show_arguments(arguments: tuple[Argument, ...]) -> None:
         out.print(f"  {label:<9}  {safe(one.at):<{width}}  {safe(_origin(one))}")
 
 
+def _show_provenance(known: Provenance) -> None:
+    """What the arguments are made of, and what besides them decided over the step."""
+    if known.sources:
+        out.print(f"  made of    what {safe(', '.join(known.sources))} gave")
+    if known.steered:
+        out.print("  steered    whether or how often it is done hangs on what is untrusted")
+    if known.sensitive:
+        out.print("  sensitive  something private flows in, decides over it, or is given by it")
+
+
 def _origin(one: Argument) -> str:
-    value = f": {one.text}" if one.text else ""
+    doubt = ", untrusted" if one.untrusted else ""
+    value = f"{doubt}: {one.text}" if one.text else doubt
     match one.source:
         case "plan":
             return f"written in the plan{value}"
         case "human":
-            return f"written by {one.name or 'a human'}{value}"
+            left = ", who left it as it was" if one.untrusted else ""
+            return f"written by {one.name or 'a human'}{left}{value}"
         case "input":
             return f"the run's input {one.name}{value}"
         case "run":
             return f"the run's own {one.name}{value}"
         case "item":
-            return f"each item's own {one.name or 'value'}"
+            return f"each item's own {one.name or 'value'}{doubt}"
         case "step":
+            by = f" ({one.tool})" if one.tool else ""
             if not one.digest:
-                return f"from step {one.name}"
-            return f"from step {one.name}{value} ({one.size:,} bytes, {one.digest[:19]}…)"
+                return f"from step {one.name}{by}{doubt}"
+            return f"from step {one.name}{by}{value} ({one.size:,} bytes, {one.digest[:19]}…)"
 
 
 def _show_decision(made: Decision) -> None:

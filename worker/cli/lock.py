@@ -21,7 +21,6 @@ from worker.cli.options import (
     PersonOption,
     package_for,
     person,
-    served,
 )
 from worker.cli.terminal import (
     Format,
@@ -35,7 +34,7 @@ from worker.cli.terminal import (
 )
 from worker.home import Home
 from worker.plans import begin, ended
-from worker.session import session
+from worker.session import Served, session
 from workflows.lock_plan import LockRequest, LockResult
 
 _RESTART = "the worker read the agent before this change: start it again, then lock"
@@ -100,7 +99,7 @@ def is_there(lock: Lock, path: Path) -> bool:
 
 
 async def _lock(request: LockRequest, package: AgentPackage) -> LockResult:
-    serve = served(package, request.environment)
+    serve = Served.of(package, request.environment)
     async with session(Home.find(), say, serve=serve) as open_:
         result = await ended(await begin(open_.client, request))
     if isinstance(result, Finding):

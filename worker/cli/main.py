@@ -16,64 +16,15 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 import typer
-from temporalio.service import RPCError
 from typer.exceptions import TyperException
 
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from worker.cli import (
-    check,
-    dev,
-    diff,
-    doctor,
-    explain,
-    inbox,
-    init,
-    lock,
-    pin,
-    plan,
-    policy,
-    replay,
-    run,
-    runs,
-    schedule,
-    schema,
-    serve,
-    standin,
-)
-from worker.cli.demo import command as demo
+from worker.cli.commands import commands
 from worker.cli.terminal import emit_json, is_json, plain, show_findings
 from worker.home import Home
 from worker.logs import configure
-
-app = typer.Typer(
-    name="lockstep",
-    help="The model proposes, the lock disposes: check, lock, run and replay LLM agents' plans.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command("demo")(demo.demo)
-app.command("dev")(dev.dev)
-app.command("worker")(serve.worker)
-app.command("standin")(standin.standin)
-app.command("doctor")(doctor.doctor)
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("plan")(plan.plan)
-app.command("lock")(lock.lock)
-app.command("diff")(diff.diff)
-app.command("pin")(pin.pin)
-app.command("run")(run.run)
-app.add_typer(runs.app, name="runs")
-app.add_typer(inbox.app, name="inbox")
-app.add_typer(schedule.app, name="schedule")
-app.command("replay")(replay.replay)
-app.add_typer(policy.app, name="policy")
-app.command("explain")(explain.explain)
-app.command("schema")(schema.schema)
 
 
 def main() -> NoReturn:
@@ -101,7 +52,7 @@ def _nowhere() -> TextIO:
 
 def _code() -> int:
     try:
-        code = app(prog_name="lockstep", standalone_mode=False)
+        code = commands()(prog_name="lockstep", standalone_mode=False)
     except LockstepError as error:
         return _report(error)
     except (KeyboardInterrupt, typer.Abort, asyncio.CancelledError):
@@ -113,8 +64,6 @@ def _code() -> int:
     except (SystemExit, BrokenPipeError):
         # rich and typer exit like that when whoever read our output has seen enough of it.
         return Exit.DONE
-    except RPCError as error:
-        return _report(_unanswered(error))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         return _report(
@@ -126,7 +75,8 @@ def _code() -> int:
             )
         )
     except Exception as error:  # the last door: nothing may leave as a stack trace
-        return _report(_unforeseen(error))
+        told = _told_by_server(error)
+        return _report(_unforeseen(error) if told is None else _unanswered(told))
     return code if isinstance(code, int) else Exit.DONE
 
 
@@ -161,7 +111,15 @@ def _misused(error: TyperException) -> int:
     )
 
 
-def _unanswered(error: RPCError) -> LockstepError:
+def _told_by_server(error: Exception) -> str | None:
+    """What Temporal's server said, where the error is its own; only who has loaded its client can
+    have met one, and loading it takes as long as the rest of us.
+    """
+    client = sys.modules.get("temporalio.service")
+    return str(error) if client is not None and isinstance(error, client.RPCError) else None
+
+
+def _unanswered(said: str) -> LockstepError:
     """The server took the connection and then did not do its part."""
     try:
         Home.find().check_space()
@@ -170,14 +128,14 @@ def _unanswered(error: RPCError) -> LockstepError:
     return LockstepError.of(
         "LS-SRV-001",
         "Temporal",
-        f"does not answer as it should: {plain(error.message.splitlines()[0])[:300]}",
+        f"does not answer as it should: {plain(_first_line(said))[:300]}",
         "see `lockstep doctor` and the server's log; nothing that was acknowledged is lost",
     )
 
 
 def _unforeseen(error: Exception) -> LockstepError:
     home = Home.find()
-    problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
+    problem = f"{type(error).__name__}: {_first_line(str(error))}"[:500]
     try:
         home.ensure()
         home.logs.mkdir(exist_ok=True)
@@ -187,6 +145,10 @@ def _unforeseen(error: Exception) -> LockstepError:
     except (OSError, LockstepError):
         fix = "this is a bug in Lockstep: report it with what you typed"
     return LockstepError(Finding(code="LS-CLI-002", place="", problem=problem, fix=fix))
+
+
+def _first_line(said: str) -> str:
+    return next(iter(said.splitlines()), "")
 
 
 if __name__ == "__main__":

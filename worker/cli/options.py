@@ -13,7 +13,6 @@ from lockstep.errors import LockstepError
 from lockstep.loading import parse_json, read, shaped
 from lockstep.lock import Lock
 from worker.discovery import roots
-from worker.session import Served
 
 AgentOption = Annotated[
     Path | None,
@@ -82,10 +81,6 @@ def read_lock(path: Path) -> Lock:
             f"lock it first: `lockstep lock {shlex.quote(str(path))} --env ENV`",
         )
     return shaped(Lock, value, str(path))
-
-
-def served(package: AgentPackage, environment: str) -> Served:
-    return Served(package.root, package.agent.name, environment)
 
 
 def inputs(given: list[str] | None) -> dict[str, Any]:

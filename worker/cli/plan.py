@@ -16,7 +16,8 @@ import typer
 from temporalio.client import WorkflowHandle
 
 from activities.package import AgentPackage
-from activities.propose import KEY, no_key
+from activities.propose import no_key
+from activities.providers import provider
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
@@ -41,7 +42,6 @@ from worker.cli.options import (
     PersonOption,
     agent_here,
     person,
-    served,
 )
 from worker.cli.question import show_question, show_waiting
 from worker.cli.story import cost, tell
@@ -63,7 +63,7 @@ from worker.inbox import open_questions
 from worker.plans import begin, ended
 from worker.proposals import proposals
 from worker.runs import follow
-from worker.session import Session, session
+from worker.session import Served, Session, session
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
 
 OutOption = Annotated[
@@ -113,7 +113,7 @@ def plan(
 
     async def work() -> Planned:
         home = await ready(env, package, out_file)
-        async with session(home, say, serve=served(package, env)) as open_:
+        async with session(home, say, serve=Served.of(package, env)) as open_:
             planned = await made(open_, request, package, out_file)
             show_planned(planned, lasting=open_.lasting)
             return planned
@@ -145,8 +145,9 @@ async def ready(env: str, package: AgentPackage, out_file: Path | None) -> Home:
     package.world(env)
     must_be_kept(package, out_file)
     home = Home.find()
-    if not os.environ.get(KEY) and await find_server(home) is None:
-        raise LockstepError(no_key())
+    seller = provider(package.agent.planner.provider)
+    if not os.environ.get(seller.key) and await find_server(home) is None:
+        raise LockstepError(no_key(seller))
     return home
 
 

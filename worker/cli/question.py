@@ -23,6 +23,8 @@ def show_question(question: Question, plan: Path | None = None) -> None:
     else:
         out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
         out.print(f"  reason     {safe(question.step_reason) or '-'}")
+    if question.untrusted:
+        out.print(f"  untrusted  {safe(', '.join(question.untrusted))}")
     out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or {silence}")
     out.print(f"  may answer {safe(who)}")
     for offer in question.offers:

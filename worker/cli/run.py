@@ -28,7 +28,6 @@ from worker.cli.options import (
     package_for,
     person,
     read_lock,
-    served,
 )
 from worker.cli.outcome import show_result
 from worker.cli.plan import OutOption, Planned, as_json, made, ready, show_planned, wanted
@@ -48,7 +47,7 @@ from worker.cli.terminal import (
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.runs import follow, result, start
-from worker.session import Session, fleeting, session
+from worker.session import Served, Session, fleeting, session
 from workflows.lock_plan import LockRequest
 from workflows.run import Run, RunRequest
 
@@ -134,7 +133,7 @@ def _run_file(path: Path, env: str | None, agent: Path | None, order: Order) -> 
 
     async def work() -> Exit:
         lasting = _must_last(locked, order)
-        serve = served(package, locked.body.environment)
+        serve = Served.of(package, locked.body.environment)
         async with session(Home.find(), say, serve=serve, lasting=lasting) as open_:
             return await _run(open_, locked, order)
 
@@ -156,7 +155,7 @@ def _run_goal(
 
     async def work() -> Exit:
         home = await ready(env, package, out_file)
-        async with session(home, say, serve=served(package, env)) as open_:
+        async with session(home, say, serve=Served.of(package, env)) as open_:
             planned = await made(open_, request, package, out_file)
             lock = planned.result.lock if planned.result else None
             if lock is None or not is_json():

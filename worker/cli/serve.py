@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from activities.package import find_root, load_package
-from activities.propose import KEY
+from activities.providers import provider
 from lockstep.errors import LockstepError
 from worker.attributes import ensure_attributes
 from worker.connection import connect, find_server
@@ -54,11 +54,12 @@ async def _work(chosen: list[tuple[Path, str]], lifeline: bool) -> None:
     await ensure_attributes(client)
     home.ensure()
     environ = dict(os.environ)
-    # Whatever a tool starts inherits this process's environment.
-    os.environ.pop(KEY, None)
+    served = [(load_package(root), environment) for root, environment in chosen]
+    for package, _ in served:
+        # Whatever a tool starts inherits this process's environment.
+        os.environ.pop(provider(package.agent.planner.provider).key, None)
     async with AsyncExitStack() as stack:
-        for root, environment in chosen:
-            package = load_package(root)
+        for package, environment in served:
             await stack.enter_async_context(
                 serving(client, package, environment, home.values, environ=environ)
             )

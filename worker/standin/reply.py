@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.standin import Answer, Cut, Hang, StreamError
+from lockstep.mishap import Cut, Hang, StreamError
+from lockstep.standin import Answer
 from worker.standin.acts import Act, Bill, Body, Break, Framing, Head, Wait
 from worker.standin.billed import Billed
 from worker.standin.refused import Refused, status_of
@@ -41,6 +42,24 @@ class Reply:
         """What is said within the length that was asked for."""
         text = self.line.text
         return None if text is None else head(text, self.request.max_tokens)
+
+    @property
+    def uses(self) -> list[dict[str, Any]]:
+        """The calls that the model wants, as blocks of a message."""
+        return [
+            {
+                "type": "tool_use",
+                "id": f"{self.request_id.replace('req_', 'toolu_', 1)}_{number}",
+                "name": use.name,
+                "input": use.input,
+            }
+            for number, use in enumerate(self.answer.uses or ())
+        ]
+
+    @property
+    def weight(self) -> int:
+        """Tokens of the calls that the model wants."""
+        return sum(count(use.name) + count(use.said) for use in self.answer.uses or ())
 
     @property
     def stop_reason(self) -> str:
@@ -141,7 +160,7 @@ def _plain(reply: Reply) -> Iterator[Act]:
     fault = answer.cut or answer.hang or answer.sse_error
     if fault is not None and fault.after_tokens is not None:
         text = head(text or "", fault.after_tokens)
-    said = count(text or "")
+    said = count(text or "") + reply.weight
     yield Wait(_pace(answer, said))
     if begins(answer):
         yield Bill(reply.bill(said))
@@ -154,6 +173,7 @@ def _plain(reply: Reply) -> Iterator[Act]:
             yield Break()
         case _:
             message = reply.message(text, reply.stop_reason, reply.bill(said))
+            message["content"] += reply.uses
             data = json.dumps(message).encode()
             framing: Framing = "length" if fault is None or fault.chunked else "close"
             yield Head(200, _JSON, framing, len(data))
@@ -193,7 +213,8 @@ def _streamed(reply: Reply) -> Iterator[Act]:
             yield from _broken(fault, reply)
             return
         yield _event({"type": "content_block_stop", "index": 0})
-    billed = reply.bill(count(text or ""))
+    yield from _wanted(reply)
+    billed = reply.bill(count(text or "") + reply.weight)
     yield Bill(billed)
     delta_of_message = {
         "stop_reason": reply.stop_reason,
@@ -202,6 +223,21 @@ def _streamed(reply: Reply) -> Iterator[Act]:
     }
     yield _event({"type": "message_delta", "delta": delta_of_message, "usage": billed.at_last()})
     yield _event({"type": "message_stop"}, last=True)
+
+
+def _wanted(reply: Reply) -> Iterator[Act]:
+    """The calls that the model wants, each as one block."""
+    said = 0
+    for index, (block, use) in enumerate(zip(reply.uses, reply.answer.uses or (), strict=True)):
+        weight = count(use.name) + count(use.said)
+        said += weight
+        yield Wait(_pace(reply.answer, weight))
+        yield Bill(reply.bill(said))
+        begun = {**block, "input": {}}
+        yield _event({"type": "content_block_start", "index": index, "content_block": begun})
+        delta = {"type": "input_json_delta", "partial_json": use.said}
+        yield _event({"type": "content_block_delta", "index": index, "delta": delta})
+        yield _event({"type": "content_block_stop", "index": index})
 
 
 def _broken(fault: Cut | Hang | StreamError, reply: Reply) -> Iterator[Act]:

@@ -118,7 +118,7 @@ def _text(answer: Answer, folder: Path, place: str) -> str | None:
             return _draft(load(Proposal, folder / str(answer.proposal_file)))
         case "truncated":
             return answer.truncated
-        case "nothing":
+        case "nothing" | "uses":
             return None
         case _:
             return None if answer.fault is None else _filler(answer)
@@ -129,6 +129,8 @@ def _stop_reason(answer: Answer) -> str:
         return "refusal"
     if answer.truncated is not None or answer.after_tokens is not None:
         return "max_tokens"
+    if answer.uses is not None:
+        return "tool_use"
     return answer.stop_reason or "end_turn"
 
 

@@ -17,15 +17,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 from temporalio.client import WorkflowHandle
 
+from activities.anthropic import Anthropic
 from activities.package import MANIFEST, AgentPackage, load_package
-from activities.propose import KEY
 from activities.store import FolderStore
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question, Verdict
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from worker.cli.options import person, served
+from worker.cli.options import person
 from worker.cli.terminal import say
 from worker.history import events_of, fetch
 from worker.home import Home
@@ -35,7 +35,7 @@ from worker.ports import LOOPBACK
 from worker.proposals import Proposed, proposals
 from worker.replay import ReplayReport, compare
 from worker.runs import follow, result, start
-from worker.session import Session, session
+from worker.session import Served, Session, session
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
 from workflows.run import RunRequest, RunResult
@@ -154,7 +154,7 @@ async def staged(home: Home) -> AsyncIterator[Stage]:
         package = _copied(home)
         with standin(package.root / "demo" / "script.json") as model:
             _tell_the_worker(home, model)
-            chosen = [served(package, name) for name in ENVIRONMENTS]
+            chosen = [Served.of(package, name) for name in ENVIRONMENTS]
             async with session(home, say, serve=chosen) as open_:
                 stage = Stage(open_, package, model)
                 try:
@@ -187,7 +187,7 @@ def _tell_the_worker(home: Home, model: StandIn) -> None:
     """What the worker that is started inherits."""
     direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), LOOPBACK)))
     os.environ |= {
-        KEY: "any-will-do",
+        Anthropic.key: "any-will-do",
         "ANTHROPIC_BASE_URL": model.base_url,
         "DIGEST_FOLDER": str(home.root / "demo" / "digests"),
         # The stand-in is on this machine, whatever stands between it and others.

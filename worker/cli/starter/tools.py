@@ -28,7 +28,9 @@ class DiskUse(Record):
     free_bytes: int = Field(ge=0)
 
 
-@tool("MeasureDisk", effect="read", timeout=timedelta(seconds=10))
+# Numbers of our own machine, and so `trusted`; a tool that says nothing is taken to return what
+# anybody may have written.
+@tool("MeasureDisk", effect="read", timeout=timedelta(seconds=10), emits="trusted")
 def measure_disk(request: MeasureDiskInput, call: Call) -> DiskUse:
     """Measure how full a disk is; the manifest says where it is mounted."""
     found = shutil.disk_usage(str(call.settings[request.disk]))
