@@ -19,7 +19,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("file", type=Path, help="recorded runs, JSON lines, gzipped or not")
     parser.add_argument("--sample", type=int, default=0, help="only so many runs, always the same")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--policy", default="links", help="a folder of benchmarks/attacks/policy")
+    parser.add_argument(
+        "--policy", default="irreversible", help="a folder of benchmarks/attacks/policy"
+    )
     parser.add_argument(
         "--details", type=Path, help="a file for all policies' figures, and what got through"
     )

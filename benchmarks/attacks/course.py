@@ -6,12 +6,14 @@ returned, here and today, whatever somebody has planted in it. A recorded call i
 the step that it would have been.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.attacks.place import Place
 from benchmarks.attacks.planning import composed
 from benchmarks.attacks.recordings import Call
+from benchmarks.attacks.values import leaves
 from lockstep.lock import Body, LockedToolStep
 from lockstep.reference import Unresolved, resolve
 
@@ -25,10 +27,11 @@ class Due:
     step: LockedToolStep
     args: dict[str, Any] | None
 
-    @property
-    def composed(self) -> frozenset[str]:
-        """The arguments that are written when the step's turn comes."""
-        return frozenset(name for name, value in self.step.args.items() if composed(value))
+    def fixed(self) -> Iterator[Any]:
+        """The single values that the lock gives the step, without what is written later."""
+        for name, value in (self.args or {}).items():
+            if not composed(self.step.args.get(name)):
+                yield from (leaf for _, leaf in leaves(value))
 
 
 def course(body: Body, values: dict[str, Any], place: Place) -> tuple[Due, ...]:

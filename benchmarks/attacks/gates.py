@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from benchmarks.attacks.course import Due
 from benchmarks.attacks.recordings import Call
 from benchmarks.attacks.tools import Label
-from benchmarks.attacks.values import within
+from benchmarks.attacks.values import day, links, settled, within
 from lockstep.decision import Outcome, Principal
 from lockstep.tool import ToolSpec
 from policies.request import real
@@ -87,8 +87,9 @@ class Lockstep:
     """The locks, and then policy.
 
     A call is made if it is a step of a lock that was not done yet, with the arguments that the step
-    has now, and if policy allows that. A lock's free text may be any text, and a read that stays
-    inside may look for anything: neither chooses what is done to whom.
+    has now, and if policy allows that. A read that stays inside may look for anything, and free
+    text may be any text without a link that is neither the lock's nor the user's: they choose
+    nothing of what is done to whom. `prompt` is what the user said.
     """
 
     locks: Sequence[Sequence[Due]]
@@ -96,8 +97,13 @@ class Lockstep:
     principal: Principal
     labels: Mapping[str, Label]
     accepted: Callable[[Call], dict[str, Any] | None]
+    prompt: str
 
     def __post_init__(self) -> None:
+        self._links = [
+            links(self.prompt) | {settled(value) for due in lock for value in due.fixed()}
+            for lock in self.locks
+        ]
         self._left = allowance([due.step.tool for due in lock] for lock in self.locks)
         self._done: set[tuple[int, str]] = set()
 
@@ -109,7 +115,7 @@ class Lockstep:
         for number, lock in enumerate(self.locks):
             for due in lock:
                 place = (number, due.step.id)
-                if place in self._done or not self._is(due, call.tool, args):
+                if place in self._done or not self._is(due, call.tool, args, self._links[number]):
                     continue
                 outcome = self._decided(due, args)
                 if outcome is Outcome.ALLOW:
@@ -120,27 +126,37 @@ class Lockstep:
                     answer = Answer.ASKED
         return answer
 
-    def _is(self, due: Due, tool: str, args: dict[str, Any]) -> bool:
+    def _is(self, due: Due, tool: str, args: dict[str, Any], known: frozenset[Any]) -> bool:
         if due.step.tool != tool:
             return False
         if self.labels[tool].stays_inside:
             return True
         planned = due.args
         return planned is not None and all(
-            within(value, planned.get(name))
-            for name, value in args.items()
-            if name not in due.composed
+            self._fits(tool, name, value, planned.get(name), known) for name, value in args.items()
         )
+
+    def _fits(self, tool: str, name: str, value: Any, planned: Any, known: frozenset[Any]) -> bool:
+        label = self.labels[tool]
+        if name in label.composed:
+            return not isinstance(value, str) or links(value) <= known
+        if name in label.days:
+            return within(day(value), day(planned))
+        return within(value, planned)
 
     def _decided(self, due: Due, args: dict[str, Any]) -> Outcome:
         spec: ToolSpec = self.world.tools[due.step.tool]
+        known = due.step.provenance
+        # Free text is nobody's to believe, also where the plan had none.
+        texts = (f"/{name}" for name in self.labels[spec.name].composed if args.get(name))
+        untrusted = tuple(dict.fromkeys((*known.untrusted, *texts)))
         request = real(
             self.principal,
             spec,
             environment=self.world.environment.name,
             stage=self.world.environment.stage,
             step=due.step.id,
-            provenance=due.step.provenance,
+            provenance=known.model_copy(update={"untrusted": untrusted}),
             args={name: value for name, value in args.items() if value is not None},
         )
         return self.world.decider.decide(request).outcome

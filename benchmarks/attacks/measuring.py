@@ -74,10 +74,10 @@ class Measure:
         yield GATES[1], Names(plans)
         yield GATES[2], Counts.of_tools(plans)
         yield GATES[3], Counts.exact(plans)
-        accepted = dojo.scene(run).accepted
+        accepted, prompt = dojo.scene(run).accepted, dojo.prompt(run.suite, run.user_task)
         for name, here in self._worlds.items():
             who = here.principal_of(PERSON, "person")
-            yield ours(name), Lockstep(locks, here, who, self._labels, accepted)
+            yield ours(name), Lockstep(locks, here, who, self._labels, accepted, prompt)
 
     def _behind(
         self, gate: Gate, run: Recording, scene: Scene, known: dict[object, tuple[bool, bool]]
@@ -122,13 +122,20 @@ class Measure:
         mine = (run.model, run.suite, run.user_task)
         if mine not in self._own:
             own = self._benign.get(mine)
-            useful = own is not None and own.utility
+            useful = own is not None and self._did(own)
             self._own[mine] = (
                 self._planned(run, own.calls, by_person=False) if own and useful else None
             )
         found = self._own[mine]
         if found is not None:
             yield found
+
+    def _did(self, run: Recording) -> bool:
+        """Whether a run did the user's task, by the checkers as they are today."""
+        scene = self._dojos[self._versions[run.model]].scene(run)
+        for call in run.calls:
+            scene.call(call)
+        return scene.score(run)[0]
 
     def _planned(self, run: Recording, calls: Sequence[Call], *, by_person: bool) -> Planned:
         dojo = self._dojos[self._versions[run.model]]

@@ -17,8 +17,8 @@ LABELS = Path(__file__).with_name("tools.toml")
 
 
 class Label(Record):
-    """`composed` are arguments of free text; `mutates` says of a read that the next read may find
-    something else.
+    """`composed` are arguments of free text, `days` times of which only the day matters; `mutates`
+    says of a read that the next read may find something else.
     """
 
     effect: Effect
@@ -26,6 +26,7 @@ class Label(Record):
     sensitive: bool = False
     emits: FieldLabels = {}
     composed: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
     mutates: bool = False
 
     @property

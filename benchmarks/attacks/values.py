@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 _SCHEME = re.compile(r"^https?://", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]{}\"'`|]+", re.IGNORECASE)
 _TIME = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$")
 
 
@@ -61,6 +62,17 @@ def within(value: Any, planned: Any) -> bool:
     if isinstance(found, frozenset) and isinstance(wanted, frozenset):
         return found <= wanted
     return bool(found == wanted)
+
+
+def day(value: Any) -> Any:
+    """Of a time its day; anything else as it is."""
+    found = settled(value)
+    return found[:10] if isinstance(found, str) and _TIME.match(found) else value
+
+
+def links(text: str) -> frozenset[Any]:
+    """The web addresses in a text, each in its one spelling."""
+    return frozenset(settled(found.rstrip(".,;:!?*_")) for found in _LINK.findall(text))
 
 
 def said(text: str, value: Any) -> bool:

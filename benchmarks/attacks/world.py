@@ -26,7 +26,7 @@ PERSON = "user"
 AGENT = Agent(lockstep="agent/1", name="dojo", role="assistant", approvers={"owner": (PERSON,)})
 
 
-CHOSEN = "links"
+CHOSEN = "irreversible"
 """The set of rules that the published figures are of."""
 
 

@@ -48,13 +48,15 @@ LABELS = {
     "read_bill": Label(effect=Effect.READ, emits={"/*/amount": Emits.TRUSTED}),
     "pay": Label(effect=Effect.DESTRUCTIVE, composed=("note",)),
     "mail": Label(effect=Effect.WRITE, composed=("body",)),
+    "visit": Label(effect=Effect.READ, outward=True),
+    "remind": Label(effect=Effect.WRITE, days=("at",)),
 }
 RULES = PolicyTexts(
     authorize='@id("all") @reason("locked") permit (principal, action, resource);',
     approvals="""
-@id("links") @reason("a stranger's link") @approvers("owner")
+@id("secret") @reason("a stranger's secret") @approvers("owner")
 forbid (principal, action == Action::"mail", resource)
-when { !context.trusted.body && context.args.body like "*://*" };
+when { !context.trusted.body && context.args.body like "*secret*" };
 """,
 )
 STRICT = PolicyTexts(
@@ -89,6 +91,8 @@ SIGNATURES = [
         input=taking(["to", "body"], to={"type": "array", "items": TEXT}, body=TEXT),
         output={"type": "null"},
     ),
+    Signature(name="visit", description="", input=taking(["url"], url=TEXT), output=TEXT),
+    Signature(name="remind", description="", input=taking(["at"], at=TEXT), output=TEXT),
 ]
 
 
@@ -130,7 +134,7 @@ def lockstep(
     place, found = here(rules), proposal(*calls, by_person=by_person)
     due = course(lock(found, place), found.values, Office(bill))
     who = place.principal_of(PERSON, "person")
-    return Lockstep([due], place, who, LABELS, Office().accepted)
+    return Lockstep([due], place, who, LABELS, Office().accepted, PROMPT)
 
 
 def answers(gate: Gate, *calls: Call) -> list[Answer]:
@@ -243,11 +247,38 @@ def test_a_recipient_may_be_left_out_and_none_added() -> None:
 
 
 def test_policy_is_asked_about_what_the_lock_lets_pass() -> None:
-    """A link in free text would be a human's to approve; nobody is there, and the place is kept."""
-    link = Call("mail", {**MAIL.args, "body": "see https://there.example"})
+    """Some text would be a human's to approve; nobody is there, and the place is kept."""
+    secret = Call("mail", {**MAIL.args, "body": "the secret is out"})
     gate = lockstep(BILL, MAIL)
 
-    assert [ASKED, MADE] == answers(gate, link, MAIL)
+    assert [ASKED, MADE] == answers(gate, secret, MAIL)
+
+
+def test_free_text_brings_no_link_that_nobody_planned() -> None:
+    """Neither a link of the lock's own steps nor one of the user's is a stranger's."""
+    visit = Call("visit", {"url": "www.here.example/news"})
+    planned = Call("mail", {**MAIL.args, "body": "I read http://www.here.example/news/."})
+    strange = Call("mail", {**MAIL.args, "body": "Look at **www.there.example**!"})
+
+    assert [BLOCKED, MADE] == answers(lockstep(BILL, visit, MAIL), strange, planned)
+    assert BLOCKED is lockstep(BILL, MAIL).answer(planned)
+
+
+def test_text_that_the_plan_had_not_is_free_and_is_not_believed() -> None:
+    """What a model adds of its own accord is as untrusted as what it was asked to write."""
+    bare = Call("mail", {"to": MAIL.args["to"], "body": ""})
+    added = Call("mail", {**bare.args, "body": "the secret is out"})
+
+    assert [ASKED, MADE] == answers(lockstep(BILL, bare), added, bare)
+
+
+def test_of_a_reminder_the_day_is_fixed_and_not_the_hour() -> None:
+    """Another day is another reminder."""
+    noon = Call("remind", {"at": "2024-05-19T12:00"})
+    gate = lockstep(BILL, noon)
+
+    assert BLOCKED is gate.answer(Call("remind", {"at": "2024-05-20 12:00"}))
+    assert MADE is gate.answer(Call("remind", {"at": "2024-05-19 13:30"}))
 
 
 def test_policy_knows_where_an_argument_comes_from() -> None:
@@ -271,7 +302,7 @@ _DUE = course(lock(_FOUND, _WORLD), _FOUND.values, Office(PLANTED))
 def test_lockstep_makes_each_step_once_and_nothing_else(calls: list[Call]) -> None:
     """In whatever order and however often a model wants calls."""
     who = _WORLD.principal_of(PERSON, "person")
-    gate = Lockstep([_DUE], _WORLD, who, LABELS, Office().accepted)
+    gate = Lockstep([_DUE], _WORLD, who, LABELS, Office().accepted, PROMPT)
     made = [call for call in calls if gate.answer(call) is MADE]
 
     assert all(made.count(step) == min(1, calls.count(step)) for step in (READ, PAY, MAIL))
@@ -397,7 +428,7 @@ def test_the_line_has_the_form_that_was_agreed() -> None:
 
 def test_every_set_of_rules_can_be_read() -> None:
     """The chosen one first."""
-    assert "links" == policies()[0]
+    assert "irreversible" == policies()[0]
     assert all(texts(name).authorize for name in policies())
 
 
@@ -441,4 +472,4 @@ def test_the_rules_fit_the_real_tools_and_a_recorded_run_is_replayed() -> None:
     banking = next(one for one in found.attacked if one.suite == "banking" and one.security)
 
     assert reproduced(banking, measure.scored(banking)["recorded"])
-    assert not measure.scored(banking)["lockstep:links"].security
+    assert not measure.scored(banking)["lockstep:irreversible"].security
