@@ -18,10 +18,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.attempts import Attempts
-from activities.calling import ActivityCall
+from activities.calling import ActivityCall, Troubled
 from activities.failure import MAX_MESSAGE, failure, first, said, scrubbed, stops_us, writable
 from activities.house import House
+from activities.injection import Spoilt, injected, slow, spoilt
 from activities.placeholders import Filled, fill
+from lockstep.action import escalates
 from lockstep.amount import Amount
 from lockstep.call import Signal
 from lockstep.canonical import Digest, canonical
@@ -30,8 +32,9 @@ from lockstep.finding import Finding
 from lockstep.mock import Mock
 from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
 from lockstep.shown import shown
+from lockstep.substitution import Replaced, replaced, substituted
 from lockstep.tool import Tool
-from lockstep.value import Value
+from lockstep.value import ARGS_PREVIEW_BYTES, Value
 
 MAX_DATA = 16 * 1024
 """Bytes of a signal's data, which travel in the history too."""
@@ -43,13 +46,16 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Answering:
-    """`args` are what the tool is given, as JSON; `key` is what makes the effect happen once."""
+    """`written` are the arguments as the plan brings them, `args` what the tool is given, as JSON;
+    `key` is what makes the effect happen once.
+    """
 
     house: House
     tool: Tool
     call: Dispatch
     attempts: Attempts
     decision: Decision
+    written: dict[str, JsonValue]
     args: dict[str, JsonValue]
     key: str
 
@@ -58,7 +64,9 @@ class Answering:
         return self.house.world.mocks.get(self.tool.name)
 
     async def run(self, request: BaseModel) -> Completed | Signalled | Unfit:
-        """What came of it; a failure that Temporal may retry is raised."""
+        """What came of it; a failure that Temporal may retry is raised, and so is Troubled for a
+        call that is withheld after all.
+        """
         filled = self._filled()
         self.attempts.spend(Amount(calls=1))
         beating = asyncio.create_task(
@@ -68,10 +76,12 @@ class Answering:
             output = await self._answer(request, filled)
         except Signal as signal:
             if signal.name in self.tool.spec.signals:
-                return self._signalled(signal, filled)
+                return self._signalled(signal, filled, await self._asked_about(signal.name))
             raise self._surprise(signal, filled) from None
         except Unanswered:
             return self._unanswered()
+        except Troubled as trouble:
+            return self._came_to_nothing(trouble)
         except BaseException as error:
             if stops_us(error):
                 self._stopped()
@@ -88,18 +98,34 @@ class Answering:
         if self.mock is not None:
             # Nobody is called, so no address and no secret is wanted.
             return Filled(endpoint="", settings={}, secrets={})
-        binding = self.house.world.environment.tools[self.tool.name]
+        binding = self.house.world.environment.reached(self.tool.name)
         return fill(self.tool.name, binding, self.house.environ)
 
     async def _answer(self, request: BaseModel, filled: Filled) -> Any:
         if self.mock is not None:
-            return answered(self.tool, self.mock, self.args)
+            return await self._mocked(self.mock)
         given = (request, self._handed(filled)) if self.tool.takes_call else (request,)
         if self.tool.is_async:
             return await self.tool.function(*given)
         loop = asyncio.get_running_loop()
         call = partial(_to_its_end, self.tool.function, *given)
         return await loop.run_in_executor(self.house.threads, call)
+
+    async def _mocked(self, mock: Mock) -> BaseModel:
+        faults = self.house.world.environment.tools[self.tool.name].faults
+        if faults is None:
+            return answered(self.tool, mock, self.args)
+        # The activity's id has the step, its item and the number of the dispatch.
+        info = activity.info()
+        fault = faults.drawn(self.call.run.id, self.tool.name, info.activity_id, info.attempt)
+        await slow(fault.delay, self.call.step.timeout)
+        if fault.signal is not None:
+            raise injected(fault.signal, faults)
+        output = answered(self.tool, mock, self.args)
+        found = mock.answer(self.args)
+        if not fault.bad or found is None or found.output is None:
+            return output
+        return spoilt(self.tool, found.output, fault.pick)
 
     def _handed(self, filled: Filled) -> ActivityCall:
         return ActivityCall(
@@ -112,7 +138,18 @@ class Answering:
             scheduled_at=self.call.run.scheduled_at,
             progress=self.attempts.progress,
             attempts=self.attempts,
+            scrub=filled.scrub,
         )
+
+    def _came_to_nothing(self, trouble: Troubled) -> Unfit:
+        found = trouble.findings[0]
+        if trouble.made and not trouble.again:
+            return self._unfit(found.code, found.problem, found.fix)
+        if not trouble.again:
+            raise trouble
+        if not trouble.made:
+            self.attempts.unmade()
+        raise failure(self.attempts, self._finding(found.code, found.problem, found.fix)) from None
 
     def _fitting(self, output: Any, filled: Filled) -> Completed | Unfit:
         """The output, held to the tool's declaration and put away."""
@@ -123,7 +160,7 @@ class Answering:
             value, data = Value.of(dumped)
         except Exception as error:  # a model's serializers are the agent's code
             reason = writable(filled.scrub(first(error)))
-            return self._unfit("LS-STEP-001", f"the output does not fit: {reason}")
+            return self._unfit("LS-STEP-001", f"{_which(output)} does not fit: {reason}")
         limit = self.call.run.output_bytes
         if len(data) > limit:
             return self._unfit(
@@ -138,9 +175,17 @@ class Answering:
             decision=self.decision,
             idempotency_key=self.key,
             mocked=self.mock is not None,
+            grounds=self.house.grounds_beside(self.call),
         )
 
-    def _signalled(self, signal: Signal, filled: Filled) -> Signalled:
+    async def _asked_about(self, error: str) -> Value | None:
+        """The arguments, where a human is to be asked about this error."""
+        known = self.house.world.environment.errors.get(error)
+        if known is None or not escalates(known.actions):
+            return None
+        return await asyncio.to_thread(kept_args, self.house, self.args)
+
+    def _signalled(self, signal: Signal, filled: Filled, asked: Value | None) -> Signalled:
         try:
             data = scrubbed(signal.data, filled)
             size = len(canonical(data))
@@ -149,8 +194,8 @@ class Answering:
         except ValueError as error:
             problem = RuntimeError(f"signal `{signal.name}` cannot be passed on: {error}")
             raise self._surprise(problem, filled) from None
-        self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
         known = self.house.world.environment.errors.get(signal.name)
+        self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
         return Signalled(
             name=signal.name,
             detail=writable(filled.scrub(signal.detail)),
@@ -159,8 +204,21 @@ class Answering:
             recovery=known.recovery if known else "",
             spent=self.attempts.total(self.call.step.cost),
             attempts=self.attempts.all,
+            decision=self.decision,
+            grounds=self.house.grounds_beside(self.call),
+            idempotency_key=self.key,
+            changes=self._changes(signal.name),
+            args=asked,
+            shown=shown(self.args) if asked is not None else "",
             mocked=self.mock is not None,
         )
+
+    def _changes(self, error: str) -> tuple[Replaced, ...]:
+        """What the catalogue's substitute would change, if it was not put in already."""
+        way = self.call.substitutes.get(error)
+        if way is None or error in self.call.substituted:
+            return ()
+        return replaced(self.written, substituted(self.written, [way], self.tool.spec.input))
 
     def _unanswered(self) -> Unfit:
         file = self.house.world.environment.tools[self.tool.name].mock
@@ -197,6 +255,10 @@ class Answering:
         return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)
 
 
+def _which(output: Any) -> str:
+    return "the output that was spoilt on purpose" if isinstance(output, Spoilt) else "the output"
+
+
 def answered(tool: Tool, mock: Mock, args: dict[str, JsonValue]) -> BaseModel:
     """What the mock says; raises the tool's own Signal, or Unanswered."""
     found = mock.answer(args)
@@ -207,6 +269,13 @@ def answered(tool: Tool, mock: Mock, args: dict[str, JsonValue]) -> BaseModel:
         signal.data = found.signal.data
         raise signal
     return tool.output.model_validate(found.output)
+
+
+def kept_args(house: House, args: dict[str, JsonValue]) -> Value:
+    """Arguments by reference, stored for a human to look at."""
+    value, data = Value.of(args, ARGS_PREVIEW_BYTES)
+    house.store.put(data)
+    return value
 
 
 def idempotency_key(run: str, step: str, args: Digest) -> str:

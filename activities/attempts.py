@@ -18,6 +18,7 @@ from temporalio import activity
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.outcome import Attempt, AttemptEnd
+from lockstep.value import Value
 
 MAX_PROGRESS = 1024 * 1024
 """Bytes. Tools are asked for far less; beyond 2 MiB the server fails the attempt."""
@@ -31,6 +32,7 @@ class Attempts:
         numbered = {attempt.number: attempt for attempt in earlier}
         self._closed = [numbered.get(n, Attempt(number=n)) for n in range(1, number)]
         self._current = Attempt(number=number)
+        self._asked: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -43,11 +45,19 @@ class Attempts:
     def details(self) -> dict[str, Any]:
         """What heartbeats and failures carry."""
         attempts = [attempt.model_dump(mode="json") for attempt in self.all]
-        return {"attempts": attempts, "progress": self.progress}
+        return {"attempts": attempts, "progress": self.progress, **self._asked}
+
+    def about(self, args: Value, shown: str) -> None:
+        """Carry the arguments along, for the question that follows if nobody knows how it ended."""
+        self._asked = {"args": args.model_dump(mode="json"), "shown": shown}
 
     def decided(self, decision: Digest) -> None:
         self._change(decision=decision)
         self.beat()
+
+    def unmade(self) -> None:
+        """What was decided about was not called: nothing of it can have happened."""
+        self._change(decision=None)
 
     def spend(self, amount: Amount) -> None:
         with self._lock:

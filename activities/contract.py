@@ -12,20 +12,25 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 from temporalio import activity
 
 from lockstep.agent import Asking
 from lockstep.amount import Amount
-from lockstep.canonical import Digest, Exact
+from lockstep.canonical import Digest, Exact, ExactObject
 from lockstep.checked import Checked
+from lockstep.decision import Decision, Grounds
 from lockstep.duration import Duration
 from lockstep.escalation import Question
+from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
-from lockstep.lock import Asked, Body, Lock
-from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence
+from lockstep.lock import Asked, Body, Lock, Statement
+from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
+from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.submission import Wanted
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
 from lockstep.value import Value
 
@@ -33,7 +38,8 @@ from lockstep.value import Value
 class Proposal(Record):
     """A plan as it came, not yet trusted to be one, and who put it forward for which world.
 
-    `planner` is there where a model wrote it.
+    `planner` is there where a model wrote it; `refreshes` is the lock whose plan it is, where one
+    is made anew, and `literals` how far that one believed what the plan writes down itself.
     """
 
     plan: JsonValue
@@ -41,6 +47,8 @@ class Proposal(Record):
     environment: EnvironmentName
     by: Person
     planner: Asked | None = None
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
 
 class Goal(Record):
@@ -109,25 +117,47 @@ class Reply(Record):
     bill: Bill
 
 
+class Submitted(Record):
+    """What policy is told of a lock as a whole: its digest, what is said about it, who starts it
+    and when.
+    """
+
+    lock: Digest
+    statements: tuple[Statement, ...]
+    by: Person
+    trigger: Literal["person", "schedule"]
+    at: AwareDatetime
+
+
 class Verify(Record):
-    """A lock that somebody wants to run now, with these inputs."""
+    """A lock that somebody wants to run now, with these inputs. `submitted` is there where the lock
+    says that policy decides about it as a whole.
+    """
 
     body: Body
     inputs: dict[str, JsonValue]
+    submitted: Submitted | None = Field(default=None, exclude_if=is_absent)
 
 
 class Verified(Record):
-    """`inputs` have their defaults filled in; a run with any finding does not start."""
+    """`inputs` have their defaults filled in; a run with any finding does not start. `plan` is the
+    decision on the lock as a whole, `approval` what has to be said yes to first; `grounds` are what
+    decisions are made from here.
+    """
 
     build: str
     findings: tuple[Finding, ...]
     inputs: dict[str, JsonValue]
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class Change(Record):
-    """What a human wants changed: steps that will not run, or one step's arguments.
+    """What a human wants changed: steps that will not run, one step's arguments, or its output.
 
-    The question is there for who asks and which arguments were resolved.
+    The question is there for who asks and which arguments were resolved; `edits` are arguments that
+    were given before, by step, and `hollow` the steps whose output a human gave before.
     """
 
     body: Body
@@ -136,6 +166,9 @@ class Change(Record):
     started_by: Person
     trigger: Literal["person", "schedule"]
     edited: dict[str, JsonValue] | None
+    edits: dict[str, tuple[dict[str, JsonValue], ...]] = Field(default={}, exclude_if=is_empty)
+    supplied: ExactObject | None = Field(default=None, exclude_if=is_absent)
+    hollow: tuple[StepId, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class Sources(Record):

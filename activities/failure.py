@@ -26,10 +26,8 @@ def failure(attempts: Attempts, finding: Finding) -> ApplicationError:
     """What Temporal retries; it carries the account, since it may be the last attempt."""
     attempts.end(AttemptEnd.FAILED, finding.problem[:MAX_REASON])
     attempts.beat()
-    details = {
-        "attempts": attempts.details["attempts"],
-        "finding": finding.model_dump(mode="json"),
-    }
+    told = {part: said for part, said in attempts.details.items() if part != "progress"}
+    details = {**told, "finding": finding.model_dump(mode="json")}
     return ApplicationError(finding.problem, details, type=finding.code)
 
 

@@ -54,6 +54,9 @@ _STATUS_OF: Mapping[str, int] = MappingProxyType(
 )
 """An error inside a stream comes with status 200; its type says which status it would have had."""
 
+_NO_ANSWER = 2
+"""Retries after what is no answer at all: whoever says that says it again, and may bill it."""
+
 _GATEWAY = frozenset({502, 504, *range(520, 528)})
 """Said by what stands in front of the model, which may be answering all the same."""
 
@@ -105,7 +108,7 @@ class Faults:
             case ValueError() | RecursionError() if not isinstance(error, UnicodeEncodeError):
                 # What it says is not told: it quotes what could not be read.
                 problem = f"sent what is no answer ({type(error).__name__})"
-                return self._fault("LS-MODEL-006", problem, bill, again=True)
+                return self._fault("LS-MODEL-006", problem, bill, again=True, retries=_NO_ANSWER)
             case _:
                 problem = f"could not be asked: {type(error).__name__}"
                 return self._fault("LS-MODEL-006", problem, bill, again=False)
@@ -121,7 +124,7 @@ class Faults:
 
     def no_stream(self, kind: str, bill: Bill) -> ModelError:
         problem = f"answered with {self._said(kind)}, not with a stream of events"
-        return self._fault("LS-MODEL-006", problem, bill, again=True)
+        return self._fault("LS-MODEL-006", problem, bill, again=True, retries=_NO_ANSWER)
 
     def overlong(self, bill: Bill) -> ModelError:
         problem = "answered more than any plan has, and was not read to the end"
@@ -179,12 +182,13 @@ class Faults:
         *,
         again: bool,
         after: timedelta | None = None,
+        retries: int | None = None,
         fix: str = "",
     ) -> ModelError:
         finding = Finding(
             code=code, place=f"model at {self.endpoint}", problem=problem, fix=fix or _FIXES[code]
         )
-        return ModelError(finding, again=again, after=after, bill=bill)
+        return ModelError(finding, again=again, after=after, retries=retries, bill=bill)
 
     def _said(self, text: str) -> str:
         """A provider's words between quotes; nothing in them acts on who reads them."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.store import Store
+from lockstep.decision import Grounds
+from lockstep.outcome import Dispatch
 from lockstep.tool import Tool
 from policies.world import World
 
@@ -20,3 +22,10 @@ class House:
     folder: Path
     threads: Executor
     environ: Mapping[str, str]
+
+    def grounds_beside(self, call: Dispatch) -> Grounds | None:
+        """What decisions are made from here, where it is not what the run was verified on: its
+        history holds that already.
+        """
+        mine = self.world.decider.grounds
+        return None if mine.digest == call.run.grounds else mine

@@ -7,6 +7,7 @@ that lies is worse than none.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from activities.inside import inside
 from lockstep.environment import Environment, Stage
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -40,7 +41,7 @@ def load_mocks(
 
 
 def _mock(root: Path, file: str, tool: Tool) -> Mock:
-    path = _inside(root, file)
+    path = inside(root, file)
     mock = load(Mock, path)
     mock = mock.model_copy(
         update={"answers": tuple(_with_output(root, answer) for answer in mock.answers)}
@@ -55,27 +56,10 @@ def _mock(root: Path, file: str, tool: Tool) -> Mock:
     return mock
 
 
-def _inside(root: Path, file: str) -> Path:
-    """The file's path; what a link leads to has to lie in the package as well."""
-    path = root / file
-    try:
-        inside = path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # links in a circle
-        inside = False
-    if not inside:
-        raise LockstepError.of(
-            "LS-AGENT-003",
-            str(path),
-            "leads out of the agent package",
-            "keep the mock inside the package",
-        )
-    return path
-
-
 def _with_output(root: Path, answer: MockAnswer) -> MockAnswer:
     if answer.output_file is None:
         return answer
-    path = _inside(root, answer.output_file)
+    path = inside(root, answer.output_file)
     output = parse_json(read(path), str(path))
     if not isinstance(output, dict):
         raise LockstepError.of(

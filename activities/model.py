@@ -69,7 +69,8 @@ class Completion(Record):
 
 class ModelError(LockstepError):
     """No usable answer came. `again` says whether the same request may succeed later, `after` how
-    long the provider asks to wait; `bill` is what is known to have been spent on it.
+    long the provider asks to wait, `retries` how often it is worth it at most, where that is less
+    than usual; `bill` is what is known to have been spent on it.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class ModelError(LockstepError):
         *,
         again: bool,
         after: timedelta | None = None,
+        retries: int | None = None,
         bill: Bill | None = None,
     ) -> None:
         super().__init__(finding)
         self.again = again
         self.after = after
+        self.retries = retries
         self.bill = bill or Bill()
 
 

@@ -9,27 +9,38 @@ import difflib
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from activities.declared import read_declared
+from activities.injection import unfit
+from activities.manifests import declared_names, is_base, read_manifest
+from activities.mcp_tools import mcp_tools
 from activities.mocks import load_mocks
-from activities.pinned import read_pinned
+from activities.pinned import read_pinned, read_tools
+from activities.rules import CODE, load_rules
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
-from lockstep.environment import Environment
+from lockstep.environment import Binding, Environment
 from lockstep.errors import LockstepError
-from lockstep.loading import load, read
-from lockstep.tool import Tool
+from lockstep.extension import Extended, unnamed
+from lockstep.finding import Finding
+from lockstep.loading import load, read, shaped
+from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
-from policies.decider import APPROVALS, AUTHORIZE, PolicyTexts
+from policies.coded import OwnRules
+from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
 from policies.flow import unknown
+from policies.preflight import impossible
 from policies.recovery import contradictions
 from policies.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"
+POLICY = "policy"
 RULES = "rules.toml"
 _POLICY_SUFFIXES = {".cedar", ".toml", ".json", ".py"}
 
@@ -43,10 +54,12 @@ class AgentPackage:
     tools: Mapping[str, Tool]
     texts: PolicyTexts
     rules: Rules
+    own: OwnRules = field(default_factory=OwnRules)
 
     @property
     def environments(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in self.manifests.glob("*.toml")))
+        paths = (path for path in self.manifests.glob("*.toml") if not is_base(path))
+        return tuple(sorted(path.stem for path in paths))
 
     @property
     def manifests(self) -> Path:
@@ -54,9 +67,16 @@ class AgentPackage:
         return self.root / "environments"
 
     def manifest(self, environment: str) -> Environment:
-        """One manifest as it is written, without what its catalogues add; or what is wrong."""
-        if environment not in self.environments:
-            there = ", ".join(f"`{name}`" for name in self.environments) or "none"
+        """One manifest as it is written, with what it inherits and without what its catalogues
+        add; or what is wrong.
+        """
+        return self.written(environment)[0]
+
+    def written(self, environment: str) -> tuple[Environment, Extended]:
+        """The same, and in which file each of its values stands."""
+        known = self.environments
+        if environment not in known:
+            there = ", ".join(f"`{name}`" for name in known) or "none"
             raise LockstepError.of(
                 "LS-ENV-001",
                 f"agent `{self.agent.name}`",
@@ -64,41 +84,126 @@ class AgentPackage:
                 f"name one of {there}, or write environments/{environment}.toml",
             )
         path = self.manifests / f"{environment}.toml"
-        manifest = load(Environment, path)
-        self._agree(manifest, environment, path)
-        return manifest
+        extended = read_manifest(path)
+        with _placed(extended):
+            manifest = shaped(Environment, extended.document, str(path))
+            self._agree(manifest, extended, path)
+        return manifest, extended
 
     def world(self, environment: str) -> World:
         """Everything a plan is held against in one environment, or what is wrong with it."""
-        written = self.manifest(environment)
+        written, extended = self.written(environment)
         manifest = stocked(written, read_pinned(written, self.manifests))
         path = self.manifests / f"{environment}.toml"
-        specs = {name: found.spec for name, found in self.tools.items()}
-        found = tuple(contradictions(manifest, specs, str(path)))
-        if found:
-            raise LockstepError(*found)
-        mocks = load_mocks(self.root, manifest, self.tools, str(path))
+        servers = read_tools(written, self.manifests)
+        code = {
+            **self.tools,
+            **self._declared(manifest, path),
+            **mcp_tools(written, servers, self.tools, str(path)),
+        }
+        specs = {name: found.spec for name, found in code.items()}
+        with _placed(extended):
+            found = (
+                *contradictions(manifest, specs, str(path)),
+                *impossible(manifest, specs, str(path)),
+            )
+            if found:
+                raise LockstepError(*found)
+            mocks = load_mocks(self.root, manifest, code, str(path))
+            found = tuple(unfit(manifest, code, mocks, str(path)))
+            if found:
+                raise LockstepError(*found)
         decider = CedarDecider.load(self.texts, specs, manifest)
         return World(
-            self.agent, manifest, specs, self.texts, self.rules, decider, self.tools, mocks
+            self.agent,
+            manifest,
+            specs,
+            self.texts,
+            self.rules,
+            decider,
+            code,
+            mocks,
+            servers,
+            self.own,
         )
 
-    def _agree(self, manifest: Environment, name: str, path: Path) -> None:
-        if manifest.name != name:
+    def _declared(self, manifest: Environment, path: Path) -> dict[str, Tool]:
+        """The tools that this manifest declares, and those that another of the agent's declares:
+        policy is written once for all environments, and speaks of both.
+
+        A manifest that cannot be read declares nothing here; that is told where it is used.
+        """
+        found = read_declared(self.root, manifest.tools, str(path))
+        for name in self.environments:
+            elsewhere: dict[str, Tool] = {}
+            if name != manifest.name:
+                with suppress(LockstepError):
+                    elsewhere = self._declared_in(self.manifests / f"{name}.toml")
+            for tool, other in elsewhere.items():
+                if tool not in self.tools and found.setdefault(tool, other).spec != other.spec:
+                    raise LockstepError.of(
+                        "LS-AGENT-003",
+                        f"{path}/tools/{tool}",
+                        f"environment `{name}` declares `{tool}` otherwise",
+                        "declare it once, in a base that both extend",
+                    )
+        return found
+
+    def _declared_in(self, path: Path) -> dict[str, Tool]:
+        tables = read_manifest(path).document.get("tools")
+        bindings = {
+            name: shaped(Binding, table, str(path))
+            for name, table in (tables.items() if isinstance(tables, dict) else ())
+            if isinstance(table, dict) and {"declared", "declared_file"} & table.keys()
+        }
+        return read_declared(self.root, bindings, str(path))
+
+    def _agree(self, manifest: Environment, extended: Extended, path: Path) -> None:
+        if manifest.name != path.stem:
             raise LockstepError.of(
                 "LS-AGENT-003",
                 str(path),
                 f"calls itself `{manifest.name}`",
-                f"call it `{name}`, or rename the file",
+                f"call it `{path.stem}`, or rename the file",
             )
-        for tool in manifest.tools:
-            if tool not in self.tools:
+        declared = read_declared(self.root, manifest.tools, str(path))
+        for tool, binding in manifest.tools.items():
+            if (tool in self.tools or binding.mcp is not None) == (tool in declared):
+                twice = tool in declared
                 raise LockstepError.of(
                     "LS-AGENT-003",
-                    str(path),
-                    f"names tool `{tool}`, which tools.py does not have",
-                    "add the tool or take it out of the manifest",
+                    f"{path}/tools/{tool}",
+                    f"declares tool `{tool}`, which tools.py has"
+                    if twice
+                    else f"names tool `{tool}`, which tools.py does not have",
+                    "take `declared` out, or rename one of the two"
+                    if twice
+                    else "add the tool, declare it, or take it out of the manifest",
                 )
+        known = {name: found.spec.effect for name, found in {**self.tools, **declared}.items()}
+        known |= {name: one.mcp.effect for name, one in manifest.tools.items() if one.mcp}
+        changing = [name for name in manifest.tools if known[name] is not Effect.READ]
+        unseen = unnamed(extended, changing)
+        if unseen:
+            raise LockstepError(*(_unseen(manifest, path, name) for name in unseen))
+
+
+def _unseen(manifest: Environment, path: Path, tool: str) -> Finding:
+    return Finding(
+        code="LS-ENV-008",
+        place=f"{path}/tools/{tool}",
+        problem=f"`{tool}` changes something, and `{manifest.name}` inherits it without naming it",
+        fix=f'write `[tools.{tool}]` into {path.name}, or `without = ["/tools/{tool}"]`',
+    )
+
+
+@contextmanager
+def _placed(extended: Extended) -> Iterator[None]:
+    """What is wrong is told with the file that it stands in, which may be one that is extended."""
+    try:
+        yield
+    except LockstepError as error:
+        raise LockstepError(*map(extended.placed, error.findings)) from None
 
 
 def find_root(start: Path) -> Path:
@@ -115,36 +220,41 @@ def find_root(start: Path) -> Path:
     )
 
 
-def load_package(root: Path) -> AgentPackage:
+def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     """The package in a folder; imports the agent's `tools.py`, so only for agents you trust to
-    run.
+    run. `policy` is another folder to take its policy from.
     """
     root = root.resolve()
     agent = load(Agent, root / MANIFEST)
-    policy = root / "policy"
+    policy = policy or root / POLICY
     _read_by_somebody(policy)
-    approvals, rules = policy / APPROVALS, policy / RULES
+    rules, code = policy / RULES, policy / CODE
+    tools = _tools(root)
+    known = {*tools, *declared_names(root / "environments")}
+    declared = _rules(rules, known) if _stands(rules) else Rules()
     texts = PolicyTexts(
         authorize=_text(policy / AUTHORIZE),
-        approvals=_text(approvals) if _stands(approvals) else "",
+        approvals=_optional(policy / APPROVALS),
+        shadow=_optional(policy / SHADOW),
     )
     return AgentPackage(
         root=root,
         agent=agent,
-        tools=(tools := _tools(root)),
+        tools=tools,
         texts=texts,
-        rules=_rules(rules, tools) if _stands(rules) else Rules(),
+        rules=declared,
+        own=load_rules(code, declared) if _stands(code) else OwnRules(),
     )
 
 
-def _rules(path: Path, tools: Mapping[str, Tool]) -> Rules:
+def _rules(path: Path, tools: Collection[str]) -> Rules:
     found = load(Rules, path)
-    for rule, name in unknown(found.flow, tools):
+    for rule, name in unknown((*found.never_together, *found.at_most, *found.flow), tools):
         close = difflib.get_close_matches(name, tools, 1)
         raise LockstepError.of(
             "LS-AGENT-003",
             str(path),
-            f"rule `{rule}` names tool `{name}`, which tools.py does not have",
+            f"rule `{rule}` names tool `{name}`, which this agent does not have",
             f"did you mean `{close[0]}`?" if close else "name a tool of this agent",
         )
     return found
@@ -152,7 +262,7 @@ def _rules(path: Path, tools: Mapping[str, Tool]) -> Rules:
 
 def _read_by_somebody(policy: Path) -> None:
     """A policy under a name that nobody reads would be a policy that nobody keeps."""
-    known = (AUTHORIZE, APPROVALS, RULES)
+    known = (AUTHORIZE, APPROVALS, SHADOW, RULES, CODE)
     for path in sorted(policy.glob("*")):
         if path.suffix in _POLICY_SUFFIXES and path.name not in known:
             close = difflib.get_close_matches(path.name, known, 1)
@@ -169,6 +279,10 @@ def _stands(path: Path) -> bool:
     over.
     """
     return path.exists() or path.is_symlink()
+
+
+def _optional(path: Path) -> str:
+    return _text(path) if _stands(path) else ""
 
 
 def _text(path: Path) -> str:

@@ -13,10 +13,12 @@ from functools import partial
 from pydantic import JsonValue
 from temporalio import activity
 
-from activities.answer import Answering, idempotency_key
+from activities.answer import Answering, idempotency_key, kept_args
 from activities.attempts import Attempts
+from activities.calling import Troubled
 from activities.failure import failure, first
 from activities.house import House
+from activities.standing import read_standing
 from activities.store import load
 from lockstep.canonical import digest
 from lockstep.decision import Decision, Outcome
@@ -27,11 +29,12 @@ from lockstep.provenance import Provenance
 from lockstep.reference import Unresolved
 from lockstep.resource import touched
 from lockstep.shown import shown
-from lockstep.tool import Tool
-from lockstep.value import ARGS_PREVIEW_BYTES, Value
+from lockstep.tool import Tool, harms_twice
+from lockstep.value import Value
 from policies.arguments import check_value
 from policies.check import missing_resources
 from policies.request import arguments, attempted, provenance
+from policies.standing import holding
 
 
 class Performer(House):
@@ -71,7 +74,7 @@ class _Attempt:
             return self._withhold(None, (finding,) if finding else (), None)
         # The key is of the arguments as they were written: a default that a model makes up anew for
         # each attempt must not make a new effect of each.
-        written = digest(args)
+        written = args
         findings = self._misfits(args)
         if findings:
             return self._withhold(None, findings, args)
@@ -89,16 +92,25 @@ class _Attempt:
         if self.call.edited is not None:
             # Held against what the references bring, which is read from the store.
             told = await asyncio.to_thread(self._provenance, args)
-        decision = self._decide(args, told)
+        decision = await self._decide(args, told)
         changed = self._changed_policy(decision)
         if changed is not None:
             return self._withhold(decision, (changed,), args)
         if decision.outcome is not Outcome.ALLOW:
             return self._withhold(decision, (), args)
+        if harms_twice(self.call.step.effect, self.call.step.idempotency):
+            # If nobody lives to say how the call ended, a human is asked about these arguments.
+            self.attempts.about(await asyncio.to_thread(self._kept, args), shown(args))
         self.attempts.decided(decision.digest)
-        key = idempotency_key(self.call.run.id, self.call.label, written)
-        answering = Answering(self.house, self.tool, self.call, self.attempts, decision, args, key)
-        return await answering.run(request)
+        key = idempotency_key(self.call.run.id, self.call.label, digest(written))
+        answering = Answering(
+            self.house, self.tool, self.call, self.attempts, decision, written, args, key
+        )
+        try:
+            return await answering.run(request)
+        except Troubled as trouble:
+            found = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
+            return self._withhold(decision, tuple(found), args)
 
     def _resolved(self) -> tuple[Finding | None, dict[str, JsonValue] | None]:
         call = self.call
@@ -109,7 +121,7 @@ class _Attempt:
                 "deploy the locked version, or lock the plan again",
             ), None
         try:
-            return None, arguments(call, partial(load, self.house.store))
+            return None, arguments(call, self.tool.spec.input, partial(load, self.house.store))
         except Unresolved as problem:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
@@ -124,17 +136,28 @@ class _Attempt:
         named = touched(self.tool.spec.input, args)
         return tuple(missing_resources(place, named, self.house.world))
 
-    def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
+    async def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
         # By the server's clock at which this attempt was due, for a dispatch may wait for long.
         now = activity.info().current_attempt_scheduled_time
-        run = self.call.run.id
-        grants = [one for one in self.call.grants if one.run == run and one.expires_at > now]
-        return self.house.world.decider.decide(
-            attempted(self.call, self.tool.spec, args, tuple(grants), told)
+        run, world = self.call.run, self.house.world
+        grants = tuple(
+            one for one in self.call.grants if one.run == run.id and one.expires_at > now
+        )
+        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, grants, told))
+        if decision.outcome is not Outcome.REQUIRE_APPROVAL:
+            return decision
+        # What stands is read from the worker's own files, and from nothing that a run is given.
+        kept = await asyncio.to_thread(read_standing, self.house.folder)
+        standing = holding(kept, decision, run.lock, world, now)
+        if not standing:
+            return decision
+        return world.decider.decide(
+            attempted(self.call, self.tool.spec, args, (*grants, *standing), told)
         )
 
     def _provenance(self, args: dict[str, JsonValue]) -> Provenance:
-        return provenance(self.call, args, partial(load, self.house.store), self._accepted)
+        kept = partial(load, self.house.store)
+        return provenance(self.call, args, self.tool.spec.input, kept, self._accepted)
 
     def _accepted(self, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
         try:
@@ -167,17 +190,18 @@ class _Attempt:
         args: dict[str, JsonValue] | None,
     ) -> Withheld:
         self.attempts.end(AttemptEnd.WITHHELD)
-        value: Value | None = None
-        if args is not None:
-            value, data = Value.of(args, ARGS_PREVIEW_BYTES)
-            self.house.store.put(data)
         return Withheld(
             decision=decision,
             findings=findings,
-            args=value,
+            args=self._kept(args) if args is not None else None,
             shown=shown(args) if args is not None else "",
             attempts=self.attempts.all,
+            grounds=self.house.grounds_beside(self.call) if decision else None,
         )
+
+    def _kept(self, args: dict[str, JsonValue]) -> Value:
+        """The arguments by reference, for a human to look at."""
+        return kept_args(self.house, args)
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)

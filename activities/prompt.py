@@ -37,9 +37,14 @@ class Briefing:
     turns: tuple[Turn, ...]
 
     @cached_property
+    def told(self) -> dict[str, JsonValue]:
+        """All that the model may be told but the goal and the findings."""
+        return {"system": [*self.system], "replan": [_words("replan"), _words("again")]}
+
+    @cached_property
     def digest(self) -> Digest:
-        """Of all that the model may be told but the goal and the findings."""
-        return digest({"system": list(self.system), "replan": [_words("replan"), _words("again")]})
+        """Of what it is told."""
+        return digest(self.told)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,10 @@ class Prompting:
                 kind: {name: dict(environment.resources[kind][name]) for name in shown}
                 for kind, shown in resources.items()
             },
-            "rules": world.rules.model_dump(mode="json", exclude={"lockstep"}),
+            "rules": {
+                **world.rules.model_dump(mode="json", exclude={"lockstep"}),
+                **({"others": world.own.told} if world.own.rules else {}),
+            },
             "policy": dict(world.texts.files()),
             "tools": {name: _told(world.tools[name]) for name in tools},
         }

@@ -8,6 +8,7 @@ worker died is counted too.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,9 +20,10 @@ from activities.contract import Ask, Brief, Goal, Planner, Reply
 from activities.model import Completion, Model, ModelError, Prompt, Stop
 from activities.prompt import Prompting
 from activities.provider import Provider
+from activities.store import Store
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
-from lockstep.canonical import Digest
+from lockstep.canonical import Digest, canonical
 from lockstep.draft import MAX_DRAFT_BYTES, SCHEMA, unfold
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -40,12 +42,15 @@ enough.
 
 
 class ModelPlanner(Planner):
-    """Plans in one world by the models of one provider; `model` is None where no key is set."""
+    """Plans in one world by the models of one provider; `model` is None where no key is set. What
+    was told is kept in `store` under the digest that goes on record.
+    """
 
-    def __init__(self, world: World, provider: Provider, model: Model | None) -> None:
+    def __init__(self, world: World, provider: Provider, model: Model | None, store: Store) -> None:
         self._world = world
         self._provider = provider
         self._model = model
+        self._store = store
         self._prompting = Prompting(world)
 
     @activity.defn(name="lockstep.brief")
@@ -100,8 +105,11 @@ class ModelPlanner(Planner):
             return self._cut_short(ask, briefing.digest, account.total)
         except ModelError as error:
             account.closed(error.bill)
-            raise _failure(error, account.total) from None
+            raise _failure(error, account.total, info.attempt) from None
         account.closed(answered.bill)
+        # For whoever reads the lock later; the answer, which was paid for, does not depend on it.
+        with suppress(LockstepError):
+            await asyncio.to_thread(self._store.put, canonical(briefing.told))
         return self._reply(ask, answered, briefing.digest, account.total)
 
     def _cut_short(self, ask: Ask, prompt: Digest, bill: Bill) -> Reply:
@@ -198,12 +206,13 @@ def _earlier(details: Sequence[Any]) -> Bill:
         return Bill()
 
 
-def _failure(error: ModelError, bill: Bill) -> ApplicationError:
+def _failure(error: ModelError, bill: Bill, attempt: int = 1) -> ApplicationError:
+    spent = error.retries is not None and attempt > error.retries
     return ApplicationError(
         str(error),
         bill.model_dump(mode="json"),
         type=error.code,
-        non_retryable=not error.again,
+        non_retryable=spent or not error.again,
         next_retry_delay=error.after,
     )
 

@@ -3,8 +3,11 @@
 A worker serves one agent in one environment, and answers for no other.
 """
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 from pydantic import JsonValue
@@ -12,27 +15,26 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contract import Change, Proposal, Validator, Verified, Verify
+from activities.store import Store, peek
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
-from lockstep.decision import Outcome
+from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
-from lockstep.fallback import edges
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Body, Lock, Proposed
+from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
-from lockstep.trust import Trust
+from lockstep.submission import Wanted
+from lockstep.trust import Trust, worst
 from policies.arguments import Sources, check_arguments, check_value
-from policies.certainty import Shape
 from policies.check import MAX_FINDINGS, check, missing_resources
-from policies.claims import claims
-from policies.drift import drift
 from policies.freeze import freeze
 from policies.labels import planner_reads
 from policies.request import real
-from policies.structure import structure
+from policies.submission import refused, started, submitted, wanted
+from policies.verify import verify
 from policies.world import World
 
 MAX_VERDICT_BYTES = 640 * 1024
@@ -41,11 +43,17 @@ MAX_INPUT_BYTES = 8 * 1024
 
 
 class WorldValidator(Validator):
-    """Verdicts in one world; `build` names the code that gives them."""
+    """Verdicts in one world; `build` names the code that gives them.
 
-    def __init__(self, world: World, build: str) -> None:
+    What this world's locks pin is kept in `store`, so that a later world can say what is different
+    where nothing is at hand but a lock.
+    """
+
+    def __init__(self, world: World, build: str, store: Store) -> None:
         self._world = world
         self._build = build
+        self._store = store
+        self._kept = False
 
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
@@ -67,40 +75,82 @@ class WorldValidator(Validator):
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
                 freeze(plan, checked, self._world),
-                Proposed(by=proposal.by, at=datetime.now(UTC), planner=proposal.planner),
+                _statement(proposal, datetime.now(UTC)),
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
             if size > MAX_LOCK_BYTES:
                 raise LockstepError(_too_large("lock", size, MAX_LOCK_BYTES))
         except LockstepError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from None
+        await asyncio.to_thread(self._keep)
         return lock
 
     @activity.defn(name="lockstep.verify")
     async def verify(self, request: Verify) -> Verified:
         body = request.body
         inputs = {**_defaults(body.inputs), **request.inputs}
-        drifted = drift(body, self._world)
+        against = await asyncio.to_thread(verify, body, self._world, partial(peek, self._store))
+        if not against:
+            await asyncio.to_thread(self._keep)
+        made, approval = self._as_a_whole(request)
+        denied = refused(made) if made else None
         findings = (
-            *_unsound(body),
-            # What has drifted is told as drift, and not a second time as a claim.
-            *(drifted or islice(claims(body, self._world), MAX_FINDINGS)),
+            *against,
             *_too_much(inputs),
             *check_value("inputs", body.inputs, inputs, "LS-PLAN-013"),
+            *filter(None, (denied,)),
         )
-        return Verified(build=self._build, findings=findings, inputs=inputs)
+        return Verified(
+            build=self._build,
+            findings=findings,
+            inputs=inputs,
+            plan=made,
+            approval=approval,
+            grounds=self._world.decider.grounds,
+        )
+
+    def _as_a_whole(self, request: Verify) -> tuple[Decision | None, Wanted | None]:
+        given, world = request.submitted, self._world
+        if given is None or not world.decider.submits:
+            # That a lock says otherwise of itself is found among its claims.
+            return None, None
+        asked = started(
+            request.body,
+            given.lock,
+            given.statements,
+            world,
+            by=given.by,
+            trigger=given.trigger,
+        )
+        made = submitted(asked, world, given.statements, given.at)
+        return made, wanted(made, asked, world) if made else None
 
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
-        shape = Shape.of(change.body.steps).without(set(change.gone))
-        edited = change.edited
+        body, edited, supplied = change.body, change.edited, change.supplied
+        step = change.question.step
+        edits = dict(change.edits)
+        if edited is not None:
+            edits[step] = (*edits.get(step, ()), edited)
+        given = {*change.hollow, *([step] if supplied is not None else [])}
         return (
-            *self._world.rules.violations(shape),
+            *self._world.violations(body.steps, set(change.gone), edits, given),
             *(self._edit(change, edited) if edited is not None else ()),
+            *(self._supply(change, supplied) if supplied is not None else ()),
         )
 
+    def _keep(self) -> None:
+        """Once for each worker. Words are all that depends on it, so a full disk stops nothing."""
+        if self._kept:
+            return
+        with suppress(LockstepError):
+            for _, _, data in self._world.contents.parts():
+                self._store.put(data)
+            self._kept = True
+
     def _checked(self, plan: Plan, proposal: Proposal) -> Checked:
-        return check(plan, self._world, proposal.by, wrote(proposal, self._world))
+        literals = wrote(proposal, self._world)
+        return check(plan, self._world, proposal.by, literals, proposal.planner)
 
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world
@@ -119,8 +169,8 @@ class WorldValidator(Validator):
 
     def _edit(self, change: Change, args: dict[str, JsonValue]) -> Iterator[Finding]:
         """Edited arguments are literals, and are held to all that the first ones were."""
-        body, id = change.body, change.question.step
-        place = f"step `{id}`"
+        body, id, label = change.body, change.question.step, change.question.label
+        place = f"step `{label}`"
         spec = self._world.tools[body.steps[id].tool]
         for at, _ in references(dict(args)):
             yield Finding(
@@ -133,7 +183,7 @@ class WorldValidator(Validator):
         sources = Sources(outputs={}, inputs=body.inputs)
         found = touched(spec.input, dict(args))
         problems = [
-            *check_arguments(id, spec, args, sources),
+            *check_arguments(label, spec, args, sources),
             *missing_resources(place, found, self._world),
         ]
         if problems:
@@ -165,31 +215,34 @@ class WorldValidator(Validator):
                 fix="edit it otherwise, or skip the step",
             )
 
+    def _supply(self, change: Change, output: dict[str, JsonValue]) -> Iterator[Finding]:
+        """An output is one that the tool could have given."""
+        body, question = change.body, change.question
+        place, spec = f"step `{question.label}`", self._world.tools[body.steps[question.step].tool]
+        yield from islice(check_value(place, spec.output, output, "LS-ASK-005"), MAX_FINDINGS)
+        size, most = len(canonical(output)), body.limits.output_bytes
+        if size > most:
+            yield Finding(
+                code="LS-ASK-005",
+                place=place,
+                problem=f"the output has {size:,} bytes, more than {most:,}",
+                fix="give less",
+            )
+
 
 def wrote(proposal: Proposal, world: World) -> Trust:
-    """How far to believe what a proposed plan writes down itself: by who wrote it."""
-    return Trust.TRUSTED if proposal.planner is None else planner_reads(world)
-
-
-def _unsound(body: Body) -> Iterator[Finding]:
-    """Steps that could never be reached. Freezing makes none, but a digest does not say who
-    froze.
+    """How far to believe what a proposed plan writes down itself: by who wrote it. A plan that is
+    locked anew has not become more credible.
     """
-    for found in structure(body.steps) if body.steps else ():
-        yield found.model_copy(update={"code": "LS-RUN-006"})
-    before: set[str] = set()
-    needs = edges(body.steps)
-    for step in body.steps:
-        lost = {*needs[step.id], *step.draws} - (before & {*step.needs})
-        if lost or step.id in before:
-            problem = f"needs {', '.join(sorted(lost))} and does not come after it"
-            yield Finding(
-                code="LS-RUN-006",
-                place=f"step `{step.id}`",
-                problem=problem if lost else "stands twice in the lock",
-                fix="make the lock with `lockstep lock`",
-            )
-        before.add(step.id)
+    by_whom = Trust.TRUSTED if proposal.planner is None else planner_reads(world)
+    return worst((proposal.literals, by_whom))
+
+
+def _statement(proposal: Proposal, at: datetime) -> Statement:
+    """Who put the plan forward; of a lock that is made anew, who had it made."""
+    if proposal.refreshes is not None:
+        return Refreshed(by=proposal.by, at=at, of=proposal.refreshes)
+    return Proposed(by=proposal.by, at=at, planner=proposal.planner)
 
 
 def _too_large(what: str, size: int, most: int) -> Finding:

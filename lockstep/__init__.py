@@ -18,6 +18,7 @@ from lockstep.lock import Lock
 from lockstep.plan import Plan, Step
 from lockstep.record import Record
 from lockstep.resource import Resource
+from lockstep.rule import PlanRule, PlanView, StepView, Violation, plan_rule
 from lockstep.tool import Effect, Idempotency, Tool, tool
 
 __all__ = [
@@ -35,14 +36,19 @@ __all__ = [
     "LockstepError",
     "Outcome",
     "Plan",
+    "PlanRule",
+    "PlanView",
     "Question",
     "Record",
     "Resource",
     "Signal",
     "Stage",
     "Step",
+    "StepView",
     "Tool",
     "Verdict",
+    "Violation",
     "load",
+    "plan_rule",
     "tool",
 ]

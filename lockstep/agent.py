@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from lockstep.duration import Duration
+from lockstep.fallback import is_absent
 from lockstep.names import AgentName, Person, Role, Sentence
 from lockstep.planner import PlannerSettings
 from lockstep.record import Record
@@ -27,11 +28,17 @@ class Silence(StrEnum):
 
 
 class Asking(Record):
-    """How this agent asks humans: how long it waits, what silence means, how long a yes holds."""
+    """How this agent asks humans: how long it waits, what silence means, how long a yes holds.
+
+    `approval` is how long a yes to a whole plan holds; without it, until policy or roles change.
+    `standing` is the longest that a yes may hold for all runs of a lock; without it none does.
+    """
 
     deadline: Duration = timedelta(hours=24)
     silence: Silence = Silence.ABORT
     grant: Duration = timedelta(hours=1)
+    approval: Duration | None = Field(default=None, exclude_if=is_absent)
+    standing: Duration | None = Field(default=None, exclude_if=is_absent)
 
 
 _TYPES: dict[str, set[type]] = {

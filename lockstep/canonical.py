@@ -5,6 +5,7 @@ lone surrogates) has no digest, and is refused rather than rounded.
 """
 
 import hashlib
+import json
 from typing import Annotated, Any, NewType
 
 import rfc8785
@@ -17,6 +18,11 @@ Digest = NewType("Digest", str)
 def canonical(value: Any) -> bytes:
     """The RFC 8785 bytes of a JSON value; ValueError for what JSON cannot say exactly."""
     try:
+        # What is plain Python's own writer spells the same, and twenty times as fast.
+        return _written(_plain(value)).encode()
+    except (_Odd, TypeError, ValueError, RecursionError):
+        pass  # for what follows to write, or to say what is wrong
+    try:
         return rfc8785.dumps(value)
     except UnicodeEncodeError:
         raise ValueError("a string has half a surrogate pair") from None
@@ -24,6 +30,36 @@ def canonical(value: Any) -> bytes:
         raise ValueError(str(error)) from None
     except RecursionError:
         raise ValueError("the value is nested too deeply") from None
+
+
+_written = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+class _Odd(Exception):
+    """Something that RFC 8785 writes in its own way, or that is not quite JSON."""
+
+
+def _plain(value: Any) -> Any:
+    """The value with whole numbers as integers. Odd are very large and very small numbers, and keys
+    whose order in UTF-16 may be another.
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is dict:
+        if not all(type(key) is str and key.isascii() for key in value):
+            raise _Odd
+        return {key: _plain(child) for key, child in value.items()}
+    if kind is list:
+        return [child if type(child) is str else _plain(child) for child in value]
+    if kind is int and -(2**53) < value < 2**53:
+        return value
+    if kind is float and -(2**53) < value < 2**53:
+        if value.is_integer():
+            return int(value)
+        if abs(value) >= 1e-4:
+            return value
+    raise _Odd
 
 
 MAX_DEPTH = 128

@@ -13,10 +13,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
+from lockstep.amount import Count
 from lockstep.canonical import ExactObject
-from lockstep.decision import Outcome, Phase
+from lockstep.decision import PLAN, Outcome, Phase
 from lockstep.names import EnvironmentName, Person, RuleId, Sentence, ToolName
 from lockstep.record import Record
+from lockstep.shown import shown
 
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/([^~/]|~[01])*)+$", max_length=500)]
 """A JSON pointer (RFC 6901) to an argument or a part of one."""
@@ -29,6 +31,8 @@ class Case(Record):
 
     `rules` and `reason` are held against what decided only where they are given; `rules = []` says
     that no rule decides. `approved` names the approval rules that a human has said yes to.
+    `shadow` says what each rule that is only tried would make of the call; `{}` that none would
+    make anything of it.
 
     `untrusted` are JSON pointers of arguments that hold what may not be believed; `steered`,
     `sensitive` and `sources` say the rest of where a call comes from.
@@ -50,6 +54,7 @@ class Case(Record):
     expect: Outcome
     rules: tuple[RuleId, ...] | None = None
     reason: Sentence | None = None
+    shadow: dict[RuleId, Outcome] | None = None
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
@@ -67,6 +72,11 @@ class Case(Record):
     @property
     def environments(self) -> tuple[str, ...]:
         return (self.env,) if isinstance(self.env, str) else self.env
+
+    @property
+    def called(self) -> str:
+        """What is asked about, where the case has no name."""
+        return self.name or f"{self.tool}({shown(self.args)})"
 
     @property
     def asked(self) -> Phase:
@@ -102,8 +112,54 @@ def _placed(value: JsonValue, parts: list[str], at: str) -> JsonValue:
     raise ValueError(f"`{at}` in `unknown` has no place in `args`")
 
 
+class PlanCase(Record):
+    """One plan as a whole, by its facts, and the expected answer.
+
+    `steps` is the number of `tools` unless it is given; effects are those of the tools.
+    """
+
+    name: Sentence = ""
+    env: EnvironmentName | tuple[EnvironmentName, ...]
+    tools: Annotated[tuple[ToolName, ...], Field(min_length=1)]
+    steps: Annotated[int, Field(ge=1)] | None = None
+    calls: Count = 0
+    tokens: Count = 0
+    microdollars: Count = 0
+    model: bool = False
+    replans: Annotated[int, Field(ge=0)] = 0
+    phase: Phase = Phase.PLAN
+    started_by: Person = "ann"
+    trigger: Literal["person", "schedule"] = "person"
+    approved: tuple[RuleId, ...] = ()
+    expect: Literal[Outcome.ALLOW, Outcome.DENY, Outcome.REQUIRE_APPROVAL]
+    rules: tuple[RuleId, ...] | None = None
+    reason: Sentence | None = None
+    shadow: dict[RuleId, Outcome] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.trigger == "schedule" and self.phase is Phase.PLAN:
+            raise ValueError("a schedule starts runs: say `phase` is `run`")
+        if not self.environments:
+            raise ValueError("`env` names no environment")
+        return self
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        return (self.env,) if isinstance(self.env, str) else self.env
+
+    @property
+    def tool(self) -> str:
+        return PLAN
+
+    @property
+    def called(self) -> str:
+        return self.name or f"a plan of {', '.join(self.tools)}"
+
+
 class Cases(Record):
     """`tests/policy.toml`."""
 
     lockstep: Literal["cases/1"]
     case: Annotated[tuple[Case, ...], Field(max_length=10_000)] = ()
+    plan: Annotated[tuple[PlanCase, ...], Field(max_length=10_000)] = ()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import JsonValue, model_validator
 
 from lockstep.canonical import Digest, digest
 from lockstep.environment import Attribute, Catalogue, Environment, Source
@@ -85,14 +85,15 @@ class Stocked(Environment):
             for kind, members in self.resources.items()
         }
 
-    def sections(self) -> dict[str, Digest]:
-        """One digest for a catalogue, however many members it has."""
+    def parts(self) -> dict[str, JsonValue]:
+        """One part for a catalogue, however many members it has: its table, and the digest of its
+        file.
+        """
         tables = {kind: table.model_dump(mode="json") for kind, table in self.catalogues.items()}
-        catalogues = {
-            f"catalogues.{kind}": digest([tables[kind], pinned])
-            for kind, pinned in self.pinned.items()
+        catalogues: dict[str, JsonValue] = {
+            f"catalogues.{kind}": [tables[kind], pinned] for kind, pinned in self.pinned.items()
         }
-        return dict(sorted({**super().sections(), **catalogues}.items()))
+        return dict(sorted({**super().parts(), **catalogues}.items()))
 
 
 def stocked(manifest: Environment, pinned: Mapping[ResourceKind, Pinned]) -> Environment:

@@ -2,13 +2,16 @@
 
 from pydantic import Field
 
+from lockstep.action import Actions
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
-from lockstep.decision import Decision
-from lockstep.finding import Finding, Severity
-from lockstep.names import StepId
+from lockstep.decision import Decision, Grounds
+from lockstep.fallback import is_absent
+from lockstep.finding import Finding, errors_in
+from lockstep.names import ErrorName, StepId, ToolName
 from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 
 
@@ -21,15 +24,22 @@ class Doubt(Record):
 
 class Checked(Record):
     """A verdict on one plan in one world; `worst` is the most that a run of it may spend,
-    `bounds` how far it may go otherwise. `doubts` tell of steps that are held back because of where
-    their arguments come from. `literals` says whether what the plan writes down itself
-    may be believed.
+    `bounds` how far it may go otherwise, `recoveries` what is done about its tools' errors.
+    `doubts` tell of steps that are held back because of where their arguments come from. `literals`
+    says whether what the plan writes down itself may be believed.
+
+    `plan` is policy's answer to the plan as a whole, where it speaks of that; `approval` what a
+    human has to say yes to before it is locked. `grounds` are what its decisions were made from.
     """
 
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...] = ()
     worst: Amount = Amount()
     bounds: Bounds = Bounds()
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+    recoveries: dict[ToolName, dict[ErrorName, Actions]] = Field(default={}, exclude_if=is_empty)
     doubts: tuple[Doubt, ...] = Field(default=(), exclude_if=is_empty)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
@@ -39,8 +49,8 @@ class Checked(Record):
 
     @property
     def passed(self) -> bool:
-        return not any(found.severity is Severity.ERROR for found in self.findings)
+        return not self.errors
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        return tuple(found for found in self.findings if found.severity is Severity.ERROR)
+        return tuple(errors_in(self.findings))

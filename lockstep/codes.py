@@ -39,6 +39,7 @@ CODES: dict[str, Code] = {
     "LS-AGENT-001": Code("no agent package is found", Exit.USAGE),
     "LS-AGENT-002": Code("the agent's tools cannot be loaded", Exit.ERROR),
     "LS-AGENT-003": Code("the agent package contradicts itself", Exit.REJECTED),
+    "LS-AGENT-004": Code("a declared tool's schema cannot be decided", Exit.REJECTED),
     # the plan
     "LS-PLAN-001": Code("the plan has no steps", Exit.REJECTED),
     "LS-PLAN-002": Code("two steps have one id", Exit.REJECTED),
@@ -57,10 +58,14 @@ CODES: dict[str, Code] = {
     "LS-PLAN-015": Code("a guard compares what cannot be compared", Exit.REJECTED),
     "LS-PLAN-016": Code("a fallback cannot stand in for its step", Exit.REJECTED),
     "LS-PLAN-017": Code("a loop has no list to go through", Exit.REJECTED),
+    "LS-PLAN-018": Code("nobody provides for an error that a tool may signal", Exit.REJECTED),
     # rules over the graph
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),
     "LS-RULE-003": Code("a plan rule cannot be evaluated", Exit.REJECTED),
+    "LS-RULE-004": Code("calls stand together that must not", Exit.REJECTED),
+    "LS-RULE-005": Code("a plan has more of a tool than it may", Exit.REJECTED),
+    "LS-RULE-006": Code("a rule of the agent's own is broken", Exit.REJECTED),
     "LS-RULE-010": Code("what one tool gave reaches another that must not have it", Exit.REJECTED),
     # policy
     "LS-POLICY-001": Code("a policy file cannot be loaded", Exit.REJECTED),
@@ -68,6 +73,7 @@ CODES: dict[str, Code] = {
     "LS-POLICY-003": Code("policy could not be evaluated, and so denies", Exit.REJECTED),
     "LS-POLICY-004": Code("a policy case is not answered as expected", Exit.REJECTED),
     "LS-POLICY-005": Code("no policy case reaches a rule", Exit.REJECTED),
+    "LS-POLICY-006": Code("a plan as a whole was not approved", Exit.REJECTED),
     # the environment
     "LS-ENV-001": Code("the environment does not exist", Exit.USAGE),
     "LS-ENV-002": Code("a tool is not in the environment", Exit.REJECTED),
@@ -76,11 +82,21 @@ CODES: dict[str, Code] = {
     "LS-ENV-005": Code("a mock stands where calls are real", Exit.REJECTED),
     "LS-ENV-006": Code("a catalogue is not pinned", Exit.REJECTED),
     "LS-ENV-007": Code("a catalogue cannot be fetched", Exit.ERROR),
+    "LS-ENV-008": Code("a manifest cannot inherit what it does", Exit.REJECTED),
+    "LS-ENV-009": Code("a tool has no code here", Exit.REJECTED),
+    "LS-ENV-010": Code("a preflight cannot be made", Exit.REJECTED),
+    # MCP servers
+    "LS-MCP-001": Code("the package that talks to MCP servers is not installed", Exit.ERROR),
+    "LS-MCP-002": Code("a tool of an MCP server cannot be used", Exit.REJECTED),
+    "LS-MCP-003": Code("the tools of an MCP server are not pinned", Exit.REJECTED),
+    "LS-MCP-004": Code("an MCP server does not answer as it should", Exit.ERROR),
+    "LS-MCP-005": Code("a tool of an MCP server is not what was pinned", Exit.REJECTED),
     # the lock
     "LS-LOCK-001": Code("a lock does not match its digest", Exit.REJECTED),
     "LS-LOCK-002": Code("the present has drifted from the lock", Exit.REJECTED),
     "LS-LOCK-003": Code("a lock is too large for one run", Exit.REJECTED),
     "LS-LOCK-004": Code("a run or a planning has no lock", Exit.USAGE),
+    "LS-LOCK-005": Code("what is kept beside a lock is not what it pins", Exit.REJECTED),
     # the run
     "LS-RUN-002": Code("a run was stopped by a human", Exit.ERROR),
     "LS-RUN-003": Code("nobody answered in time", Exit.ERROR),
@@ -88,6 +104,7 @@ CODES: dict[str, Code] = {
     "LS-RUN-005": Code("the run does not exist", Exit.USAGE),
     "LS-RUN-006": Code("a request to start a run is malformed", Exit.REJECTED),
     "LS-RUN-008": Code("a run was cancelled or terminated", Exit.ERROR),
+    "LS-RUN-009": Code("the environment is not as its manifest expects", Exit.REJECTED),
     # a step
     "LS-STEP-001": Code("a tool's output does not fit its schema", Exit.ERROR),
     "LS-STEP-002": Code("a tool's output is too large", Exit.ERROR),
@@ -116,6 +133,8 @@ CODES: dict[str, Code] = {
     "LS-ASK-004": Code("the answer is about other arguments", Exit.REJECTED),
     "LS-ASK-005": Code("an answer is malformed", Exit.REJECTED),
     "LS-ASK-006": Code("too many answers were offered", Exit.REJECTED),
+    "LS-ASK-007": Code("a yes may not stand for so long", Exit.REJECTED),
+    "LS-ASK-008": Code("the standing grant does not exist", Exit.USAGE),
     # schedules
     "LS-SCHED-001": Code("the schedule does not exist", Exit.USAGE),
     "LS-SCHED-002": Code("the schedule exists already", Exit.USAGE),

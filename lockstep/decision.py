@@ -13,10 +13,18 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.canonical import Digest, digest
+from lockstep.fallback import is_absent
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
 from lockstep.plan import is_empty
 from lockstep.provenance import Provenance
 from lockstep.record import Record
+
+PLAN = "plan.submit"
+"""The action that stands for a plan as a whole, where a tool's name would stand."""
+
+
+def is_missing(value: object) -> bool:
+    return not value
 
 
 class Outcome(StrEnum):
@@ -58,6 +66,30 @@ class Grant(Record):
     expires_at: AwareDatetime
 
 
+class StandingGrant(Record):
+    """A human's yes that holds for every run of one lock: for one rule of one policy on one step
+    with these exact arguments, until it expires. `run` and `question` are where it was given.
+    """
+
+    lock: Digest
+    step: str
+    rule: RuleId
+    args_digest: Digest
+    policy: Digest
+    by: Person
+    given_at: AwareDatetime
+    expires_at: AwareDatetime
+    run: str
+    question: str
+
+    @cached_property
+    def digest(self) -> Digest:
+        return digest(self.model_dump(mode="json"))
+
+
+AnyGrant = Grant | StandingGrant
+
+
 class Principal(Record):
     """Who acts: an agent in its role, set going by a named person or schedule."""
 
@@ -87,11 +119,16 @@ class Request(Record):
     args: dict[str, JsonValue]
     unknown: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[AnyGrant, ...] = ()
 
     @cached_property
     def args_digest(self) -> Digest:
         return digest(self.args)
+
+    @property
+    def asked(self) -> Digest:
+        """Of the whole question but for the grants; ValueError for arguments that have none."""
+        return digest(self.model_dump(mode="json", exclude={"grants"}))
 
 
 class Rule(Record):
@@ -107,12 +144,74 @@ class Rule(Record):
     reads: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
 
 
+class Grounds(Record):
+    """What decisions are made from beside the question: the same for all calls of one world.
+
+    `files` are the policy files that count, `vocabulary` what they were validated against (the
+    Cedar schema), `environment` the things they were asked about, `engine` what evaluated them, by
+    name and version.
+    """
+
+    files: dict[str, Digest]
+    vocabulary: Digest
+    environment: Digest
+    engine: dict[str, str]
+
+    @cached_property
+    def digest(self) -> Digest:
+        return digest(self.model_dump(mode="json"))
+
+
+class ShadowRule(Record):
+    """A rule that is only tried, and what it would have made of the call if it counted."""
+
+    id: RuleId
+    would: Outcome
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.id} {_WOULD_HAVE[self.would]} ({self.reason})"
+
+
+_WOULD_HAVE = {
+    Outcome.ALLOW: "would have permitted it",
+    Outcome.UNDECIDED: "could not have said",
+    Outcome.REQUIRE_APPROVAL: "would have asked",
+    Outcome.DENY: "would have DENIED",
+}
+
+
+class Shadow(Record):
+    """What `shadow.cedar` would have said; `policy` is its digest, `errors` the rules of it that
+    could not be evaluated.
+    """
+
+    policy: Digest
+    would: tuple[ShadowRule, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each rule that has something to say."""
+        return (
+            *(str(rule) for rule in self.would),
+            *(f"{name} could not be evaluated, and would have DENIED" for name in self.errors),
+        )
+
+
 class Decision(Record):
     """The answer with its grounds: reproducible from the request and the policy's digest.
 
     `rules` are those that decided, sorted by id; `missing` the approvals that no grant covers;
     `errors` names the policies that could not be evaluated. A denial without rules is the default:
-    nothing permits the call.
+    nothing permits the call; `permits` are those that were considered, and did not apply, or that
+    apply once the approvals are there.
+
+    `asked` is the digest of the question, `grounds` that of the `Grounds` it was decided on. A
+    plan's decisions do without both: its proposal and its check hold them in full.
+
+    `shadow` took no part in it, and is not covered by the digest: there only where the agent has
+    rules that are tried.
     """
 
     outcome: Outcome
@@ -124,21 +223,25 @@ class Decision(Record):
     provenance: Provenance = Field(default=Provenance(), exclude_if=is_empty)
     rules: tuple[Rule, ...] = ()
     missing: tuple[Rule, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[AnyGrant, ...] = ()
     errors: tuple[str, ...] = ()
+    permits: tuple[RuleId, ...] = Field(default=(), exclude_if=is_missing)
     policy: Digest
     engine: str
+    asked: Digest | None = Field(default=None, exclude_if=is_absent)
+    grounds: Digest | None = Field(default=None, exclude_if=is_absent)
+    shadow: Shadow | None = Field(default=None, exclude_if=is_absent)
 
     @cached_property
     def digest(self) -> Digest:
-        return digest(self.model_dump(mode="json"))
+        return digest(self.model_dump(mode="json", exclude={"shadow"}))
 
     @property
     def disallowed(self) -> bool:
         """Whether it is the tool itself that may not be called, and not what it would touch or
         whose words it would be given.
         """
-        denied = self.outcome is Outcome.DENY and not self.errors
+        denied = self.outcome is Outcome.DENY and not self.errors and self.tool != PLAN
         about_call = bool(self.targets) or any(rule.reads for rule in self.rules)
         return denied and not (self.rules and about_call)
 
@@ -148,12 +251,20 @@ class Decision(Record):
         if self.errors:
             return f"policy could not be evaluated ({', '.join(self.errors)})"
         if self.outcome is Outcome.ALLOW and self.grants:
-            return f"{self.grants[0].rule} approved by {self.grants[0].by}"
+            given = self.grants[0]
+            stands = (
+                f", standing until {given.expires_at:%Y-%m-%d}"
+                if isinstance(given, StandingGrant)
+                else ""
+            )
+            return f"{given.rule} approved by {given.by}{stands}"
         deciding = self.missing or self.rules
         if self.disallowed and deciding:
             return f"DisallowedToolError: {deciding[0].reason} ({deciding[0].id})"
         if deciding and self.outcome is not Outcome.ALLOW:
             return f"{deciding[0].id}: {deciding[0].reason}"
+        if self.outcome is Outcome.DENY and self.tool == PLAN:
+            return "no policy permits this plan as a whole"
         if self.outcome is Outcome.DENY:
             return f"DisallowedToolError: no policy permits `{self.tool}` here"
         if self.outcome is Outcome.UNDECIDED:

@@ -54,7 +54,7 @@ def _object(
 def _value(root: Schema, schema: object, value: JsonValue, at: At, unknown: list[str]) -> JsonValue:
     if isinstance(value, dict):
         return _object(root, schema, value, at, unknown)
-    if isinstance(value, list):
+    if isinstance(value, list) and any(isinstance(child, dict | list) for child in value):
         items = [one["items"] for one in options(root, schema) if "items" in one]
         if len(items) == 1:
             return [

@@ -14,11 +14,15 @@ from pydantic import JsonValue
 from lockstep.canonical import canonical
 from lockstep.environment import Environment
 from lockstep.loading import pointer
-from lockstep.lock import Body
+from lockstep.lock import Body, LockedToolStep
 from lockstep.record import Record
+from lockstep.shown import shown
 
 _MOST_ALIGNED = 500
 """Elements; of longer lists those that stand at one index are compared, which takes no longer."""
+
+_TITLE = {"lockstep", "name", "description", "extends", "without"}
+"""What a manifest says of itself and of how it was put together, and not of its world."""
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -72,9 +76,11 @@ def _removed(value: JsonValue, was: At) -> Change:
     return Change(at=pointer(was), kind="removed", old=value)
 
 
-def lock_changes(old: Body, new: Body) -> tuple[Change, ...]:
-    """What is different between two locks; a step is found by its id, wherever it stands."""
-    return tuple(changes(_by_step(old), _by_step(new)))
+def lock_changes(old: Body, new: Body, *, spoken: bool = False) -> tuple[Change, ...]:
+    """What is different between two locks; a step is found by its id, wherever it stands. `spoken`
+    has guards, loops and fallbacks in words.
+    """
+    return tuple(changes(_by_step(old, spoken), _by_step(new, spoken)))
 
 
 def environment_changes(old: Environment, new: Environment) -> tuple[Change, ...]:
@@ -108,16 +114,35 @@ def _blocks(old: list[JsonValue], new: list[JsonValue]) -> Iterator[tuple[int, i
             yield i, j, k, m
 
 
-def _by_step(body: Body) -> dict[str, JsonValue]:
+def _by_step(body: Body, spoken: bool) -> dict[str, JsonValue]:
     dumped: dict[str, JsonValue] = body.model_dump(mode="json")
     return {
         **dumped,
-        "steps": {step.id: step.model_dump(mode="json", exclude={"id"}) for step in body.steps},
+        "steps": {
+            step.id: {
+                **step.model_dump(mode="json", exclude={"id"}),
+                **(_spoken(step) if spoken else {}),
+            }
+            for step in body.steps
+        },
     }
+
+
+def _spoken(step: LockedToolStep) -> dict[str, JsonValue]:
+    """On what it depends whether and how often the step runs; nothing of what it does not have."""
+    given: dict[str, JsonValue] = {
+        "when": [str(guard) for guard in step.when],
+        "for_each": str(step.for_each) if step.for_each else "",
+        "on_error": {
+            error: str(one) if one.output is None else f"{one}: {shown({'': one.output})[1:]}"
+            for error, one in step.on_error.items()
+        },
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _nameless(environment: Environment) -> dict[str, JsonValue]:
     dumped: dict[str, JsonValue] = environment.model_dump(
-        mode="json", include=Environment.model_fields.keys() - {"lockstep", "name", "description"}
+        mode="json", include=Environment.model_fields.keys() - _TITLE
     )
     return dumped

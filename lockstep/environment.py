@@ -7,14 +7,17 @@ guess by a model an error with a name instead of a surprise in production.
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr
+from pydantic import Field, JsonValue, StrictBool, StrictInt, StrictStr, model_validator
 
 from lockstep.amount import Amount, Count
-from lockstep.canonical import Digest, digest
+from lockstep.declaration import Declaration
 from lockstep.duration import Duration
-from lockstep.mock import MockFile
+from lockstep.extension import Pointer
+from lockstep.fallback import is_absent
+from lockstep.faults import Faults
+from lockstep.mcp import McpBinding, McpServer, ServerName
 from lockstep.names import (
     EnvironmentName,
     ErrorName,
@@ -23,6 +26,9 @@ from lockstep.names import (
     Sentence,
     ToolName,
 )
+from lockstep.packagefile import PackageFile
+from lockstep.plan import is_empty
+from lockstep.preflight import MAX_PREFLIGHTS, Preflight, PreflightName
 from lockstep.record import Record
 from lockstep.recovery import Recovery
 from lockstep.trust import Trust, is_untrusted
@@ -45,12 +51,35 @@ class Binding(Record):
 
     `endpoint` and the strings in `settings` may hold `${NAME}` or `${NAME:-default}`; the worker
     fills them in from its own environment, so that neither locks nor histories hold them. With a
-    `mock` the tool is not called here: the file answers in its place.
+    `mock` the tool is not called here: the file answers in its place, with such `faults` as there
+    are. `declared`, or the file `declared_file`, is all there is of a tool whose code is not at
+    hand. With `mcp` the tool is one of an MCP server, and is reached as that is.
     """
 
     endpoint: str = ""
     settings: dict[str, JsonValue] = {}
-    mock: MockFile | None = None
+    mock: PackageFile | None = None
+    faults: Faults | None = Field(default=None, exclude_if=is_absent)
+    declared: Declaration | None = Field(default=None, exclude_if=is_absent)
+    declared_file: PackageFile | None = Field(default=None, exclude_if=is_absent)
+    mcp: McpBinding | None = Field(default=None, exclude_if=is_absent)
+
+    @model_validator(mode="after")
+    def _is_declared_once(self) -> Self:
+        if self.declared is not None and self.declared_file is not None:
+            raise ValueError("wanted one of `declared` and `declared_file`")
+        return self
+
+    @model_validator(mode="after")
+    def _is_reached_one_way(self) -> Self:
+        if self.mcp is not None and (self.endpoint or self.settings):
+            raise ValueError("a tool of an MCP server has no `endpoint` and no `settings`")
+        return self
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the tool has no code here, and only what the manifest says of it."""
+        return self.declared is not None or self.declared_file is not None
 
 
 class Source(StrEnum):
@@ -101,31 +130,61 @@ Catalogue = Mapping[str, Mapping[str, Mapping[str, bool | int | str]]]
 
 
 class Environment(Record):
-    """One manifest; one of these per dev, staging, prod, sandbox."""
+    """One manifest with all that it inherits; one of these per dev, staging, prod, sandbox.
+
+    `extends` and `without` say how it was put together, and nothing of what holds.
+    """
 
     lockstep: Literal["environment/1"]
     name: EnvironmentName
     stage: Stage
     description: Sentence = ""
+    extends: EnvironmentName | None = None
+    without: tuple[Pointer, ...] = ()
     tools: dict[ToolName, Binding]
+    mcp: dict[ServerName, McpServer] = {}
     catalogues: dict[ResourceKind, CatalogueSource] = {}
     resources: dict[ResourceKind, dict[ResourceName, dict[str, Attribute]]] = {}
     errors: dict[ErrorName, Recovery] = {}
+    preflight: dict[PreflightName, Preflight] = Field(
+        default={}, max_length=MAX_PREFLIGHTS, exclude_if=is_empty
+    )
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _names_the_servers_of_its_tools(self) -> Self:
+        for name, tool in self.tools.items():
+            if tool.mcp is not None and tool.mcp.server not in self.mcp:
+                raise ValueError(
+                    f"tool `{name}` is of MCP server `{tool.mcp.server}`, and there is no "
+                    f"`[mcp.{tool.mcp.server}]`"
+                )
+        return self
 
     @property
     def written(self) -> Catalogue:
         """The resources that the manifest itself names."""
         return self.resources
 
-    def sections(self) -> dict[str, Digest]:
-        """A digest for each part a person would name, so that drift can be told by its place."""
+    def reached(self, tool: ToolName) -> Binding:
+        """How a tool is reached here, placeholders and all: its own table, or its server's."""
+        binding = self.tools[tool]
+        if binding.mcp is None:
+            return binding
+        server = self.mcp[binding.mcp.server]
+        return Binding(endpoint=server.url, settings=server.settings)
+
+    def parts(self) -> dict[str, JsonValue]:
+        """What a person would name of it, part by part, so that drift can be told by its place."""
         parts: dict[str, JsonValue] = {"stage": self.stage.value}
         parts |= {
             f"limits.{name}": limit for name, limit in self.limits.model_dump(mode="json").items()
         }
         parts |= {
             f"tools.{name}": tool.model_dump(mode="json") for name, tool in self.tools.items()
+        }
+        parts |= {
+            f"mcp.{name}": server.model_dump(mode="json") for name, server in self.mcp.items()
         }
         parts |= {
             f"resources.{kind}.{name}": dict(attributes)
@@ -136,4 +195,8 @@ class Environment(Record):
             f"errors.{name}": recovery.model_dump(mode="json")
             for name, recovery in self.errors.items()
         }
-        return {name: digest(part) for name, part in sorted(parts.items())}
+        parts |= {
+            f"preflight.{name}": preflight.model_dump(mode="json")
+            for name, preflight in self.preflight.items()
+        }
+        return dict(sorted(parts.items()))

@@ -5,104 +5,54 @@ whoever has the history can compute them again. A run returns the digest of its 
 changed, dropped or added event shows against any copy of that one line.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
 from lockstep.amount import Amount
+from lockstep.asked import (
+    AnswerRefused,
+    GrantGiven,
+    Item,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionExpired,
+)
 from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Rule, Target
-from lockstep.escalation import Question, Verdict
+from lockstep.decision import Decision, Grounds, Rule, Target
+from lockstep.duration import Duration
 from lockstep.fallback import Fallback, is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Weighed
-from lockstep.names import Person
+from lockstep.names import Person, ToolName
 from lockstep.outcome import Attempt
+from lockstep.outlay import Outlay
+from lockstep.plan import is_empty
+from lockstep.planned import (
+    GoalAsked,
+    GoalSampled,
+    PlanApproved,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
 from lockstep.record import Record
-from lockstep.usage import Bill
+from lockstep.substitution import Replaced
 from lockstep.value import Value
 
 VERSION = "events/1"
 
-Item = Annotated[int | None, Field(exclude_if=is_absent)]
-"""Which item of a loop this is about, from 0; not there where the step is no loop."""
-
-
-class GoalAsked(Record):
-    """A plan was asked for; `replans` and `limit` are what its making may take."""
-
-    type: Literal["goal.asked"] = "goal.asked"
-    agent: str
-    environment: str
-    by: str
-    goal: str
-    model: str
-    replans: int
-    limit: Amount
-
-
-class PlannerAnswered(Record):
-    """A model's answer; `bill` counts every attempt at it, `text` is the digest of what it said."""
-
-    type: Literal["planner.answered"] = "planner.answered"
-    answer: int
-    status: str
-    model: str
-    stop_reason: str
-    request: str
-    prompt: Digest
-    text: Digest
-    gaps: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    bill: Bill
-
-
-class PlannerFailed(Record):
-    """No answer came; what its attempts are known to have cost is counted all the same."""
-
-    type: Literal["planner.failed"] = "planner.failed"
-    answer: int
-    finding: Finding
-    bill: Bill
-
-
-class PlanningHalted(Record):
-    """The model is not asked again unless a human says so."""
-
-    type: Literal["planning.halted"] = "planning.halted"
-    finding: Finding
-    bill: Bill
-
-
-class PlanProposed(Record):
-    """`planner_calls` is how many requests to a model it took; 0 for a plan written by hand."""
-
-    type: Literal["plan.proposed"] = "plan.proposed"
-    agent: str
-    environment: str
-    by: str
-    plan: Digest
-    planner_calls: int = 0
-
-
-class PlanChecked(Record):
-    type: Literal["plan.checked"] = "plan.checked"
-    findings: tuple[Finding, ...]
-    decisions: tuple[Decision, ...]
-
-
-class PlanLocked(Record):
-    type: Literal["plan.locked"] = "plan.locked"
-    lock: Digest
-
-
-class PlanRejected(Record):
-    type: Literal["plan.rejected"] = "plan.rejected"
-    findings: tuple[Finding, ...]
-
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again."""
+    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. Where one command
+    planned and ran, it counts that planning, and `planned` says what it cost. `mocked` are the
+    tools that a mock answers for.
+    """
 
     type: Literal["run.started"] = "run.started"
     run: str
@@ -114,16 +64,40 @@ class RunStarted(Record):
     scheduled_at: AwareDatetime
     inputs: dict[str, JsonValue]
     planner_calls: int = 0
+    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
+    mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
 
 
 class RunVerified(Record):
+    """`plan` is the decision on the whole of it, where policy speaks of that; `grounds` are what
+    the run's decisions are made from, as long as nothing changes under it.
+    """
+
     type: Literal["run.verified"] = "run.verified"
     build: str
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunRefused(Record):
+    """Nothing of the plan was begun; `spent` is what it took to look, where a look was taken."""
+
     type: Literal["run.refused"] = "run.refused"
     findings: tuple[Finding, ...]
+    spent: Amount | None = Field(default=None, exclude_if=is_absent)
+
+
+class PreflightChecked(Record):
+    """The environment was looked at before the first step; the run begins if all of it holds.
+
+    The call itself is told like any step's, under `step`.
+    """
+
+    type: Literal["preflight.checked"] = "preflight.checked"
+    preflight: str
+    step: str
+    holds: bool
+    comparisons: tuple[Weighed, ...]
 
 
 class StepGuarded(Record):
@@ -168,12 +142,15 @@ class StepCompleted(Record):
 
 
 class StepDecided(Record):
-    """The decision an attempt was made under, or held back by."""
+    """The decision an attempt was made under, or held back by; `grounds` are there where they are
+    not those that the run was verified on.
+    """
 
     type: Literal["step.decided"] = "step.decided"
     step: str
     item: Item = None
     decision: Decision
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class StepBlocked(Record):
@@ -212,8 +189,30 @@ class StepGathered(Record):
     value: Value
 
 
+class StepRecovering(Record):
+    """The tool signalled an error about which the environment's catalogue does something.
+
+    `number` is for the how-manieth time, of `times` (0: as often as a human says so). `delay` is
+    how long the step waits before it is sent out again; without one it goes at once.
+    """
+
+    type: Literal["step.recovering"] = "step.recovering"
+    step: str
+    item: Item = None
+    error: str
+    detail: str
+    action: Literal["retry", "wait", "substitute", "escalate"]
+    number: int
+    times: int
+    delay: Annotated[Duration | None, Field(exclude_if=is_absent)] = None
+    changes: Annotated[tuple[Replaced, ...], Field(exclude_if=is_empty)] = ()
+    recovery: str
+    spent: Amount
+    mocked: bool = False
+
+
 class StepCaught(Record):
-    """The tool signalled an error for which the plan has a fallback, which is taken."""
+    """The tool signalled an error for which the step has a fallback, which is taken."""
 
     type: Literal["step.caught"] = "step.caught"
     step: str
@@ -226,12 +225,13 @@ class StepCaught(Record):
 
 
 class StepReplaced(Record):
-    """The step's output is another's: that of the step `by`, or one that the plan gives."""
+    """The step's output is that of the step `by`, one that a `person` gave, or its lock's."""
 
     type: Literal["step.replaced"] = "step.replaced"
     step: str
     item: Item = None
     by: str | None = None
+    person: Annotated[Person | None, Field(exclude_if=is_absent)] = None
     value: Value
 
 
@@ -260,35 +260,6 @@ class StepFailed(Record):
     mocked: bool = False
 
 
-class QuestionAsked(Record):
-    type: Literal["question.asked"] = "question.asked"
-    question: Question
-
-
-class QuestionAnswered(Record):
-    type: Literal["question.answered"] = "question.answered"
-    question: str
-    step: str
-    verdict: Verdict
-    by: Person
-    note: str
-    door: Literal["update", "signal"]
-
-
-class QuestionExpired(Record):
-    type: Literal["question.expired"] = "question.expired"
-    question: str
-    step: str
-    silence: str
-
-
-class AnswerRefused(Record):
-    """An answer came through the signal's door and could not be taken."""
-
-    type: Literal["answer.refused"] = "answer.refused"
-    finding: Finding
-
-
 class RunCompleted(Record):
     type: Literal["run.completed"] = "run.completed"
     spent: Amount
@@ -306,13 +277,16 @@ Happening = Annotated[
     | PlannerAnswered
     | PlannerFailed
     | PlanningHalted
+    | GoalSampled
     | PlanProposed
     | PlanChecked
+    | PlanApproved
     | PlanLocked
     | PlanRejected
     | RunStarted
     | RunVerified
     | RunRefused
+    | PreflightChecked
     | StepGuarded
     | StepStarted
     | StepDecided
@@ -321,6 +295,7 @@ Happening = Annotated[
     | StepBlocked
     | StepCounted
     | StepGathered
+    | StepRecovering
     | StepCaught
     | StepReplaced
     | StepEdited
@@ -328,6 +303,7 @@ Happening = Annotated[
     | StepFailed
     | QuestionAsked
     | QuestionAnswered
+    | GrantGiven
     | QuestionExpired
     | AnswerRefused
     | RunCompleted
@@ -336,13 +312,24 @@ Happening = Annotated[
 ]
 
 
+class Mocked(StrEnum):
+    """What of an event is not real: something of its run, or the very call that it is about."""
+
+    RUN = "run"
+    STEP = "step"
+
+
 class Event(Record):
-    """One link: `digest` covers everything else, `prev` is the link before."""
+    """One link: `digest` covers everything else, `prev` is the link before.
+
+    `mocked` is there in every event of a run in which a mock answers for some tool.
+    """
 
     seq: int
     at: AwareDatetime
     prev: Digest
     what: Happening
+    mocked: Mocked | None = Field(default=None, exclude_if=is_absent)
     digest: Digest
 
     @property
@@ -356,21 +343,31 @@ def genesis(workflow: str) -> Digest:
     return digest({"events": VERSION, "workflow": workflow})
 
 
-def link(seq: int, at: AwareDatetime, prev: Digest, what: Happening) -> Event:
+def link(
+    seq: int, at: AwareDatetime, prev: Digest, what: Happening, mocked: Mocked | None = None
+) -> Event:
     unsigned = {
         "seq": seq,
         "at": at.isoformat(),
         "prev": prev,
         "what": what.model_dump(mode="json"),
+        **({"mocked": mocked.value} if mocked else {}),
     }
-    return Event(seq=seq, at=at, prev=prev, what=what, digest=digest(unsigned))
+    return Event(seq=seq, at=at, prev=prev, what=what, mocked=mocked, digest=digest(unsigned))
+
+
+def step_of(what: Happening) -> str | None:
+    """The step that something happened to; None where it is about the whole."""
+    if isinstance(what, QuestionAsked):
+        return what.question.step
+    return getattr(what, "step", None)
 
 
 def broken_at(workflow: str, events: list[Event]) -> int | None:
     """The number of the first event that does not follow from those before it; None if all do."""
     prev = genesis(workflow)
     for seq, event in enumerate(events, start=1):
-        if event != link(seq, event.at, prev, event.what):
+        if event != link(seq, event.at, prev, event.what, event.mocked):
             return seq
         prev = event.digest
     return None

@@ -8,7 +8,7 @@ is there.
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from lockstep.canonical import Exact
 from lockstep.names import StepId
@@ -46,6 +46,8 @@ class Provided(Protocol):
 
     @property
     def id(self) -> str: ...
+    @property
+    def args(self) -> Mapping[str, JsonValue]: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
     @property

@@ -4,7 +4,10 @@ Every check, loader and verdict speaks in findings: a stable code, the place in 
 words, what was wanted and found, and what to do. An error is a finding that stopped us.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+from pydantic import Field
 
 from lockstep.record import Record
 
@@ -16,18 +19,38 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Edge(Record):
+    """An edge that a plan lacks: `after` is to be named in `after` of `step`."""
+
+    step: str
+    after: str
+
+
+def _none(value: object) -> bool:
+    return not value
+
+
 class Finding(Record):
-    """One line a person can act on; `code` is explained by `lockstep.codes`."""
+    """One line a person can act on; `code` is explained by `lockstep.codes`.
+
+    Any one of `edges` would mend it, where there are some.
+    """
 
     code: str
     place: str
     problem: str
     fix: str
     severity: Severity = Severity.ERROR
+    edges: tuple[Edge, ...] = Field(default=(), exclude_if=_none)
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
         return _one_line(f"{self.code} {place}{self.problem}; {self.fix}")
+
+
+def errors_in(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that stop a plan."""
+    return [found for found in findings if found.severity is Severity.ERROR]
 
 
 def _one_line(text: str) -> str:

@@ -20,6 +20,10 @@ HELP: dict[str, str] = {
         "Make the manifest's name, its file name, its errors, its mocks and the tools agree; call"
         " policy files by names that are read."
     ),
+    "LS-AGENT-004": (
+        "Say it with keywords that are followed: see tools that are declared. What plans cannot be"
+        " held to is refused, and never read over."
+    ),
     "LS-PLAN-001": "Add a step.",
     "LS-PLAN-002": "Rename one of them.",
     "LS-PLAN-003": "Remove one edge of the circle that is named.",
@@ -45,9 +49,17 @@ HELP: dict[str, str] = {
     "tool gives; see fallbacks.",
     "LS-PLAN-017": "Refer to a list with `in`, and to `$item` only in a step with `for_each`; see "
     "loops.",
+    "LS-PLAN-018": "A warning. Name the error in the manifest, or give the step `on_error`; as it "
+    "is, the signal stops the run.",
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",
+    "LS-RULE-004": (
+        "Leave one of the calls out. Where the run only knows what they are about, write that into"
+        " the plan."
+    ),
+    "LS-RULE-005": "Take out steps, or lower `max` of their loops.",
+    "LS-RULE-006": "See what `policy/rules.py` says of it, and change the plan.",
     "LS-RULE-010": "Take the reference out, or pass it through a tool that the rule names.",
     "LS-POLICY-001": "Correct the file and line that are named.",
     "LS-POLICY-002": (
@@ -57,6 +69,10 @@ HELP: dict[str, str] = {
     "LS-POLICY-003": "Correct the policy, or the arguments it could not be asked about.",
     "LS-POLICY-004": "Correct the policy, or what the case expects of it.",
     "LS-POLICY-005": "Add a case that the rule decides. A warning, unless `--strict` is given.",
+    "LS-POLICY-006": (
+        "Have somebody who holds the role say yes with `lockstep inbox approve`, or change the"
+        " plan."
+    ),
     "LS-ENV-001": "Name an environment that has a manifest, or write one.",
     "LS-ENV-002": "Use a tool that the manifest names, or name the tool in it.",
     "LS-ENV-003": (
@@ -69,13 +85,39 @@ HELP: dict[str, str] = {
     "LS-ENV-007": (
         "Start the server, or correct the catalogue's `endpoint`. The file stays what it was."
     ),
+    "LS-ENV-008": (
+        "Correct `extends` or `without`; name the tool that writes in the manifest itself;"
+        " `lockstep environment show` prints what a manifest comes to."
+    ),
+    "LS-ENV-009": (
+        "Run it where the tool's code is, or where a mock answers for it. A warning while it is"
+        " only a plan."
+    ),
+    "LS-ENV-010": (
+        "Name a tool that reads, arguments that fit it, and expectations that what it gives can"
+        " meet; let policy permit it."
+    ),
+    "LS-MCP-001": "Install `lockstep-agents[mcp]` where workers run and where you pin.",
+    "LS-MCP-002": (
+        "Name a tool that is pinned, say of its effect at least what the server says, or use a "
+        "tool whose schema can be decided."
+    ),
+    "LS-MCP-003": "Run `lockstep pin --env ENV`, review the file and commit it.",
+    "LS-MCP-004": (
+        "Try the server with `lockstep pin`; see the worker's log for what it complains of."
+    ),
+    "LS-MCP-005": (
+        "Find out why its server describes it otherwise. To accept that: pin again, review the "
+        "difference, lock the plans anew. Nothing was called, unless the message says so."
+    ),
     "LS-LOCK-001": "Make a new lock; a lock is not edited by hand.",
     "LS-LOCK-002": (
-        "Undo the change, or lock the plan again and review the difference. See also a stale "
-        "worker."
+        "Undo the change, or lock the plan again (`lockstep lock --refresh`) and review the "
+        "difference. See also a stale worker."
     ),
     "LS-LOCK-003": "Split the plan.",
     "LS-LOCK-004": "It was refused, or has not got that far.",
+    "LS-LOCK-005": "Nothing depends on it but how drift is told; `lockstep lock` writes it anew.",
     "LS-RUN-002": "Change the plan, or run again and answer otherwise.",
     "LS-RUN-003": "Run again and answer in time, or change `asking` in `agent.toml`.",
     "LS-RUN-004": (
@@ -84,6 +126,10 @@ HELP: dict[str, str] = {
     "LS-RUN-005": "See `lockstep runs list`; histories are kept for the namespace's retention.",
     "LS-RUN-006": "Make locks with `lockstep lock`, start runs with `lockstep run` or a schedule.",
     "LS-RUN-008": "See in Temporal's own pages who ended it.",
+    "LS-RUN-009": (
+        "Nothing of the plan was begun. Mend what was found otherwise and run again, or correct"
+        " what the manifest expects and lock again."
+    ),
     "LS-STEP-001": "Correct the tool.",
     "LS-STEP-002": "Return less, or raise `limits.output_bytes` (64 MiB at most) and lock again.",
     "LS-STEP-003": (
@@ -119,6 +165,8 @@ HELP: dict[str, str] = {
         "Approve or deny: of one question, 50 edits and skips are looked at. A planning is let go "
         "on ten times: give a plan, or stop."
     ),
+    "LS-ASK-007": "Give a shorter time, or none; `asking.standing` in `agent.toml` says how long.",
+    "LS-ASK-008": "See `lockstep grants list`.",
     "LS-SCHED-001": "See `lockstep schedule list`.",
     "LS-SCHED-002": "Choose another name, or delete the old one first.",
     "LS-SCHED-003": 'Write `--cron "0 6 * * 1"` or `--every 7d`.',

@@ -163,6 +163,11 @@ def _misfit(place: str, detail: dict[str, Any]) -> Finding:
         problem, fix = "this field is not known here", "remove it or correct its name"
     elif detail["type"] == "missing":
         problem, fix = "this field is required and missing", "add it"
+    elif detail["type"] == "string_pattern_mismatch":
+        # What has a pattern is a name or a digest, and no secret.
+        found, pattern = str(detail["input"]), detail["ctx"]["pattern"]
+        problem = f"string should match pattern `{pattern}`, found `{found[:60]}`"
+        fix = "correct the value"
     else:
         problem = _lower(detail["msg"]).removeprefix("value error, ")
         fix = "correct the value"

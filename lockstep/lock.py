@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
+from lockstep.action import Actions
 from lockstep.agent import Asking
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
@@ -15,7 +16,7 @@ from lockstep.decision import Outcome
 from lockstep.duration import Duration
 from lockstep.environment import Attribute, Limits, Stage
 from lockstep.errors import LockstepError
-from lockstep.fallback import MAX_FALLBACKS, Fallback
+from lockstep.fallback import MAX_FALLBACKS, Fallback, is_absent
 from lockstep.guard import MAX_GUARDS, Guard
 from lockstep.loop import ForEach
 from lockstep.names import (
@@ -24,11 +25,13 @@ from lockstep.names import (
     ErrorName,
     Person,
     Role,
+    RuleId,
     Sentence,
     StepId,
     ToolName,
 )
 from lockstep.plan import Flow, Steps, is_empty
+from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.tool import Effect, Idempotency
@@ -79,6 +82,13 @@ class LockedToolStep(Record, Flow):
         return self.cost.times(self.attempts)
 
 
+class LockedPreflight(Record):
+    """A look at the environment before the first step, and what must hold of what it shows."""
+
+    step: LockedToolStep
+    expect: Annotated[tuple[Guard, ...], Field(min_length=1, max_length=MAX_GUARDS)]
+
+
 class Pins(Record):
     """Digests of what was true when the lock was made, each under the name a person would use."""
 
@@ -88,8 +98,10 @@ class Pins(Record):
 
 
 class Body(Record):
-    """What the digest covers. `resources` is the slice of the catalogue that the plan names,
-    `literals` whether what the plan writes down itself may be believed.
+    """What the digest covers. `resources` is the slice of the catalogue that the plan names, or
+    that `recoveries` put in its place; those are what is done about each error of its tools.
+    `literals` says whether what the plan writes down itself may be believed. `whole` says that
+    policy decides about it as a whole, too.
     """
 
     lockstep: Literal["lock/1"] = "lock/1"
@@ -105,21 +117,38 @@ class Body(Record):
     approvers: dict[Role, tuple[Person, ...]]
     asking: Asking
     resources: dict[str, dict[str, dict[str, Attribute]]]
+    recoveries: dict[ToolName, dict[ErrorName, Actions]] = Field(default={}, exclude_if=is_empty)
     pins: Pins
+    preflight: tuple[LockedPreflight, ...] = Field(
+        default=(), max_length=MAX_PREFLIGHTS, exclude_if=is_empty
+    )
+    whole: bool = Field(default=False, exclude_if=is_empty)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
+
+    @property
+    def mocked(self) -> tuple[ToolName, ...]:
+        """The tools that a mock answers for in a run of this; what is pinned is what is there."""
+        used = {step.tool for step in self.calls}
+        return tuple(sorted(one for one in used if f"mocks.{one}" in self.pins.environment))
+
+    @property
+    def calls(self) -> tuple[LockedToolStep, ...]:
+        """All that a run may call: the environment's looks, then the plan's steps."""
+        return (*(one.step for one in self.preflight), *self.steps)
 
 
 class Asked(Record):
     """The model that wrote a plan: which one, how often it was asked, and what that cost.
 
     `prompt` is the digest of all it was told but the goal; `request` its provider's name for the
-    answer that was locked.
+    answer that was locked; `replans` how many proposals were sent back before it.
     """
 
     model: str
     request: str
     prompt: Digest
     bill: Bill
+    replans: int = Field(default=0, ge=0, exclude_if=is_empty)
 
 
 class Proposed(Record):
@@ -131,7 +160,32 @@ class Proposed(Record):
     planner: Asked | None = None
 
 
-Statement = Annotated[Proposed, "every kind of statement; told apart by `kind`"]
+class Approved(Record):
+    """Who said yes to the plan as a whole: for which rules, by which roles, under which policy.
+
+    `lock` is the digest of the lock that it is about, since a statement can be copied to another.
+    """
+
+    kind: Literal["approved"] = "approved"
+    lock: Digest
+    by: Person
+    roles: tuple[Role, ...]
+    rules: tuple[RuleId, ...]
+    policy: Digest
+    at: AwareDatetime
+    expires_at: AwareDatetime | None = Field(default=None, exclude_if=is_absent)
+
+
+class Refreshed(Record):
+    """Who had the plan of an earlier lock checked against another present; `of` is its digest."""
+
+    kind: Literal["refreshed"] = "refreshed"
+    by: Person
+    at: AwareDatetime
+    of: Digest
+
+
+Statement = Annotated[Proposed | Approved | Refreshed, Field(discriminator="kind")]
 
 
 class Lock(Record):
@@ -144,6 +198,10 @@ class Lock(Record):
     @classmethod
     def freeze(cls, body: Body, *statements: Statement) -> "Lock":
         return cls(digest=digest(body.model_dump(mode="json")), body=body, statements=statements)
+
+    def stating(self, *statements: Statement) -> "Lock":
+        """The same lock, about which more is said."""
+        return self.model_copy(update={"statements": (*self.statements, *statements)})
 
     @model_validator(mode="after")
     def _digest_fits(self) -> "Lock":
@@ -160,3 +218,9 @@ class Lock(Record):
     @property
     def steps(self) -> Steps[LockedToolStep]:
         return self.body.steps
+
+    @property
+    def planner(self) -> Asked | None:
+        """The model that wrote the plan, where a statement names one."""
+        said = [one.planner for one in self.statements if isinstance(one, Proposed)]
+        return next((one for one in said if one is not None), None)

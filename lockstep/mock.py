@@ -5,37 +5,14 @@ something up would prove nothing twice. What it may answer is what its tool may:
 the tool's declaration, or one of the errors that the tool declares.
 """
 
-import re
-from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from lockstep.canonical import Digest, ExactObject, canonical, digest
+from lockstep.canonical import ExactObject, canonical
 from lockstep.names import ErrorName, Sentence
+from lockstep.packagefile import PackageFile
 from lockstep.record import Record
-
-_PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
-_FILE = rf"^({_PART}/)*{_PART}\.json$"
-_LONGEST = 200
-
-
-def _within(file: str) -> str:
-    # No part may begin with a dot, so none leads upwards; a link may still, and is looked at when
-    # the file is read.
-    if len(file) > _LONGEST or not re.fullmatch(_FILE, file):
-        raise ValueError(
-            "wanted a JSON file inside the agent package, such as `mocks/metrics.json`"
-        )
-    return file
-
-
-MockFile = Annotated[
-    str,
-    AfterValidator(_within),
-    WithJsonSchema({"type": "string", "maxLength": _LONGEST, "pattern": _FILE}),
-]
-"""A file's place in the agent package: relative, with `/`, never upwards."""
 
 
 class MockSignal(Record):
@@ -55,7 +32,7 @@ class MockAnswer(Record):
 
     when: ExactObject = {}
     output: ExactObject | None = None
-    output_file: MockFile | None = None
+    output_file: PackageFile | None = None
     signal: MockSignal | None = None
 
     @model_validator(mode="after")
@@ -83,10 +60,6 @@ class Mock(Record):
                     f"answer {number} has no `when` and fits always, so none after it can count"
                 )
         return self
-
-    @cached_property
-    def digest(self) -> Digest:
-        return digest(self.model_dump(mode="json"))
 
     def answer(self, args: JsonValue) -> MockAnswer | None:
         """The first answer that fits what the tool would have been given; None if none does."""

@@ -9,15 +9,18 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from lockstep.action import Substitute
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
-from lockstep.decision import Decision, Grant
+from lockstep.decision import Decision, Grant, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.loop import label
 from lockstep.names import ErrorName, Person
+from lockstep.plan import is_empty
 from lockstep.record import Record
+from lockstep.substitution import Replaced
 from lockstep.value import Value
 
 
@@ -42,7 +45,7 @@ class Attempt(Record):
 
 
 class RunFacts(Record):
-    """What every step of a run may know about the run."""
+    """What every step of a run may know about the run; `grounds` are those it was verified on."""
 
     id: str
     scheduled_at: AwareDatetime
@@ -57,6 +60,7 @@ class RunFacts(Record):
     policy: dict[str, Digest]
     tool: Digest
     output_bytes: int
+    grounds: Digest | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def told(self) -> dict[str, JsonValue]:
@@ -69,7 +73,8 @@ class Dispatch(Record):
 
     `values` are the outputs its references name; `edited` replaces its arguments after a human
     changed them, `approved` by the very ones that a human said yes to; `grants` are the approvals.
-    `item` counts from 0 in the list that a loop goes through.
+    `item` counts from 0 in the list that a loop goes through. `substitutes` are what the catalogue
+    would put in for an error, and `substituted` the errors for which it does so now.
     """
 
     run: RunFacts
@@ -79,6 +84,8 @@ class Dispatch(Record):
     approved: Value | None = None
     grants: tuple[Grant, ...] = ()
     item: int | None = Field(default=None, exclude_if=is_absent)
+    substitutes: dict[ErrorName, Substitute] = Field(default={}, exclude_if=is_empty)
+    substituted: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
 
     @property
     def label(self) -> str:
@@ -87,7 +94,9 @@ class Dispatch(Record):
 
 
 class Completed(Record):
-    """The tool was called, and its output fits; `mocked` where a mock answered instead."""
+    """The tool was called, and its output fits; `mocked` where a mock answered instead. `grounds`
+    are there where the decision was made on others than the run's.
+    """
 
     kind: Literal["completed"] = "completed"
     value: Value
@@ -96,6 +105,7 @@ class Completed(Record):
     decision: Decision
     idempotency_key: str
     mocked: bool = False
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class Withheld(Record):
@@ -111,12 +121,15 @@ class Withheld(Record):
     args: Value | None
     shown: str = ""
     attempts: tuple[Attempt, ...]
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
 class Signalled(Record):
     """The tool named its trouble: one of its declared errors.
 
-    `recovery` is the way out that the environment names, if it names one.
+    `recovery` is the way out that the environment names, if it names one, and `changes` what its
+    substitute would change in these arguments. `args` are there where a human is to be asked.
+    Outcomes of before there were `decision` and `idempotency_key` do not have them.
     """
 
     kind: Literal["signalled"] = "signalled"
@@ -126,6 +139,12 @@ class Signalled(Record):
     recovery: str = ""
     spent: Amount
     attempts: tuple[Attempt, ...]
+    decision: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+    idempotency_key: str = Field(default="", exclude_if=is_empty)
+    changes: tuple[Replaced, ...] = Field(default=(), exclude_if=is_empty)
+    args: Value | None = Field(default=None, exclude_if=is_absent)
+    shown: str = Field(default="", exclude_if=is_empty)
     mocked: bool = False
 
 

@@ -6,6 +6,7 @@ left out: who draws its output is left out with it, who only comes after it is n
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, SupportsIndex, TypeVar, overload
 
 from pydantic import Field, GetCoreSchemaHandler, JsonValue
@@ -81,25 +82,28 @@ def is_empty(value: object) -> bool:
 
 
 class Flow:
-    """How a step depends on what comes before it; the same of a proposed and of a locked step."""
+    """How a step depends on what comes before it; the same of a proposed and of a locked step.
+
+    A step never changes, and every check asks for its edges: they are found once.
+    """
 
     if TYPE_CHECKING:
         args: dict[str, JsonValue]
         when: tuple[Guard, ...]
         for_each: ForEach | None
 
-    @property
+    @cached_property
     def draws(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs this step cannot do without, sorted."""
         return tuple(sorted({*self.fed_by, *self.guarded_by}))
 
-    @property
+    @cached_property
     def fed_by(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs its arguments are made of, sorted."""
         source = self.for_each.source if self.for_each else None
         return tuple(sorted({*sources(self.args), *named([source] if source else [])}))
 
-    @property
+    @cached_property
     def guarded_by(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs its guards look at, sorted."""
         return named(drawn(self.when))
@@ -132,10 +136,15 @@ class ToolStep(Record, Flow):
     def name(self) -> str:
         return self.tool
 
-    @property
+    @cached_property
     def needs(self) -> tuple[str, ...]:
         """The ids of all steps that must be done first, sorted."""
         return tuple(sorted({*self.after, *self.draws}))
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that it takes to write the step down."""
+        return len(self.model_dump_json().encode())
 
 
 Step = ToolStep

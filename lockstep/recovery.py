@@ -1,14 +1,17 @@
-"""What an environment says about an error: which kind of resource it is about, and the way out.
+"""What an environment says about an error: which kind of resource it is about, the way out in
+words, and the actions that are taken on it.
 
-The first part of an error catalogue. A name here is one that a tool declares in `signals`; whoever
-meets it, at plan time or in a run, reads the same words: the error, and what to do instead.
+The error catalogue. A name here is one that a tool declares in `signals`; whoever meets it, at plan
+time or in a run, reads the same words: the error, and what to do instead.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from lockstep.action import MAX_ACTIONS, Actions
 from lockstep.names import ResourceKind, Sentence
+from lockstep.plan import is_empty
 from lockstep.record import Record
 
 
@@ -16,11 +19,21 @@ class Recovery(Record):
     """`[errors.NAME]` of a manifest.
 
     With `resource` the error is also what a resource of that kind gives rise to when a plan names
-    one that is not there.
+    one that is not there. Without `actions` it is described, and stops the run.
     """
 
     resource: ResourceKind | None = None
     recovery: Annotated[Sentence, Field(min_length=1)]
+    actions: Actions = Field(default=(), max_length=MAX_ACTIONS, exclude_if=is_empty)
+
+    @model_validator(mode="after")
+    def _can_all_be_reached(self) -> Self:
+        kinds = [action.kind for action in self.actions]
+        if len(kinds) != len(set(kinds)):
+            raise ValueError("of each kind of action there is one at most")
+        if {"fallback", "escalate"} & {*kinds[:-1]}:
+            raise ValueError("nothing comes after `fallback` or `escalate`")
+        return self
 
 
 def told(name: str, detail: str) -> str:

@@ -102,6 +102,8 @@ def references(
     value: JsonValue, at: tuple[int | str, ...] = ()
 ) -> Iterator[tuple[str, Reference | Malformed]]:
     """Every reference in an argument, with the JSON pointer of where it stands."""
+    if not isinstance(value, dict | list):
+        return
     try:
         reference = as_reference(value)
     except Malformed as problem:
@@ -111,10 +113,12 @@ def references(
         yield pointer(at), reference
     elif isinstance(value, dict):
         for key, child in value.items():
-            yield from references(child, (*at, key))
+            if isinstance(child, dict | list):
+                yield from references(child, (*at, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from references(child, (*at, index))
+            if isinstance(child, dict | list):
+                yield from references(child, (*at, index))
 
 
 def resolve(

@@ -4,8 +4,8 @@ A name that the manifest does not hold does not exist; the check says so before 
 policy can speak about the thing behind the name.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import GetJsonSchemaHandler, JsonValue
@@ -13,7 +13,6 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lockstep.loading import pointer
-from lockstep.record import Record
 from lockstep.schema import fields, same_value
 
 KEYWORD = "x-lockstep-resource"
@@ -31,7 +30,8 @@ class Resource:
         return {**handler(core), KEYWORD: self.kind}
 
 
-class Touched(Record):
+@dataclass(frozen=True)
+class Touched:
     """A resource that a call names, and the argument that names it (a JSON pointer)."""
 
     kind: str
@@ -40,36 +40,48 @@ class Touched(Record):
 
 
 def touched(schema: Mapping[str, JsonValue], args: JsonValue) -> tuple[Touched, ...]:
-    """The resources that literal arguments name, in the order of the arguments."""
-    return tuple(_walk(schema, schema, args, (), set()))
+    """The resources that literal arguments name, in the order of the arguments, each once."""
+    walk = _Walk(schema)
+    walk.go(schema, args, "")
+    return tuple(walk.found)
 
 
-def _walk(
-    root: Mapping[str, JsonValue],
-    schema: Any,
-    value: JsonValue,
-    at: tuple[int | str, ...],
-    seen: set[tuple[int, tuple[int | str, ...]]],
-) -> Iterator[Touched]:
-    # Branches of a recursive union meet again below; `root` keeps each part, and so its identity.
-    if (id(schema), at) in seen:
-        return
-    seen.add((id(schema), at))
-    for option in same_value(root, schema):
-        kind = option.get(KEYWORD)
-        if isinstance(kind, str) and isinstance(value, str):
-            yield Touched(kind=kind, name=value, at=pointer(at))
-        if not option:
-            continue
-        if isinstance(value, dict):
-            properties = fields(option)
-            for key, child in value.items():
-                yield from _walk(root, option.get("propertyNames"), key, (*at, key), set())
-                inner = properties.get(key, option.get("additionalProperties"))
-                yield from _walk(root, inner, child, (*at, key), seen)
-        if isinstance(value, list):
-            first = option.get("prefixItems")
-            first = first if isinstance(first, list) else []
-            for index, child in enumerate(value):
-                inner = first[index] if index < len(first) else option.get("items")
-                yield from _walk(root, inner, child, (*at, index), seen)
+@dataclass(frozen=True)
+class _Walk:
+    """Through the arguments of one call; `at` is a JSON pointer."""
+
+    root: Mapping[str, JsonValue]
+    found: dict[Touched, None] = field(default_factory=dict)
+    seen: set[tuple[int, str]] = field(default_factory=set)
+
+    def go(self, schema: Any, value: JsonValue, at: str) -> None:
+        if isinstance(value, str):
+            self.name(schema, value, at)
+            return
+        # Branches of a recursive union meet again below; `root` keeps each part, and so its
+        # identity.
+        if not isinstance(value, dict | list) or (id(schema), at) in self.seen:
+            return
+        self.seen.add((id(schema), at))
+        for option in same_value(self.root, schema):
+            if not option:
+                continue
+            if isinstance(value, dict):
+                properties, names = fields(option), option.get("propertyNames")
+                for key, child in value.items():
+                    place = at + pointer((key,))
+                    if names is not None:
+                        self.name(names, key, place)
+                    self.go(properties.get(key, option.get("additionalProperties")), child, place)
+            else:
+                first = option.get("prefixItems")
+                first = first if isinstance(first, list) else []
+                for index, child in enumerate(value):
+                    inner = first[index] if index < len(first) else option.get("items")
+                    self.go(inner, child, f"{at}/{index}")
+
+    def name(self, schema: Any, value: str, at: str) -> None:
+        for option in same_value(self.root, schema):
+            kind = option.get(KEYWORD)
+            if isinstance(kind, str):
+                self.found[Touched(kind, value, at)] = None

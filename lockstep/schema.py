@@ -5,6 +5,7 @@ bounded; and where two schemas cannot be compared the answer is "perhaps", since
 checked again when it is there.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _MAX_EFFORT = 20_000
 """Unions within unions multiply; past this many comparisons the answer is "perhaps"."""
 _INDEX = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _NUMBERS = {"integer", "number"}
+_ELSEWHERE = ("$ref", "anyOf", "oneOf", "allOf")
+"""Words by which a schema says that others speak of the same value."""
 
 
 def followed(root: Schema, schema: Any) -> dict[str, Any]:
@@ -49,6 +52,9 @@ def followed(root: Schema, schema: Any) -> dict[str, Any]:
 
 def same_value(root: Schema, schema: Any) -> Iterator[dict[str, Any]]:
     """The schemas that speak of one value: a schema and the branches of its unions, each once."""
+    if isinstance(schema, dict) and not any(word in schema for word in _ELSEWHERE):
+        yield schema
+        return
     waiting, seen = [schema], set()
     while waiting:
         given = waiting.pop(0)
@@ -57,7 +63,7 @@ def same_value(root: Schema, schema: Any) -> Iterator[dict[str, Any]]:
         seen.add(id(given))
         found = followed(root, given)
         yield found
-        for word in ("anyOf", "oneOf", "allOf"):
+        for word in _ELSEWHERE[1:]:
             branches = found.get(word)
             if isinstance(branches, list):
                 waiting += branches
@@ -116,6 +122,14 @@ def types(schema: Mapping[str, Any]) -> frozenset[str]:
     return frozenset()
 
 
+def values(schema: Mapping[str, Any]) -> list[JsonValue]:
+    """All that a value can be, where its schema lists that; otherwise nothing."""
+    if "const" in schema:
+        return [schema["const"]]
+    listed = schema.get("enum")
+    return listed if isinstance(listed, list) else []
+
+
 def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]], list[str]]:
     """The schemas behind one part of a pointer, and the names that could have stood there."""
     reached: list[dict[str, Any]] = []
@@ -131,6 +145,9 @@ def step_into(root: Schema, schema: Any, part: str) -> tuple[list[dict[str, Any]
         if admitted <= {"object"} and isinstance(others, dict):
             reached.append(followed(root, others))
         elif not admitted and not properties:
+            reached.append({})
+        elif admitted == {"object"} and (others is True or (others is None and not properties)):
+            # An object of which nothing is said may hold anything.
             reached.append({})
         elif "array" in admitted and is_index(part):
             reached.append(followed(root, option.get("items", {})))
@@ -196,6 +213,9 @@ class _Comparison:
         has, needs = types(given), types(want)
         if has and needs and not _overlap(has, needs):
             return f"{_spoken(has)} where {_spoken(needs)} is wanted"
+        gives, takes = values(given), values(want)
+        if gives and takes and not any(one in takes for one in gives):
+            return f"{_listed(gives)} where {_listed(takes)} is wanted"
         if has == {"array"} and "items" in want and "items" in given:
             inner = self.problem(given["items"], want["items"], depth - 1)
             return inner and f"a list of {inner}"
@@ -230,6 +250,10 @@ def _overlap(has: frozenset[str], needs: frozenset[str]) -> bool:
 
 def _spoken(names: frozenset[str]) -> str:
     return " or ".join(f"`{name}`" for name in sorted(names))
+
+
+def _listed(values: list[JsonValue]) -> str:
+    return " or ".join(f"`{json.dumps(one)[:40]}`" for one in values[:4])
 
 
 def _type_of(value: JsonValue) -> str:

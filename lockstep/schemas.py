@@ -10,13 +10,17 @@ from pydantic import BaseModel, TypeAdapter
 from lockstep.agent import Agent
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.contents import Contents
+from lockstep.declaration import DeclarationFile
 from lockstep.environment import Environment
 from lockstep.escalation import Answer, Question
 from lockstep.event import Event
 from lockstep.lock import Lock
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
 from lockstep.plan import Plan
 from lockstep.standin import Script
+from lockstep.standing import StandingGrants
 
 NOUNS: dict[str, type[BaseModel]] = {
     "agent": Agent,
@@ -25,11 +29,15 @@ NOUNS: dict[str, type[BaseModel]] = {
     "catalogue": Pinned,
     "environment": Environment,
     "event": Event,
+    "grants": StandingGrants,
     "lock": Lock,
+    "mcp": PinnedTools,
     "mock": Mock,
+    "pins": Contents,
     "plan": Plan,
     "question": Question,
     "standin": Script,
+    "tool": DeclarationFile,
 }
 
 

@@ -9,6 +9,7 @@ case, and then the script can be read as what will happen.
 """
 
 import json
+from collections.abc import Collection
 from itertools import combinations, product
 from typing import Annotated, Any, Literal, Self
 
@@ -75,6 +76,26 @@ _AT_ODDS = (
 def compact(value: JsonValue) -> str:
     """JSON as a model writes it that was held to a schema: no white space."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def recased(value: JsonValue, fields: Collection[str]) -> JsonValue:
+    """A JSON value in which the words of these fields have their capitals and small letters
+    exchanged, wherever the fields stand; also in JSON that stands in it as text.
+    """
+    if isinstance(value, list):
+        return [recased(one, fields) for one in value]
+    if isinstance(value, str):
+        try:
+            inner = json.loads(value)
+        except ValueError:
+            return value
+        return compact(recased(inner, fields)) if isinstance(inner, dict | list) else value
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: one.swapcase() if key in fields and isinstance(one, str) else recased(one, fields)
+        for key, one in value.items()
+    }
 
 
 class When(Record):
@@ -149,7 +170,9 @@ class UsageOverride(Record):
 
 
 class Answer(Record):
-    """One answer; `after_tokens` ends its text early, as reaching `max_tokens` does.
+    """One answer; `after_tokens` ends its text early, as reaching `max_tokens` does. The words of
+    the fields that `other_case` names come in another case, as those of an enum may from a model
+    that is held to a schema.
 
     `tokens_per_second` paces a stream, and delays an answer without one as a whole.
     """
@@ -165,6 +188,8 @@ class Answer(Record):
     truncated: str | None = None
     nothing: Yes | None = None
     uses: Annotated[tuple[Use, ...], *_SOME] | None = None
+
+    other_case: Annotated[tuple[Text, ...], *_SOME] | None = None
 
     refusal: Word | None = None
     after_tokens: Position | None = None
@@ -216,6 +241,8 @@ class Answer(Record):
         for first, second in _AT_ODDS:
             if {first, second} <= given:
                 raise ValueError(f"`{first}` and `{second}` cannot both be meant; keep one")
+        if self.other_case and not {*contents} & {"json", "file", "proposal", "proposal_file"}:
+            raise ValueError("`other_case` changes fields of JSON, and there is none")
         if self.after_tokens is not None and not contents:
             raise ValueError("`after_tokens` ends a content early, and there is none")
         return self

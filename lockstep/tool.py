@@ -22,6 +22,7 @@ from lockstep.call import Call
 from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
 from lockstep.names import ErrorName, ToolName
+from lockstep.plan import is_empty
 from lockstep.record import Record
 from lockstep.reference import path_parts
 from lockstep.schema import leads_somewhere
@@ -62,7 +63,8 @@ class ToolSpec(Record):
     2020-12.
 
     `timeout` bounds one attempt, `heartbeat` the silence after which a worker is taken for dead,
-    `cost` is the most that one attempt may spend.
+    `cost` is the most that one attempt may spend. `no_effect` are the signals by which the tool
+    says that the call did nothing.
 
     `emits` says whether what it returns may be believed, as a whole or by field. What a tool
     returns is private if the tool is `sensitive` or was given something private, unless it
@@ -80,6 +82,7 @@ class ToolSpec(Record):
     heartbeat: Duration
     attempts: int = Field(ge=1, le=20)
     signals: tuple[ErrorName, ...] = ()
+    no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     cost: Amount = Amount(calls=1)
     emits: Emits | FieldLabels = Field(default=Emits.UNTRUSTED, exclude_if=_is_default)
     sensitive: bool = Field(default=False, exclude_if=operator.not_)
@@ -90,6 +93,14 @@ class ToolSpec(Record):
     def _is_private_or_not(self) -> Self:
         if self.sensitive and self.declassifies:
             raise ValueError("a tool is `sensitive` or it `declassifies`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _speaks_of_its_signals(self) -> Self:
+        strange = sorted({*self.no_effect} - {*self.signals})
+        if strange:
+            names = ", ".join(f"`{name}`" for name in strange)
+            raise ValueError(f"`no_effect` names {names}, which `signals` does not")
         return self
 
     @model_validator(mode="after")
@@ -108,6 +119,15 @@ class ToolSpec(Record):
     def acts_outward(self) -> bool:
         """Whether a call leaves our own walls, or changes the world beyond them."""
         return self.effect is not Effect.READ if self.outward is None else self.outward
+
+    def may_repeat(self, signal: str) -> bool:
+        """Whether a call that ended in this signal may be made again without asking anybody."""
+        return not harms_twice(self.effect, self.idempotency) or signal in self.no_effect
+
+
+def harms_twice(effect: Effect, idempotency: Idempotency) -> bool:
+    """Whether a second call does harm if the first one did its work."""
+    return effect is not Effect.READ and idempotency is Idempotency.NONE
 
 
 @dataclass(frozen=True)
@@ -149,6 +169,24 @@ class Tool:
         return self.function(*args, **kwargs)
 
 
+def habits(
+    effect: Effect, idempotency: Idempotency | None, attempts: int | None
+) -> tuple[Idempotency, int]:
+    """What holds where a tool does not say it; ValueError where what it says cannot be.
+
+    A read is idempotent by nature; anything else is taken for not idempotent until it says so.
+    """
+    default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
+    kind = default if idempotency is None else idempotency
+    tries = attempts if attempts is not None else (1 if kind is Idempotency.NONE else 3)
+    if kind is Idempotency.NONE and tries != 1:
+        raise ValueError(
+            f"a tool that is not idempotent gets one attempt, not {tries}; "
+            "make it keyed or leave `attempts` out"
+        )
+    return kind, tries
+
+
 def tool(
     name: str,
     *,
@@ -158,6 +196,7 @@ def tool(
     heartbeat: timedelta = timedelta(seconds=10),
     attempts: int | None = None,
     signals: tuple[str, ...] = (),
+    no_effect: tuple[str, ...] = (),
     tokens: int = 0,
     microdollars: int = 0,
     emits: Emits | str | Mapping[str, Emits | str] = Emits.UNTRUSTED,
@@ -168,20 +207,18 @@ def tool(
     """Declare a function a tool.
 
     The function takes one pydantic model, and a `Call` as well if it wants one; it returns a
-    pydantic model. A read is idempotent by nature; anything else is taken for not idempotent until
-    it says so. TypeError where the function's annotations do not say its models.
+    pydantic model. `no_effect` are those of its `signals` that say that the call did nothing, so
+    that it may be made again whatever the tool is. TypeError where the function's annotations do
+    not say its models.
 
     `emits` is a label for all that it returns, or a label for each of some fields, by JSON pointer.
     """
     effect = Effect(effect)
-    default = Idempotency.NATURAL if effect is Effect.READ else Idempotency.NONE
-    kind = Idempotency(idempotency) if idempotency is not None else default
-    tries = attempts if attempts is not None else (1 if kind is Idempotency.NONE else 3)
-    if kind is Idempotency.NONE and tries != 1:
-        raise TypeError(
-            f"tool `{name}`: a tool that is not idempotent gets one attempt, not {tries}; "
-            "make it keyed or leave `attempts` out"
-        )
+    said = Idempotency(idempotency) if idempotency is not None else None
+    try:
+        kind, tries = habits(effect, said, attempts)
+    except ValueError as error:
+        raise TypeError(f"tool `{name}`: {error}") from None
 
     def declare(function: Callable[..., Any]) -> Tool:
         input_model, output_model, takes_call = _signature(name, function)
@@ -197,6 +234,7 @@ def tool(
             heartbeat=heartbeat,
             attempts=tries,
             signals=signals,
+            no_effect=no_effect,
             cost=Amount(calls=1, tokens=tokens, microdollars=microdollars),
             emits=_labels(emits),
             sensitive=sensitive,

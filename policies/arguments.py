@@ -55,6 +55,15 @@ def check_value(place: str, schema: Schema, value: JsonValue, code: str) -> Iter
         yield found.model_copy(update={"code": code})
 
 
+def unusable(schema: Schema) -> str:
+    """Why no value could ever be held to this schema; empty where values can be."""
+    try:
+        _validator_for(canonical(dict(schema)))
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        return str(error).splitlines()[0][:200]
+    return ""
+
+
 @dataclass(frozen=True)
 class _Walk:
     """Through one step's arguments; without `sources` nothing in them is a reference.
@@ -115,7 +124,7 @@ class _Walk:
         others = schema.get("additionalProperties", True)
         for name in required(schema):
             if name not in value:
-                yield self.place.missing(at, name)
+                yield self.place.missing(at, name, [properties[name]] if name in properties else [])
         for key, child in value.items():
             if key in properties:
                 yield from self.check(properties[key], child, (*at, key))
@@ -142,7 +151,7 @@ class _Walk:
                 "LS-PLAN-010",
                 at,
                 f"`{reference}` brings {clauses[0]}",
-                "refer to a field of the right type",
+                "refer to a field of the right type, or write a value of it",
             )
 
     def _literal(self, schema: Any, value: JsonValue, at: At) -> Iterator[Finding]:
@@ -171,11 +180,7 @@ class _Walk:
 
     def _validator(self, schema: Any) -> Any:
         if id(schema) not in self.validators:
-            whole = dict(schema) if isinstance(schema, dict) else {}
-            # What a local `$ref` may name; older schemas call it `definitions`.
-            root = self.place.root
-            whole |= {word: root[word] for word in ("$defs", "definitions") if word in root}
-            self.validators[id(schema)] = _validator_for(canonical(whole))
+            self.validators[id(schema)] = _validator_of(_Part(self.place.root, schema))
         return self.validators[id(schema)]
 
 
@@ -216,7 +221,8 @@ def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reach
                 "LS-PLAN-009",
                 at,
                 f"`{reference}` names `{part}`, which {owner} does not have (it has {there})",
-                did_you_mean(part, names) or "name a field that exists",
+                did_you_mean(part, names)
+                or ("name a field that exists" if names else "refer to the whole, without a path"),
             )
         # The branches of a recursive union meet again: each schema is followed once.
         reached = [one for n, one in enumerate(here) if one not in here[:n]]
@@ -231,6 +237,30 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return sources.inputs, "the agent's inputs"
         case _:
             return RUN_SCHEMA, "what a plan may know of its run"
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A schema within its root, told from others by identity: writing it down to compare it costs
+    more than to validate with it.
+    """
+
+    root: Schema
+    schema: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Part) and self.root is other.root and self.schema is other.schema
+
+    def __hash__(self) -> int:
+        return hash((id(self.root), id(self.schema)))
+
+
+@lru_cache(maxsize=1024)
+def _validator_of(part: _Part) -> Any:
+    whole = dict(part.schema) if isinstance(part.schema, dict) else {}
+    # What a local `$ref` may name; older schemas call it `definitions`.
+    whole |= {word: part.root[word] for word in ("$defs", "definitions") if word in part.root}
+    return _validator_for(canonical(whole))
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,8 @@
 """What a run of this plan may cost at most, how long it may take, and whether its history fits.
 
-Every way is counted that the plan leaves open: all attempts of all calls, loops as often as they
-may go round, stand-ins on top of the steps they stand in for. Guards are taken to hold.
+Every way is counted that the plan leaves open: all attempts of all calls, every call that an error
+catalogue makes again, loops as often as they may go round, stand-ins on top of the steps they stand
+in for. Guards are taken to hold.
 
 How long calls take is the longest of two things put together: the longest chain of steps that wait
 for one another, and all the work there is, spread over the run's slots. Whoever starts what is
@@ -13,6 +14,8 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from lockstep.action import Actions, Recoveries, dispatches, paused, substitutes
+from lockstep.action import pauses as timers
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.duration import LONGEST
@@ -33,51 +36,107 @@ READING = 4 * 1024
 MAX_EVENTS = 40_000
 MAX_BYTES = 40 * 1024 * 1024
 """The server ends a run at 51,200 events or 50 MiB; the rest is for questions and answers."""
+MAX_COMMANDS = 3 * 1024 * 1024
+"""Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
 
 
-def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec]) -> Amount:
+def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec], recoveries: Recoveries) -> Amount:
     """What the steps may spend together."""
     total = Amount()
     for step in steps:
         spec = specs[step.tool]
-        total += spec.cost.times((step.attempts or spec.attempts) * times(step))
+        attempts = (step.attempts or spec.attempts) * dispatches(errors_of(step, recoveries))
+        total += spec.cost.times(attempts * times(step))
     return total
 
 
 def times(step: Step) -> int:
-    """How often a run may send the step out, if no human has it sent out again."""
+    """How often a run may go through the step: once, or for each item of a loop."""
     return step.for_each.max if step.for_each else 1
 
 
-def bounds(steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int) -> Bounds:
-    """Of steps that form a graph and whose tools are known."""
-    own = {step.id: _lasts(step, specs[step.tool]) for step in steps}
+def errors_of(step: Step, recoveries: Recoveries) -> Mapping[str, Actions]:
+    """What is done about the errors of a step's tool."""
+    return recoveries.get(step.tool, {})
+
+
+def bounds(
+    steps: Sequence[Step],
+    specs: Mapping[str, ToolSpec],
+    parallel: int,
+    recoveries: Recoveries,
+    before: Sequence[Step] = (),
+) -> Bounds:
+    """Of steps that form a graph and whose tools are known, and of looks that come before them,
+    about whose errors nothing is done.
+    """
+    reach = _bounds(steps, specs, parallel, recoveries)
+    if not before:
+        return reach
+    first = _bounds(before, specs, parallel, {})
+    calling = (first.calling or timedelta()) + (reach.calling or timedelta())
+    # Each look is weighed in an activity of its own.
+    return Bounds(
+        calling=min(calling, LONGEST) or None,
+        events=first.events + reach.events - FIRST_EVENTS + EVENTS * len(before),
+        bytes=first.bytes + reach.bytes + READING * len(before),
+    )
+
+
+def _bounds(
+    steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int, recoveries: Recoveries
+) -> Bounds:
+    own = {step.id: _lasts(step, specs[step.tool], recoveries) for step in steps}
     work = sum((own[step.id] * times(step) for step in steps), timedelta())
     # Items of a loop run beside one another, as far as there are slots.
     calling = (work + (parallel - 1) * _chain(steps, own)) / parallel
-    activities = sum(times(step) + _readings(step) for step in steps)
-    size = sum(
-        times(step) * (dispatched(step) + ANSWER) + _readings(step) * (READING + 160 * times(step))
-        for step in steps
-    )
-    # The plan itself comes three times: asked for, verified, and in the answer's place.
-    plan = 3 * sum(len(step.model_dump_json().encode()) for step in steps)
+    events, size = written(steps, recoveries)
     return Bounds(
         calling=min(timedelta(seconds=math.ceil(calling.total_seconds())), LONGEST) or None,
-        events=FIRST_EVENTS + EVENTS * activities,
-        bytes=size + plan,
+        events=events,
+        bytes=size,
     )
 
 
-def dispatched(step: Step) -> int:
-    """About how many bytes it takes to send the step out: its arguments, and its references."""
+def written(steps: Sequence[Step], recoveries: Recoveries) -> tuple[int, int]:
+    """How many events and bytes a run's history may have."""
+    activities = size = 0
+    for step in steps:
+        errors = errors_of(step, recoveries)
+        calls, readings = times(step) * dispatches(errors), _readings(step)
+        # A timer takes fewer events than an activity, and hardly any bytes.
+        activities += calls + times(step) * timers(errors) + readings
+        size += calls * (dispatched(step, errors) + ANSWER)
+        size += readings * (READING + 160 * times(step))
+    # The plan itself comes three times: asked for, verified, and in the answer's place.
+    plan = 3 * sum(step.size for step in steps)
+    return FIRST_EVENTS + EVENTS * activities, size + plan
+
+
+def dispatched(step: Step, errors: Mapping[str, Actions]) -> int:
+    """About how many bytes it takes to send the step out: its arguments, its references, and what
+    may be put in the arguments' place.
+    """
     # Ten kilobytes are for the run's inputs and facts, which go out with every step.
-    return 10 * 1024 + 160 * len(step.needs) + len(step.model_dump_json().encode())
+    known = 10 * 1024 + 160 * len(step.needs) + step.size
+    return known + sum(len(one.model_dump_json().encode()) for one in substitutes(errors).values())
 
 
-def _lasts(step: Step, spec: ToolSpec) -> timedelta:
-    attempts = step.attempts or spec.attempts
-    return (step.timeout or spec.timeout) * attempts + pauses(attempts)
+def at_once(steps: Sequence[Step], recoveries: Recoveries, parallel: int) -> int:
+    """How many bytes may be sent out in one moment."""
+    sizes = [
+        size
+        for step in steps
+        for size in [dispatched(step, errors_of(step, recoveries))] * times(step)
+    ]
+    return sum(sorted(sizes, reverse=True)[:parallel])
+
+
+def _lasts(step: Step, spec: ToolSpec, recoveries: Recoveries) -> timedelta:
+    """Of all dispatches, every attempt of each at its full time, and what lies between them."""
+    attempts, errors = step.attempts or spec.attempts, errors_of(step, recoveries)
+    one = (step.timeout or spec.timeout) * attempts + pauses(attempts)
+    return min(one * dispatches(errors) + paused(errors), LONGEST)
 
 
 def _readings(step: Step) -> int:

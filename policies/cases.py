@@ -15,25 +15,28 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
+from lockstep.amount import Amount
 from lockstep.canonical import digest
-from lockstep.case import Case
-from lockstep.decision import Decision, Grant, Phase, Request
+from lockstep.case import Case, PlanCase
+from lockstep.decision import PLAN, Decision, Grant, Phase, Request, Shadow
 from lockstep.finding import Finding, Severity
 from lockstep.plan import ToolStep
 from lockstep.provenance import Provenance
 from lockstep.reference import path_parts
 from lockstep.resource import touched
 from lockstep.schema import fields
+from lockstep.submission import SUBJECT, Submission
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments, check_value
-from policies.cedar.rules import read
+from policies.cedar.rules import CedarRule, read
 from policies.check import missing_resources
 from policies.decider import PolicyTexts
 from policies.misfit import did_you_mean
-from policies.request import named, planned, real
+from policies.request import foreseen, planned, real
 from policies.world import World
 
 _STEP = "case"
+_ABOUT = digest("a plan that is only thought of")
 _LATER = datetime(9999, 1, 1, tzinfo=UTC)
 """A grant is looked at here without a clock, as the decider does."""
 
@@ -45,7 +48,7 @@ class Tried:
     """
 
     number: int
-    case: Case
+    case: Case | PlanCase
     environment: str
     decision: Decision | None
     findings: tuple[Finding, ...]
@@ -56,11 +59,13 @@ class Tried:
 
     @property
     def reached(self) -> frozenset[str]:
-        """The rules that took part in the decision."""
+        """The rules that took part in the decision, or that were tried on it and had a say."""
         if self.decision is None:
             return frozenset()
         grants = {grant.rule for grant in self.decision.grants}
-        return frozenset(rule.id for rule in self.decision.rules) | grants
+        shadow = self.decision.shadow
+        tried = {rule.id for rule in shadow.would} if shadow else set()
+        return frozenset(rule.id for rule in self.decision.rules) | grants | tried
 
 
 def tried(number: int, case: Case, world: World) -> Tried:
@@ -83,10 +88,60 @@ def tried(number: int, case: Case, world: World) -> Tried:
     return Tried(number, case, world.environment.name, decision, wrong)
 
 
+def tried_plan(number: int, case: PlanCase, world: World) -> Tried:
+    """The same of a plan as a whole."""
+    place, here = f"plan case {number}", world.environment
+    problems = [
+        found.model_copy(update={"place": place})
+        for found in (
+            *(one for tool in case.tools for one in _tool(tool, world)),
+            *_rules((*(case.rules or ()), *case.approved, *(case.shadow or ())), world),
+        )
+    ]
+    if problems:
+        return Tried(number, case, here.name, None, tuple(problems))
+    grants = tuple(
+        Grant(
+            run=SUBJECT,
+            step=SUBJECT,
+            rule=rule,
+            args_digest=_ABOUT,
+            policy=world.decider.policy,
+            by=case.started_by,
+            expires_at=_LATER,
+        )
+        for rule in case.approved
+    )
+    asked = Submission(
+        phase=case.phase,
+        principal=world.principal_of(case.started_by, case.trigger),
+        environment=here.name,
+        stage=here.stage,
+        steps=case.steps or len(case.tools),
+        tools=tuple(sorted({*case.tools})),
+        effects=tuple(sorted({world.tools[tool].effect for tool in case.tools})),
+        worst=Amount(calls=case.calls, tokens=case.tokens, microdollars=case.microdollars),
+        model=case.model,
+        replans=case.replans,
+        about=_ABOUT,
+        grants=grants,
+    )
+    made = world.decider.submit(asked)
+    if made is None:
+        nothing = _failed(place, f"no rule names `{PLAN}`, so policy is not asked", "write one")
+        return Tried(number, case, here.name, None, (nothing,))
+    return Tried(number, case, here.name, made, tuple(_wrong(place, case, made)))
+
+
 def rules_of(texts: PolicyTexts) -> tuple[str, ...]:
     """The ids of all Cedar rules, sorted."""
-    found = (rule.rule.id for name, text in texts.files().items() for rule in read(name, text)[0])
-    return tuple(sorted(found))
+    return tuple(sorted(rule.rule.id for rule in rules_in(texts)))
+
+
+def rules_in(texts: PolicyTexts) -> Iterator[CedarRule]:
+    """All Cedar rules, those that are only tried among them."""
+    for name, text in texts.every().items():
+        yield from read(name, text)[0]
 
 
 def unreached(rules: Iterable[str], seen: Iterable[Tried]) -> Iterator[Finding]:
@@ -105,19 +160,7 @@ def unreached(rules: Iterable[str], seen: Iterable[Tried]) -> Iterator[Finding]:
 
 def _known(case: Case, world: World) -> Iterator[Finding]:
     """What names nothing: a tool, or a rule, of which nobody could say anything."""
-    if case.tool not in world.tools:
-        yield _failed(
-            "",
-            f"tool `{case.tool}` does not exist",
-            did_you_mean(case.tool, world.tools) or "use one of the agent's tools",
-        )
-    elif case.tool not in world.environment.tools:
-        yield _failed(
-            "",
-            f"tool `{case.tool}` is not in environment `{world.environment.name}`",
-            "use a tool that its manifest names",
-        )
-    rules = rules_of(world.texts)
+    yield from _tool(case.tool, world)
     for name in case.sources:
         if name not in world.tools:
             yield _failed(
@@ -135,7 +178,27 @@ def _known(case: Case, world: World) -> Iterator[Finding]:
                     f"`untrusted`: `{case.tool}` takes no argument `{name}`",
                     did_you_mean(name, known) or "name an argument of the tool",
                 )
-    for id in (*(case.rules or ()), *case.approved):
+    yield from _rules((*(case.rules or ()), *case.approved, *(case.shadow or ())), world)
+
+
+def _tool(tool: str, world: World) -> Iterator[Finding]:
+    if tool not in world.tools:
+        yield _failed(
+            "",
+            f"tool `{tool}` does not exist",
+            did_you_mean(tool, world.tools) or "use one of the agent's tools",
+        )
+    elif tool not in world.environment.tools:
+        yield _failed(
+            "",
+            f"tool `{tool}` is not in environment `{world.environment.name}`",
+            "use a tool that its manifest names",
+        )
+
+
+def _rules(named: Iterable[str], world: World) -> Iterator[Finding]:
+    rules = rules_of(world.texts)
+    for id in named:
         if id not in rules:
             yield _failed(
                 "", f"rule `{id}` does not exist", did_you_mean(id, rules) or "name a rule by `@id`"
@@ -151,7 +214,7 @@ def _as_planned(case: Case, spec: ToolSpec, world: World) -> Asked:
     sources = Sources(outputs={}, inputs=world.agent.input_schema)
     found = (
         *check_arguments(_STEP, spec, step.args, sources),
-        *missing_resources(_STEP, named(step, spec), world),
+        *missing_resources(_STEP, foreseen(step, spec).named, world),
     )
     if found:
         return None, found
@@ -210,7 +273,7 @@ def _provenance(case: Case, spec: ToolSpec) -> Provenance:
     )
 
 
-def _wrong(place: str, case: Case, made: Decision) -> Iterator[Finding]:
+def _wrong(place: str, case: Case | PlanCase, made: Decision) -> Iterator[Finding]:
     ids = tuple(rule.id for rule in made.rules)
     by = f" by {', '.join(ids)}" if ids else ""
     found = f"found {made.outcome}{by} ({made.why})"
@@ -225,6 +288,25 @@ def _wrong(place: str, case: Case, made: Decision) -> Iterator[Finding]:
     elif case.reason is not None and case.reason not in {rule.reason for rule in made.rules}:
         reasons = ", ".join(f'"{rule.reason}"' for rule in made.rules) or "none"
         yield _failed(place, f'expected the reason "{case.reason}", found {reasons}', fix)
+    yield from _wrong_shadow(place, case, made)
+
+
+def _wrong_shadow(place: str, case: Case | PlanCase, made: Decision) -> Iterator[Finding]:
+    if case.shadow is None:
+        return
+    shadow = made.shadow or Shadow(policy=made.policy)
+    for name in shadow.errors:
+        yield _failed(place, f"shadow rule `{name}` could not be evaluated", "correct the rule")
+    found = {rule.id: rule.would for rule in shadow.would}
+    for id in sorted({*case.shadow, *found} - {*shadow.errors}):
+        wanted, would = case.shadow.get(id), found.get(id)
+        if wanted != would:
+            yield _failed(
+                place,
+                f"expected shadow rule `{id}` to say {wanted or 'nothing'}, found "
+                f"{would or 'nothing'}",
+                "correct the rule, or what is expected of it",
+            )
 
 
 def _failed(place: str, problem: str, fix: str) -> Finding:

@@ -10,30 +10,23 @@ about every pair.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
-
-from pydantic import JsonValue
 
 from lockstep.fallback import Provided, owners, stand_ins
 from lockstep.graph import Graph, order
 from lockstep.guard import Guard
-from lockstep.loop import ForEach
 from lockstep.reference import Reference, references
+from lockstep.tool import ToolSpec
+from policies.calls import Args, Calling, Calls
 
 
-class Shaped(Provided, Protocol):
+class Shaped(Provided, Calling, Protocol):
     """What proposed and locked steps have in common."""
 
     @property
-    def tool(self) -> str: ...
-    @property
-    def args(self) -> Mapping[str, JsonValue]: ...
-    @property
     def when(self) -> tuple[Guard, ...]: ...
-    @property
-    def for_each(self) -> ForEach | None: ...
 
 
 class Feeds(Mapping[str, Mapping[str, Sequence[str]]]):
@@ -70,7 +63,7 @@ class Shape:
     `optional` are the steps that may be left out by themselves; `stand_ins` name for a step those
     that may take its place, which run only then; `hollow` are steps whose output may be there
     although their tool did nothing for it. `feeds` names for each argument of a step the steps
-    whose outputs it is made of.
+    whose outputs it is made of; `calls` says what they are called with.
     """
 
     tools: Mapping[str, str]
@@ -80,9 +73,16 @@ class Shape:
     stand_ins: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hollow: frozenset[str] = frozenset()
     feeds: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
 
     @classmethod
-    def of(cls, steps: Iterable[Shaped]) -> "Shape":
+    def of(
+        cls,
+        steps: Iterable[Shaped],
+        specs: Mapping[str, ToolSpec] | None = None,
+        edits: Mapping[str, Sequence[Args]] | None = None,
+    ) -> "Shape":
+        """`specs` are of the tools, `edits` arguments that humans gave since, by step."""
         found = list(steps)
         whose = owners(found)
         fallbacks = {step.id: list(step.on_error.values()) for step in found}
@@ -103,7 +103,12 @@ class Shape:
                 if step.for_each or any(one.output is not None for one in fallbacks[step.id])
             ),
             feeds=Feeds(found),
+            calls=Calls.of(found, specs or {}, edits or {}),
         )
+
+    def given(self, steps: Set[str]) -> "Shape":
+        """What is left to count on when a human gives the output of some steps."""
+        return replace(self, hollow=self.hollow | frozenset(steps))
 
     def without(self, gone: Set[str]) -> "Shape":
         """What remains when some steps will not run. Who needed one of them comes after all that
@@ -133,6 +138,7 @@ class Shape:
             hollow=self.hollow - gone,
             # Whoever is fed by a step that is gone is gone too.
             feeds=self.feeds,
+            calls=self.calls,
         )
 
     def steps_of(self, tool: str) -> list[str]:

@@ -5,19 +5,20 @@ sound arguments before policy looks at them. What an earlier check found wrong i
 in other words by a later one.
 """
 
-import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from lockstep.action import Recoveries
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity, errors_in
+from lockstep.lock import Asked
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.recovery import told, way_out
@@ -26,88 +27,146 @@ from lockstep.schema import Schema
 from lockstep.tool import ToolSpec
 from lockstep.trust import Trust
 from policies.arguments import Sources, check_arguments
-from policies.bounds import MAX_BYTES, MAX_EVENTS, bounds, dispatched, times, worst
-from policies.certainty import Shape
+from policies.bounds import (
+    MAX_BYTES,
+    MAX_COMMANDS,
+    MAX_EVENTS,
+    at_once,
+    bounds,
+    worst,
+)
+from policies.declared import uncallable
 from policies.doubts import doubts
 from policies.fallbacks import check_fallbacks
 from policies.guards import check_guards
+from policies.handling import check_handling, provided, recoveries, unhandled
 from policies.labels import labels
 from policies.loops import check_loop, item_of
 from policies.misfit import did_you_mean
+from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.recovery import about
-from policies.request import named, planned
+from policies.request import Foreseen, foreseen, planned
 from policies.structure import GRAPHLESS, structure
+from policies.submission import proposed, refused, submitted, wanted
 from policies.world import World
 
 MAX_FINDINGS = 100
 """Nobody reads more, and the rest is mostly the same mistake again."""
 
 MAX_GUESSES = 5
+_MOST_NAMED = 12
+"""Tools that a finding lists; the model has the catalogue, a person may have only the finding."""
 """Of a step's unknown names: how many are compared with all the known ones."""
 
-MAX_COMMANDS = 3 * 1024 * 1024
-"""Bytes of what may be dispatched at once: past 4 MiB the server would terminate the run."""
 
-
-def check(plan: Plan, world: World, started_by: str, literals: Trust = Trust.TRUSTED) -> Checked:
+def check(
+    plan: Plan,
+    world: World,
+    started_by: str,
+    literals: Trust = Trust.TRUSTED,
+    planner: Asked | None = None,
+) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
 
     `literals` says how far to believe what the plan writes down itself; a person's is believed.
+    `planner` is there where a model wrote it.
     """
     if len(plan.steps) > MAX_STEPS:
-        return Checked(findings=(_too_long(plan, MAX_STEPS, "no environment allows more than"),))
-    findings = list(structure(plan.steps))
+        long = _too_long(len(plan.steps), MAX_STEPS, "no environment allows more than")
+        return Checked(findings=(long,))
+    environment = world.environment
+    known = recoveries(environment, world.tools, {step.tool for step in plan.steps})
+    # What the environment does about errors is as much a part of what may happen as the plan.
+    steps = [provided(step, known) for step in plan.steps]
+    findings = [*structure(steps), *clashing(plan, environment)]
     sources = Sources(
         outputs={
             step.id: output_of(step, world.tools[step.tool])
-            for step in plan.steps
+            for step in steps
             if step.tool in world.tools
         },
         inputs=world.agent.input_schema,
     )
-    usable: list[Step] = []
-    for step in plan.steps:
+    usable: list[tuple[Step, Foreseen]] = []
+    for step, said in zip(steps, plan.steps, strict=True):
         problems = list(_tool(step, world))
         if not problems:
             spec, here = world.tools[step.tool], replace(sources, item=item_of(step, sources))
+            seen = foreseen(step, spec)
+            missing = missing_resources(f"step `{step.id}`", seen.named, world)
             problems = [
                 *check_loop(step, sources),
                 *check_arguments(step.id, spec, step.args, here),
                 *check_guards(step.id, step.when, sources),
                 *check_fallbacks(step, spec, sources.outputs),
+                *check_handling(said, spec, known),
                 *_tighter(step, spec),
-                *islice(_existence(step, world), max(MAX_FINDINGS - len(findings), 1)),
+                *islice(missing, max(MAX_FINDINGS - len(findings), 1)),
             ]
-            if not problems:
-                usable.append(step)
+            if not errors_in(problems):
+                usable.append((step, seen))
         findings += problems
-    if not any(found.code in GRAPHLESS for found in findings):
-        findings += world.rules.violations(Shape.of(plan.steps))
-    lineage = Lineage(plan.steps, labels(world, literals))
+    # A warning leaves the graph what it is, and rules are held against it.
+    if not any(found.code in GRAPHLESS for found in errors_in(findings)):
+        findings += world.violations(steps)
+    before = looks(environment)
+    glances = [(step, foreseen(step, world.tools[step.tool])) for step in before]
+    absent = {
+        step.id: tuple(missing_resources(f"step `{step.id}`", seen.named, world))
+        for step, seen in glances
+    }
+    findings += (found for missing in absent.values() for found in missing)
+    asked = [*((step, seen) for step, seen in glances if not absent[step.id]), *usable]
+    lineage, origins = Lineage(steps, labels(world, literals)), looked(world)
     decisions = tuple(
-        world.decider.decide(planned(step, world, started_by, lineage.of(step.id)))
-        for step in usable
+        world.decider.decide(
+            planned(
+                step,
+                world,
+                started_by,
+                (origins if step.id in absent else lineage).of(step.id),
+                seen,
+            )
+        )
+        for step, seen in asked
     )
-    doubted = doubts(decisions, lineage)
+    doubted = doubts((made for made in decisions if made.step not in absent), lineage)
     findings += (
         _denied(step, made, [one.says for one in doubted if one.step == step.id])
-        for step, made in zip(usable, decisions, strict=True)
+        for (step, _), made in zip(asked, decisions, strict=True)
         if made.outcome is Outcome.DENY
     )
-    most = worst(usable, world.tools)
-    whole = len(usable) == len(plan.steps) and not any(one.code in GRAPHLESS for one in findings)
-    parallel = world.environment.limits.parallel
-    reach = bounds(usable, world.tools, parallel) if whole else Bounds()
-    findings += (*_limits(plan, world, most), *_history(reach))
+    findings += (one for made in decisions if made.step in absent for one in unapproved(made))
+    sound = [step for step, _ in usable]
+    most = worst(before, world.tools, {}) + worst(sound, world.tools, known)
+    whole = len(sound) == len(steps) and not any(
+        one.code in GRAPHLESS for one in errors_in(findings)
+    )
+    parallel = environment.limits.parallel
+    reach = bounds(sound, world.tools, parallel, known, before) if whole else Bounds()
+    findings += (*_limits(steps, known, world, most), *_history(reach))
+    findings += unhandled(sound, environment, world.tools)
+    findings += uncallable([*before, *sound], world, Severity.WARNING)
+    made = approval = None
+    if whole:
+        submission = proposed(plan, most, world, started_by, planner)
+        made = submitted(submission, world)
+        if made is not None:
+            findings += filter(None, (refused(made),))
+            approval = wanted(made, submission, world)
     return Checked(
         findings=_shortened(findings),
         decisions=decisions,
         worst=most,
         bounds=reach,
+        recoveries=known,
         doubts=doubted,
         literals=literals,
+        plan=made,
+        approval=approval,
+        grounds=world.decider.grounds,
     )
 
 
@@ -143,12 +202,11 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
     place = f"step `{step.id}`"
     spec = world.tools.get(step.tool)
     if spec is None:
-        close = difflib.get_close_matches(step.tool, list(world.tools), 1)
         yield Finding(
             code="LS-PLAN-004",
             place=place,
             problem=f"tool `{step.tool}` does not exist",
-            fix=f"did you mean `{close[0]}`?" if close else "use one of the agent's tools",
+            fix=did_you_mean(step.tool, world.tools) or _one_of(world),
         )
     elif step.tool not in world.environment.tools:
         yield Finding(
@@ -157,6 +215,16 @@ def _tool(step: Step, world: World) -> Iterator[Finding]:
             problem=f"tool `{step.tool}` is not in environment `{world.environment.name}`",
             fix="use a tool that its manifest names",
         )
+
+
+def _one_of(world: World) -> str:
+    """The tools there are, as far as they fit a line."""
+    names = sorted(one for one in world.environment.tools if one in world.tools)
+    if not names:
+        return "use one of the agent's tools"
+    listed = ", ".join(f"`{one}`" for one in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"use one of the agent's tools: {listed}{more}"
 
 
 def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
@@ -174,10 +242,6 @@ def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
         problem=f"asks for {name} {asked}, and tool `{step.tool}` allows {most}",
         fix=f"lower `{name}` or leave it out",
     )
-
-
-def _existence(step: Step, world: World) -> Iterator[Finding]:
-    yield from missing_resources(f"step `{step.id}`", named(step, world.tools[step.tool]), world)
 
 
 def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:
@@ -198,16 +262,17 @@ def output_of(step: Step, spec: ToolSpec) -> Schema:
     return listed(spec.output, step.for_each.max) if step.for_each else spec.output
 
 
-def _limits(plan: Plan, world: World, most: Amount) -> Iterator[Finding]:
+def _limits(
+    steps: Sequence[Step], known: Recoveries, world: World, most: Amount
+) -> Iterator[Finding]:
     limits = world.environment.limits
-    if len(plan.steps) > limits.steps:
-        yield _too_long(plan, limits.steps, f"`{world.environment.name}` allows")
-    sizes = [dispatched(step) for step in plan.steps for _ in range(times(step))]
-    largest = sorted(sizes, reverse=True)[: limits.parallel]
-    if sum(largest) > MAX_COMMANDS:
+    if len(steps) > limits.steps:
+        yield _too_long(len(steps), limits.steps, f"`{world.environment.name}` allows")
+    together = at_once(steps, known, limits.parallel)
+    if together > MAX_COMMANDS:
         yield _plan_finding(
             "LS-PLAN-012",
-            f"up to {sum(largest):,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
+            f"up to {together:,} bytes would be dispatched at once, more than {MAX_COMMANDS:,}",
             "lower `limits.parallel` in the manifest, or let a step gather what many steps need",
         )
     for part in most.over(limits.amount):
@@ -232,20 +297,22 @@ def _history(reach: Bounds) -> Iterator[Finding]:
             )
 
 
-def _too_long(plan: Plan, most: int, allowed: str) -> Finding:
-    return _plan_finding(
-        "LS-PLAN-012", f"{len(plan.steps):,} steps, and {allowed} {most:,}", "split the plan"
-    )
+def _too_long(steps: int, most: int, allowed: str) -> Finding:
+    problem = f"{steps:,} steps, and {allowed} {most:,}"
+    return _plan_finding("LS-PLAN-012", problem, "split the plan")
 
 
 def _shortened(findings: list[Finding]) -> tuple[Finding, ...]:
-    if len(findings) <= MAX_FINDINGS:
-        return tuple(findings)
-    rest = len(findings) - MAX_FINDINGS
+    """What stops a plan is told before what only should be known."""
+    errors = errors_in(findings)
+    warnings = [found for found in findings if found.severity is Severity.WARNING]
+    if len(errors) <= MAX_FINDINGS:
+        return (*errors, *warnings[: MAX_FINDINGS - len(errors)])
+    rest = len(errors) - MAX_FINDINGS
     last = _plan_finding(
         "LS-PLAN-012", f"has at least {rest:,} findings more", "mend these and check again"
     )
-    return (*findings[:MAX_FINDINGS], last)
+    return (*errors[:MAX_FINDINGS], last)
 
 
 def _plan_finding(code: str, problem: str, fix: str) -> Finding:

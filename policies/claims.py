@@ -5,18 +5,28 @@ which role it acts, what its tools do) is held against the agent, the manifest a
 are. It may be tighter than they are, never looser.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 
+from lockstep.action import Recoveries
 from lockstep.agent import Asking, Silence
+from lockstep.decision import Outcome
 from lockstep.environment import Limits
+from lockstep.fallback import owners
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
+from lockstep.plan import Step
 from lockstep.tool import ToolSpec
-from policies.arguments import check_value
-from policies.certainty import Shape
-from policies.freeze import BACKOFF
+from policies.arguments import Sources, check_value
+from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
+from policies.check import output_of
+from policies.freeze import BACKOFF, preflights
+from policies.guards import check_guards
+from policies.handling import recoveries
 from policies.labels import labels
+from policies.loops import check_loop
 from policies.provenance import Lineage
 from policies.world import World
 
@@ -30,6 +40,8 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         ("task_queue", body.task_queue, task_queue(agent.name, environment.name)),
         ("inputs", body.inputs, agent.input_schema),
         ("approvers", body.approvers, agent.approvers),
+        ("preflight", body.preflight, _preflights(body, world)),
+        ("whole", body.whole, world.decider.submits),
     ):
         if said != true:
             yield _claim(part)
@@ -41,6 +53,11 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
                 yield _claim(f"resources.{kind}.{name}")
     if len(body.steps) > environment.limits.steps:
         yield _claim("limits.steps")
+    tools = {step.tool for step in body.steps} & world.tools.keys()
+    known = recoveries(environment, world.tools, tools)
+    for tool in sorted({*known, *body.recoveries}):
+        if body.recoveries.get(tool) != known.get(tool):
+            yield _claim(f"recoveries.{tool}")
     lineage = Lineage(body.steps, labels(world, body.literals))
     for step in body.steps:
         if step.provenance != lineage.of(step.id):
@@ -49,7 +66,19 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
         if step.tool in world.tools and step.tool not in body.pins.tools:
             yield _claim(f"pins.tools.{step.tool}")
         yield from _step(step, world)
-    yield from world.rules.violations(Shape.of(body.steps))
+    if len(tools) == len({step.tool for step in body.steps}):
+        whose = owners(body.steps)
+        steps = [_planned(step, whose.get(step.id)) for step in body.steps]
+        yield from _conditions(steps, body, world)
+        yield from _size(steps, body, known)
+    yield from world.violations(body.steps)
+
+
+def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:
+    """What the lock would have to hold; what policy said of it then is not ours to repeat."""
+    said = {one.step.id: one.step.expected for one in body.preflight}
+    asked = defaultdict(lambda: Outcome.DENY, said)
+    return preflights(world, asked)
 
 
 def _step(step: LockedToolStep, world: World) -> Iterator[Finding]:
@@ -81,14 +110,63 @@ def _provides(step: LockedToolStep, error: str, spec: ToolSpec) -> bool:
     return given is None or not any(check_value("", spec.output, given, "LS-PLAN-016"))
 
 
+def _conditions(steps: list[Step], body: Body, world: World) -> Iterator[Finding]:
+    """Guards that nobody could weigh and lists that nobody could go through, as in a plan."""
+    outputs = {step.id: output_of(step, world.tools[step.tool]) for step in steps}
+    sources = Sources(outputs=outputs, inputs=body.inputs)
+    for step in steps:
+        if any(check_guards(step.id, step.when, sources)):
+            yield _claim(f"steps.{step.id}.when")
+        if any(check_loop(step, sources)):
+            yield _claim(f"steps.{step.id}.for_each")
+
+
+def _size(steps: list[Step], body: Body, known: Recoveries) -> Iterator[Finding]:
+    """What the server would end a run for."""
+    events, size = written(steps, known)
+    if events > MAX_EVENTS or size > MAX_BYTES:
+        yield _too_much(f"a history of about {events:,} events and {size:,} bytes")
+    together = at_once(steps, known, body.limits.parallel)
+    if together > MAX_COMMANDS:
+        yield _too_much(f"{together:,} bytes dispatched at once")
+
+
+def _planned(step: LockedToolStep, owner: str | None) -> Step:
+    """The step as it stood in the plan, so that it is measured as it was there."""
+    silent = {*step.needs} - {*step.draws, owner}
+    return Step(
+        id=step.id,
+        tool=step.tool,
+        args=step.args,
+        when=step.when,
+        on_error=step.on_error,
+        for_each=step.for_each,
+        after=tuple(sorted(silent)),
+        reason=step.reason,
+    )
+
+
+def _too_much(what: str) -> Finding:
+    return Finding(
+        code="LS-LOCK-003",
+        place="lock",
+        problem=f"would take {what}, more than a run can have",
+        fix="make the lock with `lockstep lock`; a lock is not written by hand",
+    )
+
+
 def _looser(said: Limits, true: Limits) -> list[str]:
     return [name for name in Limits.model_fields if getattr(said, name) > getattr(true, name)]
 
 
 def _more_patient(said: Asking, true: Asking) -> list[str]:
     parts = [name for name in ("deadline", "grant") if getattr(said, name) > getattr(true, name)]
+    if (said.standing or timedelta()) > (true.standing or timedelta()):
+        parts.append("standing")
     if said.silence is not true.silence and said.silence is not Silence.ABORT:
         parts.append("silence")
+    if said.approval != true.approval:
+        parts.append("approval")
     return parts
 
 

@@ -8,13 +8,16 @@ made again.
 from typing import Protocol
 
 from lockstep.canonical import Digest, digest_bytes
-from lockstep.decision import Decision, Request
+from lockstep.decision import Decision, Grounds, Request
 from lockstep.record import Record
+from lockstep.submission import Submission
 
 AUTHORIZE = "authorize.cedar"
 """Permits and forbids; what no permit names is denied."""
 APPROVALS = "approvals.cedar"
 """Forbids only: each says what a named role must approve first."""
+SHADOW = "shadow.cedar"
+"""Rules that are tried and do not count: what they would have said is recorded, and that is all."""
 
 
 class PolicyTexts(Record):
@@ -22,12 +25,18 @@ class PolicyTexts(Record):
 
     authorize: str
     approvals: str = ""
+    shadow: str = ""
 
     def files(self) -> dict[str, str]:
+        """Those that decide, by name."""
         return {AUTHORIZE: self.authorize, APPROVALS: self.approvals}
 
+    def every(self) -> dict[str, str]:
+        """Those that decide and the one that is only tried."""
+        return {**self.files(), SHADOW: self.shadow}
+
     def digests(self) -> dict[str, Digest]:
-        """By file name, the digest of the file's bytes in UTF-8."""
+        """Of each file that decides, by name: the digest of its bytes in UTF-8."""
         return {name: digest_bytes(text.encode()) for name, text in self.files().items()}
 
 
@@ -44,6 +53,20 @@ class Decider(Protocol):
         """Name and version of what evaluates, such as `cedarpy 4.12.2`."""
         ...
 
+    @property
+    def grounds(self) -> Grounds:
+        """What every answer is made from, but for the question."""
+        ...
+
+    @property
+    def submits(self) -> bool:
+        """Whether any rule that counts speaks of plans as a whole."""
+        ...
+
     def decide(self, request: Request) -> Decision:
         """Never raises: what cannot be decided is denied, and the decision says so."""
+        ...
+
+    def submit(self, request: Submission) -> Decision | None:
+        """The same of a whole plan; None where no rule speaks of whole plans."""
         ...

@@ -5,6 +5,7 @@ The same judgement stands behind both doors, the update that can reject and the 
 
 from lockstep.agent import ANYONE
 from lockstep.canonical import canonical
+from lockstep.duration import write_duration
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.finding import Finding
 
@@ -44,14 +45,43 @@ def judge(question: Question, answer: Answer) -> Finding | None:
         return _finding(
             "LS-ASK-005", place, "arguments go with `edit`, and only with it", "correct the answer"
         )
-    size = len(canonical(answer.args)) if answer.args is not None else 0
+    if (answer.output is not None) != (answer.verdict is Verdict.SUPPLY):
+        return _finding(
+            "LS-ASK-005", place, "an output goes with `supply`, and only with it", "correct it"
+        )
+    given = answer.args if answer.args is not None else answer.output
+    size = len(canonical(given)) if given is not None else 0
     most = MAX_PLAN_BYTES if question.ground is Ground.PLANNING else MAX_EDIT_BYTES
     if size > most:
         return _finding(
             "LS-ASK-005",
             place,
-            f"the new arguments have {size:,} bytes, more than {most:,}",
+            f"what is given has {size:,} bytes, more than {most:,}",
             "name the data instead of writing it out",
+        )
+    return _standing(place, question, answer)
+
+
+def _standing(place: str, question: Question, answer: Answer) -> Finding | None:
+    """Why the yes may not stand for as long as it is meant to."""
+    asked, most = answer.standing, question.standing
+    if asked is None:
+        return None
+    if answer.verdict is not Verdict.APPROVE:
+        return _finding("LS-ASK-005", place, "only a yes can stand", "leave `standing` out")
+    if most is None:
+        return _finding(
+            "LS-ASK-007",
+            place,
+            "a yes holds for this run, and for no other",
+            "approve without `standing`; or set `asking.standing` in agent.toml and lock again",
+        )
+    if asked > most:
+        return _finding(
+            "LS-ASK-007",
+            place,
+            f"a yes may stand for {write_duration(most)}, and {write_duration(asked)} was given",
+            "give a shorter time",
         )
     return None
 

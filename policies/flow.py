@@ -8,7 +8,7 @@ does a guard.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -106,7 +106,16 @@ def _walk(carried: Mapping[str, str | None], step: str) -> tuple[str, ...]:
     return tuple(walk)
 
 
-def unknown(rules: Iterable[Flow], tools: Iterable[str]) -> Iterator[tuple[str, str]]:
+class Naming(Protocol):
+    """A rule that names tools."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tools(self) -> tuple[str, ...]: ...
+
+
+def unknown(rules: Iterable[Naming], tools: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The rules that name a tool which the agent does not have, each with the name: a ban on
     something that is misspelt bans nothing.
     """

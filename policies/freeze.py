@@ -4,20 +4,25 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
+from lockstep.action import Recoveries, substitutes
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
 from lockstep.fallback import edges
 from lockstep.graph import order
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedPreflight, LockedToolStep
 from lockstep.names import task_queue
 from lockstep.plan import Plan, Step, Steps
 from lockstep.provenance import Provenance
+from lockstep.resource import touched
+from policies.handling import provided, recoveries
 from policies.labels import labels
+from policies.preflight import looked, looks
 from policies.provenance import Lineage
-from policies.request import named
+from policies.request import foreseen
 from policies.world import World
 
 BACKOFF = timedelta(seconds=1)
@@ -33,11 +38,12 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
     if not checked.passed:
         raise ValueError("a plan that did not pass is not frozen")
     verdicts = {decision.step: decision.outcome for decision in checked.decisions}
-    steps = {step.id: step for step in plan.steps}
-    needs = edges(plan.steps)
+    known = recoveries(world.environment, world.tools, {step.tool for step in plan.steps})
+    steps = {step.id: provided(step, known) for step in plan.steps}
+    needs = edges(steps.values())
     in_order = order(needs)
     environment = world.environment
-    lineage = Lineage(plan.steps, labels(world, checked.literals))
+    lineage = Lineage(steps.values(), labels(world, checked.literals))
     return Body(
         agent=world.agent.name,
         role=world.agent.role,
@@ -52,9 +58,25 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         limits=environment.limits,
         approvers=world.agent.approvers,
         asking=world.agent.asking,
-        resources=_slice(plan, world),
+        resources=_slice(plan, known, world),
+        recoveries=known,
         pins=world.pins,
+        preflight=preflights(world, verdicts),
         literals=checked.literals,
+        whole=world.decider.submits,
+    )
+
+
+def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:
+    """The looks that come before the first step, each with policy's verdict on its call."""
+    lineage = looked(world)
+    return tuple(
+        LockedPreflight(
+            step=_step(step, world, (), verdicts[step.id], lineage.of(step.id)),
+            expect=one.guards(name),
+        )
+        for name, one in world.environment.preflight.items()
+        for step in (one.step(name),)
     )
 
 
@@ -103,12 +125,27 @@ def _step(
     )
 
 
-def _slice(plan: Plan, world: World) -> dict[str, dict[str, dict[str, bool | int | str]]]:
-    """The part of the catalogue that the plan names, so that a reviewer sees what it will touch."""
+def _slice(
+    plan: Plan, known: Recoveries, world: World
+) -> dict[str, dict[str, dict[str, bool | int | str]]]:
+    """The part of the catalogue that the plan names, or that may be put in its place, so that a
+    reviewer sees what it will touch.
+    """
+    here = world.environment.resources
     found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
-    for step in plan.steps:
-        spec = world.tools[step.tool]
-        for resource in named(step, spec):
-            attributes = world.environment.resources[resource.kind][resource.name]
-            found.setdefault(resource.kind, {})[resource.name] = attributes
+
+    def add(kind: str, name: str) -> None:
+        if name in here.get(kind, {}):
+            found.setdefault(kind, {})[name] = here[kind][name]
+
+    for step in (*looks(world.environment), *plan.steps):
+        for resource in foreseen(step, world.tools[step.tool]).named:
+            add(resource.kind, resource.name)
+    for tool, errors in known.items():
+        for way in substitutes(errors).values():
+            for resource in touched(world.tools[tool].input, way.args):
+                add(resource.kind, resource.name)
+            for kind, names in way.resources.items():
+                for name in names.values():
+                    add(kind, name)
     return found

@@ -79,7 +79,8 @@ def _outside(
                 words = literal
         known = _enumerated(reached)
         for word in words if known is not None else ():
-            if word not in (known or []):
+            # Not `in`: to Python, `1` and `true` are equal.
+            if canonical(word) not in map(canonical, known or []):
                 yield place.finding(
                     _CODE,
                     ("when", index, name),
@@ -148,7 +149,9 @@ def _enumerated(reached: Reached) -> list[JsonValue] | None:
                 known.append(value)
             case {"enum": [*values]}:
                 known += values
-            case {"type": "null" | "boolean"}:
+            case {"type": "boolean"}:
+                known += [True, False]
+            case {"type": "null"}:
                 continue
             case _:
                 return None

@@ -5,14 +5,14 @@ was found there, what was wanted, and which name was probably meant.
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lockstep.canonical import canonical
 from lockstep.finding import Finding
 from lockstep.loading import pointer
-from lockstep.schema import Schema, fields, options, step_into
+from lockstep.schema import Schema, fields, options, step_into, types
 
 At = tuple[int | str, ...]
 """Where a value stands: keys and indexes."""
@@ -36,8 +36,22 @@ class Place:
             fix=fix,
         )
 
-    def missing(self, at: At, name: str) -> Finding:
-        return self.finding("LS-PLAN-006", at, f"argument `{name}` is missing", f"add `{name}`")
+    def missing(self, at: At, name: str, schemas: Iterable[Any] = ()) -> Finding:
+        """`schemas` are what the argument may fit: who has to add it should know what it is."""
+        kinds = ", or ".join(dict.fromkeys(filter(None, map(self._told, schemas))))
+        fix = f"add `{name}`: {kinds}" if kinds else f"add `{name}`"
+        return self.finding("LS-PLAN-006", at, f"argument `{name}` is missing", fix)
+
+    def _told(self, schema: Any) -> str:
+        """In a word what a value of the schema is; empty where that says nothing."""
+        said = []
+        for option in options(self.root, schema):
+            chosen = [option["const"]] if "const" in option else option.get("enum")
+            if isinstance(chosen, list):
+                said.append(" or ".join(map(_show, chosen[:8])))
+            else:
+                said += [f"`{name}`" for name in sorted(types(option))]
+        return " or ".join(dict.fromkeys(said))
 
     def unknown(self, at: At, name: str, known: list[str]) -> Finding:
         return self.finding(
@@ -63,7 +77,11 @@ def spoken(place: Place, schema: Any, error: Any, base: At) -> Iterator[Finding]
     at = (*base, *error.instance_path)
     match error.kind.name:
         case "required":
-            yield place.missing(at, error.kind.property)
+            name = error.kind.property
+            reached = _reached(place, schema, error.instance_path)
+            yield place.missing(
+                at, name, [fields(one)[name] for one in reached if name in fields(one)]
+            )
         case "additionalProperties":
             known = _names(place, schema, error.instance_path)
             for name in error.kind.unexpected:
@@ -77,6 +95,11 @@ def spoken(place: Place, schema: Any, error: Any, base: At) -> Iterator[Finding]
                 at,
                 f"{_show(error.instance)} is not one of {choices}",
                 did_you_mean(error.instance, error.kind.options) or "choose one of them",
+            )
+        case "const":
+            wanted = _show(error.kind.expected_value)
+            yield place.finding(
+                "LS-PLAN-008", at, f"{_show(error.instance)} is not {wanted}", f"write {wanted}"
             )
         case "anyOf" | "oneOf":
             yield from _alternatives(place, schema, error, base)
@@ -110,17 +133,29 @@ def _alternatives(place: Place, schema: Any, error: Any, base: At) -> Iterator[F
 
 def _names(place: Place, schema: Any, path: list[int | str]) -> list[str]:
     """The fields that the schema knows where the path leads."""
-    reached = options(place.root, schema)
-    for part in path:
-        reached = [found for one in reached for found in step_into(place.root, one, str(part))[0]]
-    found = [option for one in reached for option in options(place.root, one)]
+    found = _reached(place, schema, path)
     return list(dict.fromkeys(name for option in found for name in fields(option)))
 
 
+def _reached(place: Place, schema: Any, path: list[int | str]) -> list[Any]:
+    """The schemas of the value where the path leads."""
+    reached = options(place.root, schema)
+    for part in path:
+        reached = [found for one in reached for found in step_into(place.root, one, str(part))[0]]
+    return [option for one in reached for option in options(place.root, one)]
+
+
 def did_you_mean(given: Any, known: Any) -> str:
-    """The nearest of the known names as a question; empty where none is near."""
+    """The nearest of the known names as a question; empty where none is near. One that differs in
+    its capitals alone is nearest, and is said to be that: models write enums so, and people too.
+    """
+    if not isinstance(given, str):
+        return ""
     names = [name for name in known if isinstance(name, str)]
-    close = difflib.get_close_matches(given, names, 1) if isinstance(given, str) else []
+    for name in names:
+        if name != given and name.casefold() == given.casefold():
+            return f"write `{name}`: names are compared with their capitals"
+    close = difflib.get_close_matches(given, names, 1)
     return f"did you mean `{close[0]}`?" if close else ""
 
 

@@ -6,8 +6,8 @@ its tool says it is, or what its arguments were where the tool only passes on. W
 or a value may stand in, it is the worst of all that it can be.
 
 Besides what flows there is what decides: a guard, the length of a loop's list, an error that has
-another step stand in. It is told apart (`steered`), because a rule about a recipient's address
-asks for the one, and a rule about what happens at all for the other.
+another step stand in or other arguments put in. It is told apart (`steered`), because a rule about
+a recipient's address asks for the one, and a rule about what happens at all for the other.
 
 Each step is looked at once, after what it draws from, and sets are shared or whole numbers: the
 cost grows with the plan and not with its paths. Where there is no such order, or a step is missing,
@@ -220,9 +220,12 @@ class Lineage:
         if spec is not None:
             signals = _Answer(spec, given, looped=False, step=step.id).trust(())
             private = spec.sensitive or (reached and not spec.declassifies)
+        # Its own error then decides which of two calls it is.
+        steered = steered or (step.tool in self._labels.substituted and signals is UNTRUSTED)
         return _Own(
             provenance=Provenance(
-                untrusted=tuple(at for at, trust in found if trust is UNTRUSTED),
+                # The order of arguments means nothing, and a lock has one digest.
+                untrusted=tuple(sorted(at for at, trust in found if trust is UNTRUSTED)),
                 steered=steered,
                 sensitive=reached or spec is None or spec.sensitive,
                 sources=self._names(sources),

@@ -9,6 +9,7 @@ from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.recovery import Recovery
 from lockstep.tool import ToolSpec
+from policies.actions import impossible
 from policies.cedar.targets import kinds
 from policies.misfit import did_you_mean
 
@@ -22,7 +23,9 @@ def about(environment: Environment, kind: str) -> tuple[str, Recovery] | None:
 def contradictions(
     environment: Environment, specs: Mapping[str, ToolSpec], place: str
 ) -> Iterator[Finding]:
-    """What no tool of the environment signals or takes, and what two errors claim at once."""
+    """What no tool of the environment signals or takes, what two errors claim at once, and actions
+    that could not be taken.
+    """
     here = [specs[name] for name in environment.tools if name in specs]
     signals = sorted({signal for spec in here for signal in spec.signals})
     named = sorted({kind for spec in here for kind in kinds(spec.input)})
@@ -50,6 +53,7 @@ def contradictions(
                 f"`{claimed[known.resource]}` is about a missing `{known.resource}` already",
                 "leave `resource` out of one of them",
             )
+    yield from impossible(environment, specs, place)
 
 
 def _contradiction(place: str, problem: str, fix: str) -> Finding:

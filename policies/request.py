@@ -5,28 +5,50 @@ Both are put together here and nowhere else, so that what a replay asks again is
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from pydantic import JsonValue
 
-from lockstep.decision import Grant, Phase, Principal, Request, Target
+from lockstep.decision import AnyGrant, Phase, Principal, Request, Target
 from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.provenance import Provenance
 from lockstep.reference import Reference, Unresolved, references, resolve
 from lockstep.resource import Touched, touched
+from lockstep.schema import Schema
+from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
+from policies.known import blanked, literal
 from policies.world import World
 
 
-def planned(step: Step, world: World, started_by: str, provenance: Provenance) -> Request:
+@dataclass(frozen=True)
+class Foreseen:
+    """A step's arguments as far as the plan fixes them, defaults included; pointers to the rest;
+    and the resources that the plan names in so many words.
+    """
+
+    args: dict[str, JsonValue]
+    unknown: tuple[str, ...]
+    touched: tuple[Touched, ...]
+    named: tuple[Touched, ...]
+
+
+def planned(
+    step: Step,
+    world: World,
+    started_by: str,
+    provenance: Provenance,
+    found: Foreseen | None = None,
+) -> Request:
     """About a step while it is only planned: what its references bring is not known yet, but where
-    they bring it from is.
+    they bring it from is. Whoever has foreseen its arguments already says so.
     """
     spec = world.tools[step.tool]
-    args, unknown = foreseen(step, spec)
+    found = found or foreseen(step, spec)
     return Request(
         phase=Phase.PLAN,
         principal=world.principal_of(started_by, "person"),
@@ -37,9 +59,9 @@ def planned(step: Step, world: World, started_by: str, provenance: Provenance) -
         effect=spec.effect,
         outward=spec.acts_outward,
         provenance=provenance,
-        args=args,
-        unknown=unknown,
-        targets=targets(touched(spec.input, args)),
+        args=found.args,
+        unknown=found.unknown,
+        targets=targets(found.touched),
     )
 
 
@@ -47,7 +69,7 @@ def attempted(
     call: Dispatch,
     spec: ToolSpec,
     args: dict[str, JsonValue],
-    grants: tuple[Grant, ...],
+    grants: tuple[AnyGrant, ...],
     provenance: Provenance,
 ) -> Request:
     """About an attempt, with the very arguments of the call and the grants that still hold."""
@@ -74,7 +96,7 @@ def real(
     step: str,
     provenance: Provenance,
     args: dict[str, JsonValue],
-    grants: tuple[Grant, ...] = (),
+    grants: tuple[AnyGrant, ...] = (),
 ) -> Request:
     """About a call whose arguments are all known."""
     return Request(
@@ -93,19 +115,25 @@ def real(
     )
 
 
-def arguments(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
-    """A dispatch's arguments with every reference resolved; Unresolved where one leads nowhere."""
+def arguments(
+    call: Dispatch, schema: Schema, load: Callable[[Value], JsonValue]
+) -> dict[str, JsonValue]:
+    """A dispatch's arguments with every reference resolved, and with what the catalogue puts in;
+    Unresolved where a reference leads nowhere. What a human has seen or written stays as it is.
+    `schema` is of the tool's input, which says where resources stand.
+    """
     if call.approved is not None:
         approved = load(call.approved)
         return approved if isinstance(approved, dict) else {}
     if call.edited is not None:
         return call.edited
-    return _resolved(call, load)
+    return _resolved(call, schema, load)
 
 
 def provenance(
     call: Dispatch,
     args: Mapping[str, JsonValue],
+    schema: Schema,
     load: Callable[[Value], JsonValue],
     accept: Callable[[dict[str, JsonValue]], dict[str, JsonValue]],
 ) -> Provenance:
@@ -118,7 +146,7 @@ def provenance(
     if call.edited is None or not locked.untrusted:
         return locked
     try:
-        before = _resolved(call, load)
+        before = _resolved(call, schema, load)
     except Unresolved:
         # There was nothing to leave as it was.
         return locked.edited({}, args)
@@ -128,14 +156,18 @@ def provenance(
     return locked.edited(before, args)
 
 
-def _resolved(call: Dispatch, load: Callable[[Value], JsonValue]) -> dict[str, JsonValue]:
+def _resolved(
+    call: Dispatch, schema: Schema, load: Callable[[Value], JsonValue]
+) -> dict[str, JsonValue]:
+    """With what the catalogue puts in, as whoever edits them was shown them."""
     outputs = {step: load(value) for step, value in call.values.items()}
     bring = partial(resolve, outputs=outputs, inputs=call.run.inputs, run=call.run.told)
     item: tuple[JsonValue, ...] = ()
     if call.step.for_each is not None and call.item is not None:
         item = (_nth(bring(call.step.for_each.in_), call.item),)
     resolved: dict[str, JsonValue] = bring(dict(call.step.args), item=item)
-    return resolved
+    ways = [call.substitutes[error] for error in call.substituted if error in call.substitutes]
+    return substituted(resolved, ways, schema)
 
 
 def _nth(found: JsonValue, item: int) -> JsonValue:
@@ -147,41 +179,21 @@ def _nth(found: JsonValue, item: int) -> JsonValue:
 def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
     """Each resource once, in a fixed order."""
     pairs = sorted({(resource.kind, resource.name) for resource in found})
-    return tuple(Target(kind=kind, name=name) for kind, name in pairs)
+    return tuple(_target(*pair) for pair in pairs)
 
 
-def foreseen(step: Step, spec: ToolSpec) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
-    """The arguments as far as the plan fixes them, defaults included, and pointers to the rest."""
-    unknown = tuple(at for at, found in references(dict(step.args)) if isinstance(found, Reference))
-    return defaulted(spec.input, _known(step.args), unknown)
+@lru_cache(maxsize=4096)
+def _target(kind: str, name: str) -> Target:
+    return Target(kind=kind, name=name)
 
 
-def named(step: Step, spec: ToolSpec) -> tuple[Touched, ...]:
-    """The resources that a plan names in so many words, those beside a reference in one list
-    included.
-    """
-    certain, _ = foreseen(step, spec)
-    found = (*touched(spec.input, certain), *touched(spec.input, _blanked(dict(step.args))))
-    return tuple(dict.fromkeys(found))
-
-
-def _blanked(value: JsonValue) -> JsonValue:
-    """The value with null for each reference, so that the rest stays in its place."""
-    if isinstance(value, list):
-        return [_blanked(child) for child in value]
-    if isinstance(value, dict):
-        if any(mark.startswith("$") for mark in value):
-            return None
-        return {key: _blanked(child) for key, child in value.items()}
-    return value
-
-
-def _known(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    # A list that holds a reference is left out as a whole, since its length would be wrong.
-    literal: dict[str, JsonValue] = {}
-    for key, value in args.items():
-        if not any(True for _ in references(value)):
-            literal[key] = value
-        elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
-            literal[key] = _known(value)
-    return literal
+def foreseen(step: Step, spec: ToolSpec) -> Foreseen:
+    """What is known of a step's call before it is made."""
+    given = dict(step.args)
+    found = list(references(given))
+    places = tuple(at for at, one in found if isinstance(one, Reference))
+    args, unknown = defaulted(spec.input, literal(given) if found else given, places)
+    certain = touched(spec.input, args)
+    # Names that stand beside a reference in one list, too.
+    beside = touched(spec.input, blanked(given)) if found else ()
+    return Foreseen(args, unknown, certain, tuple(dict.fromkeys((*certain, *beside))))

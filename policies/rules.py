@@ -2,8 +2,8 @@
 
 Cedar decides about one call; these rules speak about how calls stand to one another. They read the
 edges of the graph and never the order of the file, because steps without an edge run at once; and
-they count no step as done that may be left out. A violation carries its witness and, where one edge
-would mend it, that edge.
+they count no step as done that may be left out. A violation carries its witness and, where an edge
+would mend it, every edge that would.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,24 @@ from typing import Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from lockstep.finding import Finding
+from lockstep.finding import Edge, Finding
 from lockstep.graph import path
 from lockstep.names import RuleId, Sentence, ToolName
 from lockstep.plan import is_empty
 from lockstep.record import Record
-from policies.certainty import Certainty, Shape
+from policies.certainty import Shape
+from policies.combinations import AtMost, NeverTogether
 from policies.flow import Flow
 
 _ENOUGH = 20
 """Of one rule; where it is broken more often, it is mostly the same mistake again."""
 
 
-class PlanRule(Protocol):
+_MOST_EDGES = 8
+"""Edges that are proposed for one place."""
+
+
+class Declared(Protocol):
     """Any statement about a plan's shape that can be found violated."""
 
     @property
@@ -55,22 +60,31 @@ class Before(Record):
         for late in shape.steps_of(self.then):
             if any(sure.before(late, early) for early in counted):
                 continue
+            possible = [
+                early
+                for early in firsts
+                if early not in shape.whose and not sure.follows(early, late)
+            ]
+            mending = [
+                early
+                for early in possible
+                if sure.together(late, early) and shape.does(early, self.first)
+            ]
             yield Finding(
                 code="LS-RULE-001",
                 place=f"step `{late}`",
                 problem=f"policy violation: {self.reason} ({self.id})",
-                fix=self._fix(shape, sure, firsts, late),
+                fix=self._fix(shape, firsts, possible, mending, late),
+                edges=tuple(Edge(step=late, after=early) for early in mending[:_MOST_EDGES]),
             )
 
-    def _fix(self, shape: Shape, sure: Certainty, firsts: list[str], late: str) -> str:
+    def _fix(
+        self, shape: Shape, firsts: list[str], possible: list[str], mending: list[str], late: str
+    ) -> str:
         if not firsts:
             return f"add a `{self.first}` step that `{late}` needs"
-        possible = [
-            early for early in firsts if early not in shape.whose and not sure.follows(early, late)
-        ]
-        for early in possible:
-            if sure.together(late, early) and shape.does(early, self.first):
-                return f"add the missing edge: `{early}` to `after` of `{late}`"
+        if mending:
+            return f"add the missing edge: `{mending[0]}` to `after` of `{late}`"
         if possible:
             return (
                 f"`{possible[0]}` may be left out or stood in for: let `{late}` draw from its "
@@ -105,15 +119,26 @@ class Rules(Record):
     lockstep: Literal["rules/1"] = "rules/1"
     before: tuple[Before, ...] = ()
     mandatory: tuple[Mandatory, ...] = ()
+    never_together: tuple[NeverTogether, ...] = Field(default=(), exclude_if=is_empty)
+    at_most: tuple[AtMost, ...] = Field(default=(), exclude_if=is_empty)
     flow: tuple[Flow, ...] = Field(default=(), exclude_if=is_empty)
 
+    @property
+    def every(self) -> tuple[Declared, ...]:
+        return (
+            *self.before,
+            *self.mandatory,
+            *self.never_together,
+            *self.at_most,
+            *self.flow,
+        )
+
     def violations(self, shape: Shape) -> Iterator[Finding]:
-        rules: tuple[PlanRule, ...] = (*self.before, *self.mandatory, *self.flow)
-        for rule in rules:
-            yield from _guarded(rule, shape)
+        for rule in self.every:
+            yield from guarded(rule, shape)
 
 
-def _guarded(rule: PlanRule, shape: Shape) -> Iterator[Finding]:
+def guarded(rule: Declared, shape: Shape) -> Iterator[Finding]:
     """A rule that breaks has not been kept: what cannot be decided is denied."""
     try:
         yield from list(islice(rule.violations(shape), _ENOUGH))

@@ -6,10 +6,12 @@ that a lock is whole, not that it can be gone through.
 
 import difflib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from lockstep.fallback import Provided, owners, stand_ins, waits
 from lockstep.finding import Finding
 from lockstep.graph import cycle
+from lockstep.reference import Reference, references
 
 GRAPHLESS = frozenset({"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005", "LS-PLAN-016"})
 """Findings after which a plan has no graph for rules to speak about."""
@@ -53,17 +55,51 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                     "give each its own",
                 )
     needs = {id: [one for one in found if one in seen] for id, found in waits(steps).items()}
-    circle = cycle(needs)
+    known = {step.id: step for step in steps}
+    for step in steps:
+        if step.id in needs[step.id]:
+            yield Finding(
+                code="LS-PLAN-003",
+                place=_place(step, step.id),
+                problem=f"`{step.id}` needs `{step.id}`: a cycle never ends",
+                fix="remove one of the edges",
+            )
+    circle = cycle({id: [one for one in found if one != id] for id, found in needs.items()})
     if circle:
         walk = " needs ".join(f"`{step}`" for step in circle)
-        yield _of_plan("LS-PLAN-003", f"{walk}: a cycle never ends", "remove one of the edges")
+        edges = [(known[late], early) for late, early in pairwise(circle)]
+        # Where it was made with a reference it can be mended there.
+        places = [_place(late, early) for late, early in edges if _refers(late, early)]
+        yield Finding(
+            code="LS-PLAN-003",
+            place=next(iter(places), f"step `{circle[0]}`"),
+            problem=f"{walk}: a cycle never ends",
+            fix="remove one of the edges",
+        )
+
+
+def _place(step: Provided, need: str) -> str:
+    """The step, and the first of its arguments that refers to what it needs."""
+    at = _refers(step, need)
+    return f"step `{step.id}` {at}" if at else f"step `{step.id}`"
+
+
+def _refers(step: Provided, need: str) -> str:
+    return next(
+        (
+            at
+            for at, found in references(dict(step.args))
+            if isinstance(found, Reference) and found.step == need
+        ),
+        "",
+    )
 
 
 def _unknown(step: Provided, problem: str, name: str, seen: set[str]) -> Finding:
     close = difflib.get_close_matches(name, sorted(seen - {step.id}), 1)
     return Finding(
         code="LS-PLAN-005",
-        place=f"step `{step.id}`",
+        place=_place(step, name),
         problem=f"{problem}, which the plan does not have",
         fix=f"did you mean `{close[0]}`?" if close else "name a step of this plan",
     )

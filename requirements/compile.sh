@@ -7,6 +7,7 @@
 #
 #   build.txt    the build backend
 #   worker.txt   what a worker needs in production
+#   mcp.txt      the same for agents that use tools of MCP servers
 #   run.txt      worker, embedded server, examples and build backend: deploy/setup.sh
 #   test.txt     run and the test tools: deploy/setup.sh test
 #
@@ -29,7 +30,8 @@ backend() {
 }
 
 same="--constraint requirements/test.txt"
-backend | compile test "$@" --extra embedded --extra examples --extra test pyproject.toml -
+backend | compile test "$@" --extra embedded --extra examples --extra mcp --extra test pyproject.toml -
 backend | compile run "$@" $same --extra embedded --extra examples pyproject.toml -
 compile worker "$@" $same pyproject.toml
+compile mcp "$@" $same --extra mcp pyproject.toml
 backend | compile build "$@" $same -

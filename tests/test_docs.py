@@ -22,19 +22,33 @@ from lockstep.agent import Agent, Asking, Input
 from lockstep.case import Case, Cases
 from lockstep.catalogue import Pinned
 from lockstep.codes import CODES, Exit
+from lockstep.contents import Contents
+from lockstep.decision import StandingGrant
+from lockstep.declaration import DeclarationFile
 from lockstep.environment import Binding, CatalogueSource, Environment, Limits
 from lockstep.event import Event, Happening
 from lockstep.fallback import Fallback
+from lockstep.faults import Faults, Latency
 from lockstep.guard import Guard
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
-from lockstep.lock import Asked, Body, Lock, LockedToolStep, Proposed
+from lockstep.lock import (
+    Asked,
+    Body,
+    Lock,
+    LockedPreflight,
+    LockedToolStep,
+    Proposed,
+    Refreshed,
+)
 from lockstep.loop import ForEach
 from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
 from lockstep.planner import PlannerSettings
+from lockstep.preflight import Expectation, Preflight
 from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
+from lockstep.standing import StandingGrants
 from policies.rules import Before, Mandatory, Rules
 from worker.cli import commands as command_line
 
@@ -49,13 +63,15 @@ TEST = "sh deploy/setup.sh test && .venv/bin/pytest"
 
 WRITTEN: list[type[BaseModel]] = [
     *(Agent, Input, Asking, PlannerSettings),
-    *(Environment, Binding, CatalogueSource, Limits, Recovery),
+    *(Environment, Binding, CatalogueSource, Limits, Recovery, DeclarationFile),
+    *(Preflight, Expectation, Faults, Latency),
     Pinned,
     *(Mock, MockAnswer, MockSignal),
     *(Rules, Before, Mandatory),
     *(Cases, Case),
     *(Plan, ToolStep, Guard, Fallback, ForEach),
-    *(Lock, Body, LockedToolStep, Proposed, Asked),
+    *(Lock, Body, LockedToolStep, LockedPreflight, Proposed, Refreshed, Asked),
+    *(Contents, StandingGrants, StandingGrant),
 ]
 """The documents of an agent package, and their parts."""
 

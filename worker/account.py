@@ -5,8 +5,8 @@ Where an argument came from is what the step was sent out with; where it was nev
 its lock says of it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,66 +14,75 @@ from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
 from activities.contract import Proposal
+from lockstep.action import Actions
+from lockstep.asked import AnswerRefused, QuestionAnswered, QuestionAsked, QuestionExpired
+from lockstep.canonical import Digest
 from lockstep.checked import Checked
-from lockstep.decision import Decision
+from lockstep.decision import Decision, Grounds, Outcome, Principal
 from lockstep.errors import LockstepError
 from lockstep.event import (
-    AnswerRefused,
     Event,
-    QuestionAsked,
+    PreflightChecked,
     RunStarted,
+    RunVerified,
     StepBlocked,
     StepCompleted,
+    StepCounted,
     StepDecided,
-    StepEdited,
     StepFailed,
     StepGathered,
+    StepRecovering,
     StepReplaced,
     StepSkipped,
     StepStarted,
+    step_of,
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import LockedToolStep
-from lockstep.outcome import Dispatch
+from lockstep.lock import Body, LockedToolStep
+from lockstep.names import ErrorName
 from lockstep.plan import Plan, Step
 from lockstep.provenance import Provenance
 from lockstep.record import Record
-from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
-from lockstep.shown import shown
-from lockstep.value import Value
+from lockstep.submission import is_about_plan
 from policies.misfit import did_you_mean
-from worker.recorded import VERDICTS, json_of, recorded
+from worker.origins import Argument, origins, sent_out
+from worker.recorded import json_of, numbered, recorded
 from worker.runs import lock_of
 
 End = Literal["completed", "failed", "skipped", "asking", "running", "not started"]
 
 
-class Argument(Record):
-    """Where one argument, or a part of one, came from; `text` is its value as far as it is known.
+class Part(Record):
+    """One item of a loop, in brief; `why` is of its last decision."""
 
-    `digest` is of the output that a reference leads into, `tool` what gave it. `untrusted` where
-    policy was told that it may not be believed, or something in it.
-    """
-
-    at: str
-    source: Literal["plan", "step", "input", "run", "item", "human"]
-    name: str = ""
-    text: str = ""
-    digest: str = ""
-    size: int = 0
-    tool: str = ""
-    untrusted: bool = False
+    item: int
+    end: End
+    dispatches: int
+    outcome: Outcome | None
+    why: str
 
 
 class Account(Record):
-    """One step of a run."""
+    """One step of a run, or one item of a loop; of a loop as a whole `parts` tell its items
+    apart. `errors` are what is done about those of its tool. `grounds` are all that its decisions
+    were made from, found by digest; `rules` the digests of the plan rules that its lock was checked
+    with.
+    """
 
     run: str
     step: LockedToolStep
+    principal: Principal
+    environment: str
+    stage: str
+    item: int | None = None
+    parts: tuple[Part, ...] = ()
+    errors: dict[ErrorName, Actions] = {}
     arguments: tuple[Argument, ...]
     provenance: Provenance
     decisions: tuple[Decision, ...]
+    grounds: tuple[Grounds, ...]
+    rules: dict[str, Digest]
     blocked: StepBlocked | None
     end: End
     events: tuple[Event, ...]
@@ -91,30 +100,118 @@ class Considered:
     arguments: tuple[Argument, ...]
     decision: Decision | None
     findings: tuple[Finding, ...]
+    grounds: Grounds | None
 
 
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
-    """What a run's history says of a step; LS-CLI-001 for one that its lock does not have."""
+    """What a run's history says of a step, or of one item of a loop (`drain[3]`); LS-CLI-001 for
+    one that its lock does not have.
+    """
+    id, item = _named(step)
     lock = lock_of(history)
-    steps = {} if lock is None else {one.id: one for one in lock.steps}
-    if step not in steps:
-        raise _stranger(f"run `{history.workflow_id}`", step, steps)
+    steps = {} if lock is None else {one.id: one for one in lock.body.calls}
+    run = f"run `{history.workflow_id}`"
+    if lock is None or id not in steps:
+        raise _stranger(run, id, steps)
     everything = list(events)
-    about = tuple(event for event in everything if _is_about(event, step))
+    found = steps[id]
+    whole = tuple(event for event in everything if _is_about(event, id))
+    if item is not None and not any(_item_of(event) == item for event in whole):
+        raise _no_item(run, found, item, whole)
+    about = whole if item is None else tuple(one for one in whole if _is_about_item(one, id, item))
+    sent = sent_out(history, id, item)
+    if sent is not None and item is None and found.for_each is not None:
+        # What a human wrote for one item is not what the loop was sent out with.
+        sent = sent.model_copy(update={"edited": None, "item": None})
     blocked = [event.what for event in about if isinstance(event.what, StepBlocked)]
     decisions = tuple(event.what.decision for event in about if isinstance(event.what, StepDecided))
-    told = decisions[-1].provenance if decisions else steps[step].provenance
-    arguments = _arguments(steps[step], _sent(history, step), everything)
+    told = decisions[-1].provenance if decisions else found.provenance
     return Account(
         run=history.workflow_id,
-        step=steps[step],
-        arguments=tuple(_labelled(arguments, told, steps)),
+        step=found,
+        principal=_principal(lock.body, everything),
+        environment=lock.body.environment,
+        stage=lock.body.stage,
+        grounds=tuple(_grounds(everything, id)),
+        rules={
+            name: pin for name, pin in lock.body.pins.policy.items() if name.startswith("rules.")
+        },
+        item=item,
+        errors=lock.body.recoveries.get(found.tool, {}),
+        parts=tuple(_parts(whole, id)) if item is None and found.for_each else (),
+        arguments=tuple(_labelled(origins(found, sent, everything, about), told, steps)),
         provenance=told,
         decisions=decisions,
         blocked=blocked[-1] if blocked else None,
-        end=_end(about),
+        end=_end(about, item),
         events=about,
     )
+
+
+def _principal(body: Body, events: Iterable[Event]) -> Principal:
+    """Who acted, as policy was told."""
+    began = next((event.what for event in events if isinstance(event.what, RunStarted)), None)
+    return Principal.model_validate(
+        {
+            "agent": body.agent,
+            "role": body.role,
+            "started_by": began.started_by if began else "nobody knows",
+            "trigger": began.trigger if began else "person",
+        }
+    )
+
+
+def _grounds(events: Iterable[Event], step: str) -> Iterator[Grounds]:
+    """Those that the run was verified on, and others that a decision on the step was made on."""
+    seen: set[str] = set()
+    for event in events:
+        match event.what:
+            case RunVerified(grounds=found):
+                pass
+            case StepDecided(step=id, grounds=found) if id == step:
+                pass
+            case _:
+                continue
+        if found is not None and found.digest not in seen:
+            seen.add(found.digest)
+            yield found
+
+
+_ITEM = re.compile(r"(.+)\[(0|[1-9][0-9]{0,5})\]")
+
+
+def _named(step: str) -> tuple[str, int | None]:
+    """A step's id, and of `drain[3]` the item."""
+    found = _ITEM.fullmatch(step)
+    return (step, None) if found is None else (found[1], int(found[2]))
+
+
+def _parts(whole: tuple[Event, ...], id: str) -> Iterator[Part]:
+    for item in sorted({one for one in map(_item_of, whole) if one is not None}):
+        about = tuple(event for event in whole if _is_about_item(event, id, item))
+        made = [event.what.decision for event in about if isinstance(event.what, StepDecided)]
+        yield Part(
+            item=item,
+            end=_end(about, item),
+            dispatches=sum(isinstance(event.what, StepStarted) for event in about),
+            outcome=made[-1].outcome if made else None,
+            why=made[-1].why if made else "",
+        )
+
+
+def _no_item(run: str, step: LockedToolStep, item: int, whole: tuple[Event, ...]) -> LockstepError:
+    counted = [event.what.items for event in whole if isinstance(event.what, StepCounted)]
+    if step.for_each is None:
+        problem, fix = "is no loop", f"write `{step.id}`"
+    elif not counted:
+        problem, fix = "has not come to its items", f"write `{step.id}`"
+    else:
+        known = f"its list has {counted[-1]}, from 0"
+        problem, fix = (
+            f"did nothing for item {item} ({known})",
+            f"write `{step.id}` for all of them",
+        )
+    return LockstepError.of("LS-CLI-001", f"{run} step `{step.id}`", problem, fix)
 
 
 def considered(history: WorkflowHistory, step: str) -> list[Considered]:
@@ -122,7 +219,8 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
     found: list[Considered] = []
     names: dict[str, None] = {}
     checks = [(asked, end) for asked, end in recorded(history.events) if isinstance(end, Checked)]
-    for number, (asked, end) in enumerate(checks, start=1):
+    for asked, end in checks:
+        number = numbered(asked)
         plan = _plan(Proposal.model_validate(json_of(asked.input.payloads)[0]).plan)
         steps = {one.id: one for one in plan.steps} if plan else {}
         names |= dict.fromkeys(steps)
@@ -131,8 +229,8 @@ def considered(history: WorkflowHistory, step: str) -> list[Considered]:
         mine = steps.get(step)
         made = decided.get(step)
         told = made.provenance if made else Provenance()
-        arguments = tuple(_labelled(_arguments(mine, None, []), told, steps)) if mine else ()
-        found.append(Considered(number, end.passed, mine, arguments, made, about))
+        arguments = tuple(_labelled(origins(mine, None, []), told, steps)) if mine else ()
+        found.append(Considered(number, end.passed, mine, arguments, made, about, end.grounds))
     if step not in names:
         raise _stranger(f"planning `{history.workflow_id}`", step, names)
     return found
@@ -169,140 +267,58 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
         case QuestionAsked(question=question):
-            return question.step == step
+            return question.step == step and not is_about_plan(question.id)
+        case QuestionAnswered(question=id) | QuestionExpired(question=id) if is_about_plan(id):
+            return False
         case AnswerRefused(finding=finding):
-            return f"`{step}." in finding.place or _place_is(finding.place, step)
+            marks = (f"`{step}.", f"`{step}[")
+            return any(mark in finding.place for mark in marks) or _place_is(finding.place, step)
         case what:
-            return getattr(what, "step", None) == step
+            return step_of(what) == step
+
+
+def _item_of(event: Event) -> int | None:
+    """Which item of a loop this is about; None for what is about all of them."""
+    match event.what:
+        case QuestionAsked(question=question):
+            return _named(question.label)[1]
+        case QuestionAnswered(question=id) | QuestionExpired(question=id):
+            return _named(id.rpartition(".")[0])[1]
+        case what:
+            return getattr(what, "item", None)
+
+
+def _is_about_item(event: Event, step: str, item: int) -> bool:
+    """Whether something that is about a loop is about this item, or about all."""
+    if isinstance(event.what, AnswerRefused):
+        return f"`{step}[{item}]." in event.what.finding.place
+    if isinstance(event.what, StepGathered):
+        # By then the item was over.
+        return False
+    return _item_of(event) in (None, item)
 
 
 def _place_is(place: str, step: str) -> bool:
     return place.partition(" /")[0] == f"step `{step}`"
 
 
-def _end(about: tuple[Event, ...]) -> End:
+def _end(about: tuple[Event, ...], asked: int | None = None) -> End:
+    """How it ended; `asked` is the item of a loop that is asked about, if it is one."""
     for event in reversed(about):
         match event.what:
-            case StepCompleted(item=item) if item is not None:
+            case StepCompleted(item=int()) | StepReplaced(item=int()) if asked is None:
                 # One of several; the loop is done when they are gathered.
                 return "running"
             case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
-            case StepFailed():
+            case StepFailed() | PreflightChecked(holds=False):
                 return "failed"
             case StepSkipped():
                 return "skipped"
             case QuestionAsked():
                 return "asking"
-            case StepStarted():
+            case StepStarted() | StepRecovering():
                 return "running"
             case _:
                 continue
     return "not started"
-
-
-def _sent(history: WorkflowHistory, step: str) -> Dispatch | None:
-    """What the step was last sent out with."""
-    last: Dispatch | None = None
-    for scheduled, _ in recorded(history.events):
-        # Sent out again its id is `STEP.2`, and `STEP[0]` for an item of a loop; verdicts on a step
-        # are activities of our own.
-        mine = scheduled.activity_id.partition(".")[0].partition("[")[0] == step
-        if mine and not scheduled.activity_type.name.startswith(VERDICTS):
-            with suppress(ValueError, LookupError):
-                last = Dispatch.model_validate(json_of(scheduled.input.payloads)[0])
-    return last
-
-
-def _arguments(
-    step: LockedToolStep | Step, sent: Dispatch | None, events: list[Event]
-) -> Iterator[Argument]:
-    if sent is not None and sent.edited is not None:
-        by = [
-            e.what.by for e in events if isinstance(e.what, StepEdited) and e.what.step == step.id
-        ]
-        for name, value in sent.edited.items():
-            yield Argument(
-                at=f"/{name}", source="human", name=by[-1] if by else "", text=_text(value)
-            )
-        return
-    known = _Known.of(sent, events)
-    for name, value in step.args.items():
-        inside = list(references(value, (name,)))
-        if not inside:
-            yield Argument(at=f"/{name}", source="plan", text=_text(value))
-        for at, reference in inside:
-            if not isinstance(reference, Malformed):
-                yield known.argument(at, reference)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What references can lead to, as far as the history has it."""
-
-    values: Mapping[str, Value]
-    inputs: Mapping[str, JsonValue]
-    run: Mapping[str, JsonValue]
-
-    @classmethod
-    def of(cls, sent: Dispatch | None, events: list[Event]) -> "_Known":
-        given = (StepCompleted, StepGathered, StepReplaced)
-        values = {e.what.step: e.what.value for e in events if isinstance(e.what, given)}
-        if sent is not None:
-            facts: dict[str, JsonValue] = {
-                "scheduled_at": sent.run.scheduled_at.isoformat(),
-                "id": sent.run.id,
-            }
-            return cls({**sent.values, **values}, sent.run.inputs, facts)
-        for event in events:
-            if isinstance(event.what, RunStarted):
-                started = event.what
-                return cls(
-                    values,
-                    started.inputs,
-                    {"scheduled_at": started.scheduled_at.isoformat(), "id": started.run},
-                )
-        return cls(values, {}, {})
-
-    def argument(self, at: str, reference: Reference) -> Argument:
-        match reference.source:
-            case "$from":
-                name = f"{reference.step}{reference.path}"
-                value = self.values.get(reference.step)
-                if value is None:
-                    return Argument(at=at, source="step", name=name)
-                text = self._resolved(reference) if value.preview is not None else ""
-                return Argument(
-                    at=at,
-                    source="step",
-                    name=name,
-                    text=text,
-                    digest=value.digest,
-                    size=value.size,
-                )
-            case "$input":
-                return Argument(
-                    at=at, source="input", name=reference.path, text=self._resolved(reference)
-                )
-            case "$run":
-                return Argument(
-                    at=at, source="run", name=reference.path, text=self._resolved(reference)
-                )
-            case "$item":
-                # Each call of a loop has its own.
-                return Argument(at=at, source="item", name=reference.path)
-
-    def _resolved(self, reference: Reference) -> str:
-        written: dict[str, JsonValue] = {reference.source: reference.path}
-        if reference.source == "$from":
-            written = {"$from": reference.step, "path": reference.path}
-        outputs = {step: value.preview for step, value in self.values.items()}
-        with suppress(Unresolved):
-            found = resolve(written, outputs=outputs, inputs=self.inputs, run=self.run)
-            return _text(found)
-        return ""
-
-
-def _text(value: JsonValue) -> str:
-    """A value in few words: what is large by its size."""
-    return shown({"": value}).removeprefix("=")

@@ -11,10 +11,10 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from lockstep.asked import QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.canonical import canonical
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question
-from lockstep.event import QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.finding import Finding
 from worker.history import events_of, fetch
 

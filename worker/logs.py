@@ -56,6 +56,9 @@ def configure(
     root.setLevel(level)
     for name in ("anthropic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It logs whatever an MCP server says, at any length; what matters of that is told by us.
+    for name in ("mcp", "client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("temporal.core").setLevel(core)
     # Somebody else's malformed signal is replayed with a stack trace; it ends in no error of ours.
     logging.getLogger("temporalio").setLevel(core if core < logging.ERROR else logging.CRITICAL)

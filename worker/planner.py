@@ -10,23 +10,26 @@ from contextlib import asynccontextmanager
 from activities.placeholders import fill
 from activities.propose import ModelPlanner
 from activities.providers import provider
+from activities.store import Store
 from lockstep.environment import Binding
 from policies.world import World
 
 
 @asynccontextmanager
-async def planning(world: World, environ: Mapping[str, str]) -> AsyncIterator[ModelPlanner]:
+async def planning(
+    world: World, environ: Mapping[str, str], store: Store
+) -> AsyncIterator[ModelPlanner]:
     """The planner of one world; its connections are closed when the block ends."""
     settings = world.agent.planner
     seller = provider(settings.provider)
     key = environ.get(seller.key)
     if not key:
-        yield ModelPlanner(world, seller, None)
+        yield ModelPlanner(world, seller, None, store)
         return
     told = Binding(endpoint=settings.endpoint or seller.endpoint)
     model = seller.model(key, fill("planner", told, environ).endpoint, settings.timeout)
     try:
-        yield ModelPlanner(world, seller, model)
+        yield ModelPlanner(world, seller, model, store)
     finally:
         await model.close()
 

@@ -18,7 +18,7 @@ from workflows.lock_plan import LockPlan, LockRequest, LockResult
 async def begin(client: Client, request: LockRequest) -> WorkflowHandle[LockPlan, Any]:
     """Have a plan locked, or made and locked, by a worker of its agent and environment."""
     at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    what = "plan" if request.goal else "lock"
+    what = "samples" if request.samples else "plan" if request.goal else "lock"
     return await client.start_workflow(
         LockPlan.run,
         request.model_dump(mode="json"),

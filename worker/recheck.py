@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from activities.contract import Proposal
 from activities.validate import wrote
-from lockstep.canonical import digest
+from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -12,6 +12,9 @@ from lockstep.loading import shaped
 from lockstep.plan import Plan
 from policies.check import check
 from policies.world import World
+
+_RECORD = {"shadow", "permits"}
+"""Of a decision: what is written down beside it."""
 
 Verdict = tuple[Proposal, Checked]
 
@@ -30,7 +33,7 @@ def rechecked(
             continue
         count += 1
         now = _verdict(proposal, world)
-        if digest(now.model_dump(mode="json")) != digest(then.model_dump(mode="json")):
+        if _substance(now) != _substance(then):
             findings.append(
                 Finding(
                     code="LS-REPLAY-003",
@@ -45,9 +48,25 @@ def rechecked(
 def _verdict(proposal: Proposal, world: World) -> Checked:
     try:
         plan = shaped(Plan, proposal.plan, "plan")
-        return check(plan, world, proposal.by, wrote(proposal, world))
+        literals = wrote(proposal, world)
+        return check(plan, world, proposal.by, literals, proposal.planner)
     except LockstepError as error:
         return Checked(findings=error.findings)
+
+
+def _substance(checked: Checked) -> Digest:
+    """What was decided: neither what rules that do not count said, nor what was proposed."""
+    return digest(
+        checked.model_dump(
+            mode="json",
+            exclude={
+                "decisions": {"__all__": _RECORD},
+                "plan": _RECORD,
+                "grounds": True,
+                "findings": {"__all__": {"edges"}},
+            },
+        )
+    )
 
 
 def _told(checked: Checked) -> str:

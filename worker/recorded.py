@@ -49,6 +49,14 @@ def recorded(events: "list[HistoryEvent] | Any") -> Iterator[Recorded]:
             yield scheduled, None if end is None else _end(scheduled, end)
 
 
+def numbered(scheduled: Scheduled) -> int:
+    """Which of its kind an activity of a planning is: `check.3` is the third; a `check`, the only
+    one.
+    """
+    number = scheduled.activity_id.rpartition(".")[2]
+    return int(number) if number.isdecimal() else 1
+
+
 def _end(scheduled: Scheduled, payloads: Any) -> Any:
     """What an activity returned; a finding where it is nothing that this activity returns."""
     kind = scheduled.activity_type.name

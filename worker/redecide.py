@@ -1,5 +1,6 @@
 """Makes a run's decisions again, from the arguments it had and the policy it was locked under."""
 
+from collections.abc import Iterator
 from functools import partial
 
 from pydantic import JsonValue
@@ -8,12 +9,14 @@ from activities.store import Store, load
 from lockstep.decision import Decision
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.outcome import Completed, Dispatch, Withheld
+from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
 from lockstep.reference import Unresolved
+from lockstep.substitution import replaced, substituted
+from lockstep.tool import ToolSpec
 from policies.request import arguments, attempted, provenance
 from policies.world import World
 
-Call = tuple[Dispatch, Completed | Withheld]
+Call = tuple[Dispatch, Completed | Withheld | Signalled]
 
 
 def redecided(
@@ -34,22 +37,57 @@ def redecided(
             )
             continue
         try:
+            spec = world.tools[call.step.tool]
             accept = partial(_accepted, world, call.step.tool)
-            written = arguments(call, partial(load, store))
+            written = arguments(call, spec.input, partial(load, store))
             args = accept(written)
             if accept(written) != args:
                 raise ValueError("the tool's model makes up its defaults anew each time")
-            spec = world.tools[call.step.tool]
-            told = provenance(call, args, partial(load, store), accept)
+            told = provenance(call, args, spec.input, partial(load, store), accept)
             # Which grants still held then is in the record; that they hold is decided again.
             now = world.decider.decide(attempted(call, spec, args, then.grants, told))
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.label}`: not decided again: {error}")
             continue
+        same = _as_recorded(now, then).digest == then.digest
+        if not same and then.grounds not in (None, now.grounds):
+            notes.append(
+                f"step `{call.label}`: decided otherwise now, by policy as it was and another "
+                "environment"
+            )
+            continue
         count += 1
-        if now.digest != then.digest:
+        if not same:
             findings.append(_differs(call.label, then, now))
+        if isinstance(end, Signalled):
+            findings += _other_changes(call, end, written, spec)
     return count, findings, notes
+
+
+def _as_recorded(now: Decision, then: Decision) -> Decision:
+    """The new decision with no more in it than the old one recorded; and where only the grounds are
+    others, on those of the old one.
+    """
+    if then.grounds is None:
+        return now.model_copy(update={"asked": None, "grounds": None, "permits": ()})
+    return now.model_copy(update={"grounds": then.grounds})
+
+
+def _other_changes(
+    call: Dispatch, end: Signalled, written: dict[str, JsonValue], spec: ToolSpec
+) -> Iterator[Finding]:
+    """What a substitute was to change then follows from the lock and the arguments."""
+    way = call.substitutes.get(end.name)
+    open_ = way is not None and end.name not in call.substituted
+    now = replaced(written, substituted(written, [way], spec.input)) if way and open_ else ()
+    if now != end.changes:
+        was, is_ = (", ".join(map(str, found)) or "nothing" for found in (end.changes, now))
+        yield Finding(
+            code="LS-REPLAY-003",
+            place=f"step `{call.label}`",
+            problem=f"its substitute was to change {was}, and would change {is_}",
+            fix="compare the stored outputs, and the versions that read them",
+        )
 
 
 def _accepted(world: World, tool: str, args: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -23,14 +23,14 @@ from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked
 from lockstep.finding import Finding
 from lockstep.loading import pointer
-from lockstep.outcome import Completed, Dispatch, Withheld
+from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
 from lockstep.record import Record as Noun
 from policies.world import World
 from worker.history import Replayed, first_line, replay
 from worker.recheck import rechecked
 from worker.recorded import Recorded, Scheduled, json_of, recorded, written
 from worker.recorder import Record
-from worker.redecide import redecided
+from worker.redecide import Call, redecided
 from worker.reread import reread
 
 
@@ -104,9 +104,9 @@ def compared(
 _MOST_PLACES = 3
 
 
-def _calls(steps: list[Recorded]) -> Iterator[tuple[Dispatch, Completed | Withheld]]:
+def _calls(steps: list[Recorded]) -> Iterator[Call]:
     for scheduled, end in steps:
-        if isinstance(end, (Completed, Withheld)) and end.decision is not None:
+        if isinstance(end, (Completed, Withheld, Signalled)) and end.decision is not None:
             # Arguments that are none differ from those of the replay, which is found elsewhere.
             with suppress(ValueError, LookupError):
                 yield Dispatch.model_validate(json_of(scheduled.input.payloads)[0]), end

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.mcp_tools import require_sdk
 from activities.package import AgentPackage
 from activities.perform import Performer
 from activities.reading import StoreReader
@@ -50,20 +52,25 @@ async def serving(
     """A running worker, until the block ends; `environ` instead of this process's environment."""
     environ = dict(os.environ) if environ is None else environ
     world = package.world(environment)
+    if world.servers:
+        # Now, and not in the middle of the first call: it takes a second, or is not there.
+        require_sdk()
+        import_module("activities.mcp_session")
     build = build_id(package.root)
-    validator = WorldValidator(world, build)
-    reader = StoreReader(FolderStore(values))
+    store = FolderStore(values)
+    validator = WorldValidator(world, build, store)
+    reader = StoreReader(store)
     threads = ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="tool")
     try:
         performer = Performer(
             world=world,
-            tools=package.tools,
-            store=FolderStore(values),
+            tools=world.code,
+            store=store,
             folder=package.root,
             threads=threads,
             environ=without_key(environ, world),
         )
-        async with planning(world, environ) as planner:
+        async with planning(world, environ, store) as planner:
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),
@@ -80,7 +87,7 @@ async def serving(
                     reader.count,
                     reader.gather,
                     *(
-                        performer.activity_for(package.tools[name])
+                        performer.activity_for(world.code[name])
                         for name in sorted(world.environment.tools)
                     ),
                 ],

@@ -3,6 +3,7 @@ clock.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.contract import Change, Validator
+from lockstep.action import Actions
 from lockstep.budget import Ledger
 from lockstep.decision import Decision
 from lockstep.escalation import Question
@@ -37,6 +39,8 @@ class RunContext:
     started_at: datetime
     decisions: dict[str, Decision] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    edits: dict[str, tuple[dict[str, JsonValue], ...]] = field(default_factory=dict)
+    hollow: set[str] = field(default_factory=set)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     stopping: Finding | None = None
     rechecks: int = 0
@@ -46,6 +50,10 @@ class RunContext:
         used = workflow.now() - self.started_at - self.desk.waited
         left = self.body.limits.wall - used
         return left if left > timedelta() else None
+
+    def errors_of(self, step: LockedToolStep) -> Mapping[str, Actions]:
+        """What the lock has done about the errors of a step's tool."""
+        return self.body.recoveries.get(step.tool, {})
 
     def facts_for(self, step: LockedToolStep) -> RunFacts:
         return self.facts.model_copy(update={"tool": self.body.pins.tools[step.tool]})
@@ -75,6 +83,10 @@ class RunContext:
                 gone.add(other.id)
         return tuple(sorted(gone))
 
+    def edit(self, step: str, args: dict[str, JsonValue]) -> None:
+        """What comes later is held against what the step is called with from now on."""
+        self.edits[step] = (*self.edits.get(step, ()), args)
+
     def leave_out(self, step: str) -> None:
         self.gone.update(self.without(step))
 
@@ -85,13 +97,21 @@ class RunContext:
 
     async def may_skip(self, question: Question) -> Finding | None:
         """Whether the plan is still one we would run without the step."""
-        return await self._rechecked(question, self.without(question.step), None)
+        return await self._rechecked(question, self.without(question.step))
 
     async def may_edit(self, question: Question, args: dict[str, JsonValue]) -> Finding | None:
-        return await self._rechecked(question, tuple(sorted(self.gone)), args)
+        return await self._rechecked(question, tuple(sorted(self.gone)), edited=args)
+
+    async def may_supply(self, question: Question, output: dict[str, JsonValue]) -> Finding | None:
+        """Whether it is one whose step need not have been done, and the output fits its tool."""
+        return await self._rechecked(question, tuple(sorted(self.gone)), supplied=output)
 
     async def _rechecked(
-        self, question: Question, gone: tuple[str, ...], edited: dict[str, JsonValue] | None
+        self,
+        question: Question,
+        gone: tuple[str, ...],
+        edited: dict[str, JsonValue] | None = None,
+        supplied: dict[str, JsonValue] | None = None,
     ) -> Finding | None:
         change = Change(
             body=self.body,
@@ -100,6 +120,9 @@ class RunContext:
             started_by=self.facts.started_by,
             trigger=self.facts.trigger,
             edited=edited,
+            edits=self.edits,
+            supplied=supplied,
+            hollow=tuple(sorted(self.hollow)),
         )
         try:
             found = await verdict(self._recheck_id(question), Validator.recheck, change)

@@ -12,8 +12,8 @@ from typing import Literal
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
+from lockstep.asked import AnswerRefused, QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.escalation import Answer, Question
-from lockstep.event import AnswerRefused, QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.finding import Finding
 from policies.escalation import judge
 from workflows.journal import Journal

@@ -4,8 +4,10 @@ The activity's type is the tool's name and its id the step's, so that Temporal's
 story. Every timeout, the heartbeat and the retries come from the lock; Temporal keeps them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -21,7 +23,8 @@ from lockstep.amount import Amount
 from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.outcome import Attempt, AttemptEnd, Dispatch, Report, StepOutcome
-from lockstep.tool import Effect, Idempotency
+from lockstep.tool import harms_twice
+from lockstep.value import Value
 
 BACKOFF_COEFFICIENT = 2.0
 MAX_BACKOFF = timedelta(seconds=60)
@@ -30,12 +33,14 @@ MAX_BACKOFF = timedelta(seconds=60)
 @dataclass(frozen=True)
 class Failed:
     """All attempts are used up; `unknown` where it is not known whether the last one took
-    effect.
+    effect; `args` are what it was called with, if it lived to say.
     """
 
     finding: Finding
     attempts: tuple[Attempt, ...]
     unknown: bool
+    args: Value | None = None
+    shown: str = ""
 
 
 async def dispatch(
@@ -83,12 +88,15 @@ def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
 
 def _failed(call: Dispatch, cause: BaseException | None, deadline: timedelta) -> Failed:
     step, place = call.step, f"step `{call.label}`"
-    harmful = step.effect is not Effect.READ and step.idempotency is Idempotency.NONE
+    harmful = harms_twice(step.effect, step.idempotency)
+    details: Sequence[Any] = ()
     match cause:
         case ApplicationError():
-            attempts, finding = _attempts(cause.details), _told(cause)
+            details = cause.details
+            attempts, finding = _attempts(details), _told(cause)
         case ActivityTimeout():
-            attempts = _attempts(cause.last_heartbeat_details)
+            details = cause.last_heartbeat_details
+            attempts = _attempts(details)
             finding = Finding(
                 code="LS-STEP-005",
                 place=place,
@@ -109,11 +117,9 @@ def _failed(call: Dispatch, cause: BaseException | None, deadline: timedelta) ->
         finding = Finding(
             code="LS-STEP-004", place=place, problem=problem, fix="see the worker's log"
         )
-    return Failed(
-        finding.model_copy(update={"place": place}),
-        attempts,
-        unknown=harmful and (lost or attempts[-1].decision is not None),
-    )
+    unknown = harmful and (lost or attempts[-1].decision is not None)
+    args, shown = _asked(details) if unknown else (None, "")
+    return Failed(finding.model_copy(update={"place": place}), attempts, unknown, args, shown)
 
 
 def _told(error: ApplicationError) -> Finding | None:
@@ -135,6 +141,16 @@ def _overdue(step: LockedToolStep, kind: TimeoutType | None, deadline: timedelta
             return "no worker took it in time"
         case _:
             return f"it was not done within {deadline.total_seconds():g} s, all attempts counted"
+
+
+def _asked(details: object) -> tuple[Value | None, str]:
+    """The arguments that a failure or its last heartbeat carries, and the same in a line."""
+    first = details[0] if isinstance(details, (list, tuple)) and details else None
+    said = first if isinstance(first, dict) else {}
+    try:
+        return Value.model_validate(said.get("args")), str(said.get("shown", ""))
+    except ValueError:
+        return None, ""
 
 
 def _attempts(details: object) -> tuple[Attempt, ...]:

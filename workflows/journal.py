@@ -10,7 +10,7 @@ from collections.abc import Callable
 from temporalio import workflow
 
 from lockstep.canonical import Digest
-from lockstep.event import Event, Happening, genesis, link
+from lockstep.event import Event, Happening, Mocked, genesis, link, step_of
 
 LISTENER = "lockstep.event"
 """The extern function, if there is one: `(workflow id, event, replaying) -> None`."""
@@ -19,14 +19,21 @@ Listener = Callable[[str, Event, bool], None]
 
 
 class Journal:
-    """Appends to the chain; `head` is what anyone needs to keep to notice a change."""
+    """Appends to the chain; `head` is what anyone needs to keep to notice a change.
+
+    `mocked` are the steps that a mock answers for: in a run that has any, every event says so.
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.head: Digest = genesis(workflow.info().workflow_id)
+        self.mocked: frozenset[str] = frozenset()
 
     def write(self, what: Happening) -> None:
-        event = link(len(self.events) + 1, workflow.now(), self.head, what)
+        mocked = None
+        if self.mocked:
+            mocked = Mocked.STEP if step_of(what) in self.mocked else Mocked.RUN
+        event = link(len(self.events) + 1, workflow.now(), self.head, what, mocked)
         self.events.append(event)
         self.head = event.digest
         listener = workflow.extern_functions().get(LISTENER)

@@ -5,45 +5,61 @@ rejected, and a planning that a human stops, are expected ends, so they are retu
 """
 
 import asyncio
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
-from activities.contract import Goal, Planner, Proposal, Validator
+from activities.contract import Brief, Goal, Planner, Proposal, Validator
+from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
-from lockstep.event import (
+from lockstep.fallback import is_absent
+from lockstep.finding import Finding
+from lockstep.loading import shaped
+from lockstep.lock import Lock
+from lockstep.names import AgentName, EnvironmentName, Person, Sentence
+from lockstep.plan import is_empty
+from lockstep.planned import (
     GoalAsked,
+    GoalSampled,
     PlanChecked,
     PlanLocked,
     PlanProposed,
     PlanRejected,
 )
-from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.lock import Lock
-from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.record import Record
+from lockstep.samples import MAX_SAMPLES
+from lockstep.submission import Wanted
+from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
+from workflows.approval import Yes, approved
 from workflows.doors import Door, Doors
 from workflows.planning import Candidate, Planning
 from workflows.questioning import NoAnswer
+from workflows.sampling import Sampling
 from workflows.verdicts import cancelled, failed, verdict
 
-Status = Literal["locked", "rejected", "stopped", "failed"]
+Status = Literal["locked", "rejected", "stopped", "failed", "sampled"]
 
 
 class LockRequest(Record):
-    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for."""
+    """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. With
+    `samples`, so many first proposals for the goal are checked, and none is locked. `refreshes`
+    is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
+    what the plan writes down itself.
+    """
 
     agent: AgentName
     environment: EnvironmentName
     by: Person
     plan: JsonValue = None
     goal: Sentence = ""
+    samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES, exclude_if=is_empty)] = 0
+    refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -51,13 +67,20 @@ class LockRequest(Record):
             raise ValueError("there is a goal and a plan; keep one")
         if self.goal and not self.goal.strip():
             raise ValueError("the goal is blank")
+        if self.samples and not self.goal:
+            raise ValueError("samples are of a goal, and there is none")
+        if self.goal and self.refreshes:
+            raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
 
 
 class LockResult(Record):
     """`lock` where the plan passed; `plan` and `checked` are of the last proposal there was.
 
-    `stopped` is a planning that a human, or silence, ended; `findings` say what for.
+    `held` is what stays set aside for calls of unknown cost.
+
+    `stopped` is a planning that a human, or silence, ended; `findings` say what for. Of one that
+    is `sampled`, the proposals are in its history; `findings` say why there are fewer than wanted.
     """
 
     lockstep: Literal["lock-result/1"] = "lock-result/1"
@@ -67,6 +90,7 @@ class LockResult(Record):
     plan: JsonValue = None
     gaps: tuple[str, ...] = ()
     bill: Bill = Bill()
+    held: Amount | None = Field(default=None, exclude_if=is_absent)
     findings: tuple[Finding, ...] = ()
     events: int
     head: Digest
@@ -80,6 +104,7 @@ class LockPlan(Doors):
     def __init__(self, raw: Any = None, *more: Any) -> None:
         super().__init__()
         self.planning: Planning | None = None
+        self.sampling: Sampling | None = None
 
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
@@ -98,13 +123,26 @@ class LockPlan(Doors):
                 environment=request.environment,
                 by=request.by,
                 plan=plan,
+                refreshes=request.refreshes,
             )
         )
         proposal = Proposal(
-            plan=request.plan, agent=request.agent, environment=request.environment, by=request.by
+            plan=request.plan,
+            agent=request.agent,
+            environment=request.environment,
+            by=request.by,
+            refreshes=request.refreshes,
+            literals=request.literals,
         )
         checked = await verdict("check", Validator.check, proposal)
-        self.journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))
+        self.journal.write(
+            PlanChecked(
+                findings=checked.findings,
+                decisions=checked.decisions,
+                plan=checked.plan,
+                grounds=checked.grounds,
+            )
+        )
         return await self._lock(Candidate(proposal, checked))
 
     async def _plan(self, request: LockRequest) -> dict[str, Any]:
@@ -127,17 +165,18 @@ class LockPlan(Doors):
                 model=brief.models[0],
                 replans=brief.replans,
                 limit=brief.limit,
+                samples=request.samples,
             )
         )
+        if request.samples:
+            return await self._sample(goal, brief, request.samples)
         self.planning = Planning(goal, brief, self.journal, self.desk)
         try:
             found = await self.planning.find()
         except NoAnswer as error:
             raise failed(error.finding, self._result("failed", (error.finding,))) from None
         except (Exception, asyncio.CancelledError):
-            # One that is only dropped from memory is cancelled too, with no reason.
-            if workflow.cancellation_reason() is not None:
-                self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
+            self._if_cancelled()
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         if isinstance(found, Finding):
@@ -145,16 +184,57 @@ class LockPlan(Doors):
             return self._result("stopped", (found,))
         return await self._lock(found)
 
+    async def _sample(self, goal: Goal, brief: Brief, count: int) -> dict[str, Any]:
+        """Nothing is locked, and nobody is asked."""
+        self.sampling = Sampling(goal, brief, self.journal)
+        try:
+            answered, findings = await self.sampling.draw(count)
+        except (Exception, asyncio.CancelledError):
+            self._if_cancelled()
+            raise
+        self.journal.write(
+            GoalSampled(asked=count, answered=answered, findings=findings, bill=self.sampling.bill)
+        )
+        if not answered:
+            raise failed(findings[0], self._result("failed", findings))
+        return self._result("sampled", findings)
+
+    def _if_cancelled(self) -> None:
+        """The last event of one that was. What is only dropped from memory is cancelled too, with
+        no reason.
+        """
+        if workflow.cancellation_reason() is not None:
+            self.journal.write(PlanRejected(findings=(cancelled("planning"),)))
+
     async def _lock(self, found: Candidate) -> dict[str, Any]:
         if not found.checked.passed:
             self.journal.write(PlanRejected(findings=found.checked.errors))
             return self._result("rejected", last=found)
+        wanted = found.checked.approval
+        given: tuple[Yes, ...] = ()
+        if wanted is not None:
+            answer = await self._approved(wanted)
+            if isinstance(answer, Finding):
+                self.journal.write(PlanRejected(findings=(answer,)))
+                return self._result("stopped", (answer,), last=found)
+            given = answer
         lock = await verdict("freeze", Validator.freeze, found.proposal)
+        if wanted is not None:
+            lock = lock.stating(*(yes.about(lock.digest, wanted) for yes in given))
         self.journal.write(PlanLocked(lock=lock.digest))
         return self._result("locked", last=found, lock=lock)
 
+    async def _approved(self, wanted: Wanted) -> tuple[Yes, ...] | Finding:
+        try:
+            answer = await approved(wanted, self.desk, self.journal, "LockPlan")
+        except (Exception, asyncio.CancelledError):
+            self._if_cancelled()
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return answer
+
     async def take(self, given: Answer, door: Door) -> Finding | None:
-        """Only a planning asks."""
+        """A planning looks at plans that are given in answer."""
         if self.planning is None:
             return await super().take(given, door)
         return await self.planning.take(given, door)
@@ -167,6 +247,7 @@ class LockPlan(Doors):
         lock: Lock | None = None,
     ) -> dict[str, Any]:
         planning = self.planning
+        asking = planning or self.sampling
         last = last or (planning.last if planning else None)
         result = LockResult(
             status=status,
@@ -175,7 +256,8 @@ class LockPlan(Doors):
             # A lock holds its plan already, and a result has to fit one payload.
             plan=last.proposal.plan if planning and last and lock is None else None,
             gaps=planning.gaps if planning else (),
-            bill=planning.bill if planning else Bill(),
+            bill=asking.bill if asking else Bill(),
+            held=asking.held if asking else None,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,

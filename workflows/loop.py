@@ -77,8 +77,14 @@ class Loop:
 
     async def _recovered(self, item: int, error: str) -> End:
         fallback = self.step.on_error[error]
-        if fallback.output is None:
+        if fallback.skip:
             return Skipped(f"it signalled {error}")
+        if fallback.step is not None:
+            # No lock that is verified has this: a step stands in once, and not for each item.
+            problem = f"`{fallback.step}` cannot stand in for one item of a loop"
+            fix = "make the lock with `lockstep lock`"
+            finding = Finding(code="LS-RUN-006", place="", problem=problem, fix=fix)
+            return stopped(self.run, self.step, finding)
         found = await kept(self.run, self.step, error, fallback.output, item)
         if isinstance(found, Stopped):
             return found

@@ -23,16 +23,13 @@ from activities.contract import (
     Reply,
     Validator,
 )
+from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.checked import Checked
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import (
-    PlanChecked,
-    PlanningHalted,
-    PlanProposed,
-)
 from lockstep.finding import Finding
 from lockstep.lock import Asked
+from lockstep.planned import PlanChecked, PlanningHalted, PlanProposed
 from lockstep.usage import Bill
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
@@ -69,7 +66,7 @@ class Planning:
         self._journal = journal
         self._desk = desk
         self._model = Questioning(brief, journal)
-        self._checks = self._questions = self._raises = 0
+        self._checks = self._questions = self._raises = self._sent_back = 0
         self._left = self._allowed = brief.replans
         self._refused = 0
         self._by_hand: Candidate | None = None
@@ -80,6 +77,11 @@ class Planning:
         """What the model has cost so far."""
         return self._model.bill
 
+    @property
+    def held(self) -> Amount | None:
+        """What stays set aside for calls of unknown cost."""
+        return self._model.held
+
     async def find(self) -> Candidate | Finding:
         """A candidate that passed, or what the planning was stopped for. Raises NoAnswer."""
         rejected: Rejected | None = None
@@ -89,6 +91,7 @@ class Planning:
                 return turn
             if isinstance(turn, Rejected):
                 rejected = turn
+                self._sent_back += 1
                 if self._left:
                     self._left -= 1
                     continue
@@ -113,7 +116,11 @@ class Planning:
                 return Rejected(text=reply.text, findings=reply.findings)
             case "ok":
                 asked = Asked(
-                    model=reply.model, request=reply.request, prompt=reply.prompt, bill=self.bill
+                    model=reply.model,
+                    request=reply.request,
+                    prompt=reply.prompt,
+                    bill=self.bill,
+                    replans=self._sent_back,
                 )
                 found = self.last = await self._checked(reply.plan, self.goal.by, asked)
                 if found.checked.passed:
@@ -161,7 +168,14 @@ class Planning:
         )
         self._checks += 1
         checked = await verdict(f"check.{self._checks}", Validator.check, proposal)
-        self._journal.write(PlanChecked(findings=checked.findings, decisions=checked.decisions))
+        self._journal.write(
+            PlanChecked(
+                findings=checked.findings,
+                decisions=checked.decisions,
+                plan=checked.plan,
+                grounds=checked.grounds,
+            )
+        )
         return Candidate(proposal, checked)
 
     def _exhausted(self) -> Finding:

@@ -20,11 +20,12 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as AttemptTimeoutError
 
 from activities.contract import Ask, Brief, Planner, Reply
+from lockstep.amount import Amount
 from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.codes import CODES
-from lockstep.event import PlannerAnswered, PlannerFailed
 from lockstep.finding import Finding
+from lockstep.planned import PlannerAnswered, PlannerFailed
 from lockstep.usage import Bill
 from workflows.journal import Journal
 from workflows.verdicts import cancelled
@@ -53,12 +54,22 @@ class Questioning:
         self._ledger = Ledger(brief.limit)
         self._answers = 0
 
+    @property
+    def held(self) -> Amount | None:
+        """What stays set aside for calls of unknown cost; None where there were none."""
+        return self._brief.reserve.times(self.bill.unknown) if self.bill.unknown else None
+
     def allow_again(self) -> None:
         """As much again may be spent."""
         self._ledger.limit += self._brief.limit
 
     async def ask(self, ask: Ask) -> Reply | Finding:
         """An answer, or a finding where the budget has no room for it. Raises NoAnswer."""
+        answered = await self.numbered(ask)
+        return answered if isinstance(answered, Finding) else answered[1]
+
+    async def numbered(self, ask: Ask) -> tuple[int, Reply] | Finding:
+        """The same, with the answer's number; several may be asked at once."""
         name = f"propose.{self._answers + 1}"
         spent = self._ledger.reserve(name, self._brief.reserve)
         if spent is not None:
@@ -69,6 +80,7 @@ class Questioning:
                 fix="allow as much again (retry), give a plan by hand (edit), or stop (deny)",
             )
         self._answers += 1
+        number = self._answers
         try:
             reply = await workflow.execute_activity_method(
                 Planner.propose,
@@ -85,18 +97,18 @@ class Questioning:
             )
         except ActivityError as error:
             finding, bill = _gave_up(error)
-            self._failed(name, finding, bill)
+            self._failed(number, finding, bill)
             if is_cancelled_exception(error):
                 raise
             raise NoAnswer(finding) from error
         if workflow.cancellation_reason() is not None:
             # Waiting for the bill has swallowed the cancellation; it counts all the same.
-            self._failed(name, cancelled("planner"), reply.bill)
+            self._failed(number, cancelled("planner"), reply.bill)
             raise CancelledError("planning was cancelled")
         self._settle(name, reply.bill)
         self._journal.write(
             PlannerAnswered(
-                answer=self._answers,
+                answer=number,
                 status=reply.status,
                 model=reply.model,
                 stop_reason=reply.stop_reason,
@@ -108,11 +120,11 @@ class Questioning:
                 bill=reply.bill,
             )
         )
-        return reply
+        return number, reply
 
-    def _failed(self, name: str, finding: Finding, bill: Bill) -> None:
-        self._settle(name, bill)
-        self._journal.write(PlannerFailed(answer=self._answers, finding=finding, bill=bill))
+    def _failed(self, number: int, finding: Finding, bill: Bill) -> None:
+        self._settle(f"propose.{number}", bill)
+        self._journal.write(PlannerFailed(answer=number, finding=finding, bill=bill))
 
     def _settle(self, name: str, bill: Bill) -> None:
         """What is known is spent; a call that ended without a word may have cost all it could."""

@@ -70,12 +70,14 @@ async def guarded(
 async def kept(
     run: RunContext,
     step: LockedToolStep,
-    error: str,
+    name: str,
     output: JsonValue,
     item: int | None = None,
 ) -> Value | Stopped:
-    """A value that was written down with the plan, put where outputs are."""
-    found = await read(run, f"{label(step.id, item)}.{error}", Reader.keep, Keep(value=output))
+    """A value that was written down with the plan, or by a human, put where outputs are; `name` is
+    of the occasion.
+    """
+    found = await read(run, f"{label(step.id, item)}.{name}", Reader.keep, Keep(value=output))
     return stopped(run, step, found) if isinstance(found, Finding) else found
 
 

@@ -12,29 +12,27 @@ from pydantic import AwareDatetime, Field
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.contract import Validator, Verify
+from activities.contract import Submitted, Validator, Verify
 from lockstep.amount import Amount
 from lockstep.budget import Ledger
 from lockstep.canonical import Digest, ExactObject
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
-from lockstep.event import (
-    RunCompleted,
-    RunFailed,
-    RunRefused,
-    RunStarted,
-    RunVerified,
-)
-from lockstep.fallback import last
+from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
+from lockstep.fallback import is_absent, last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
+from lockstep.outlay import Outlay, no_room
 from lockstep.record import Record
+from lockstep.submission import Wanted
 from lockstep.value import Value
+from workflows.approval import approved
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
+from workflows.preflight import preflight
 from workflows.verdicts import cancelled, failed, verdict
 from workflows.walk import Walk
 
@@ -42,22 +40,29 @@ SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
 
+_CHANGES = (Verdict.SKIP, Verdict.EDIT, Verdict.SUPPLY)
+"""Answers that change what is run, and so are held to the rules first."""
+
 _MAX_PREVIEWS = 64 * 1024
 """Bytes of outputs that a result holds in full."""
 
 
 class RunRequest(Record):
-    """The one argument of a run. `scheduled_at` is for runs about another time than now."""
+    """The one argument of a run. `scheduled_at` is for runs about another time than now. `planned`
+    is there where what planning cost is part of what this run costs.
+    """
 
     lock: Lock
     inputs: ExactObject = {}
     started_by: Person
     scheduled_at: AwareDatetime | None = None
+    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunResult(Record):
     """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
-    how often a model was asked for a plan: a lock leaves nothing to ask.
+    how often a model was asked for a plan: a lock leaves nothing to ask. Where the run began with a
+    planning, `planned` says what that cost, and `spent` has it in it.
     """
 
     lockstep: Literal["result/1"] = "result/1"
@@ -68,6 +73,7 @@ class RunResult(Record):
     skipped: tuple[str, ...] = ()
     spent: Amount = Amount()
     planner_calls: int = 0
+    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
     findings: tuple[Finding, ...] = ()
     events: int = Field(ge=0)
     head: Digest
@@ -81,6 +87,7 @@ class Run(Doors):
     def __init__(self, raw: Any = None, *more: Any) -> None:
         super().__init__()
         self.context: RunContext | None = None
+        self.planned: Outlay | None = None
         self.values: dict[str, Value] = {}
         self.skipped: list[str] = []
 
@@ -95,24 +102,41 @@ class Run(Doors):
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = self._facts(request)
         self._started(request, facts)
-        verified = await verdict(
-            "verify", Validator.verify, Verify(body=request.lock.body, inputs=request.inputs)
-        )
+        self.planned = planned = request.planned
+        wanting = no_room(request.lock.body, planned) if planned else None
+        if wanting is not None:
+            return self._refused(request.lock.digest, (wanting,))
+        verified = await verdict("verify", Validator.verify, _verify(request, facts))
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)
-        self.journal.write(RunVerified(build=verified.build))
+        self.journal.write(
+            RunVerified(build=verified.build, plan=verified.plan, grounds=verified.grounds)
+        )
+        if verified.approval is not None:
+            unwanted = await self._unapproved(verified.approval)
+            if unwanted is not None:
+                return self._refused(request.lock.digest, (unwanted,))
         self.context = RunContext(
             body=request.lock.body,
-            facts=facts.model_copy(update={"inputs": verified.inputs}),
+            facts=facts.model_copy(
+                update={
+                    "inputs": verified.inputs,
+                    "grounds": verified.grounds.digest if verified.grounds else None,
+                }
+            ),
             journal=self.journal,
             desk=self.desk,
-            ledger=Ledger(request.lock.body.limits.amount),
+            ledger=_ledger(request),
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
         walk = Walk(self.context, self.values, self.skipped)
+        unlike: tuple[Finding, ...] = ()
         try:
-            await walk.to_its_end()
+            if request.lock.body.preflight:
+                unlike = await preflight(self.context)
+            if not unlike:
+                await walk.to_its_end()
         except (Exception, asyncio.CancelledError):
             # The account is closed before the run is: who reads it should see how it ended. A run
             # that is only dropped from memory is cancelled too, with no reason, and has not ended.
@@ -121,7 +145,20 @@ class Run(Doors):
                 self.journal.write(RunFailed(finding=cancelled("run"), spent=spent))
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if unlike:
+            return self._refused(request.lock.digest, unlike, self.context.ledger.committed)
         return self._ended(self.context)
+
+    async def _unapproved(self, wanted: Wanted) -> Finding | None:
+        """Ask for a yes to the whole of it; why there is none."""
+        try:
+            answer = await approved(wanted, self.desk, self.journal, "Run")
+        except (Exception, asyncio.CancelledError):
+            if workflow.cancellation_reason() is not None:
+                self.journal.write(RunRefused(findings=(cancelled("run"),)))
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return answer if isinstance(answer, Finding) else None
 
     def _facts(self, request: RunRequest) -> RunFacts:
         info = workflow.info()
@@ -146,6 +183,8 @@ class Run(Doors):
         )
 
     def _started(self, request: RunRequest, facts: RunFacts) -> None:
+        body = request.lock.body
+        self.journal.mocked = frozenset(one.id for one in body.calls if one.tool in body.mocked)
         self.journal.write(
             RunStarted(
                 run=facts.id,
@@ -156,12 +195,17 @@ class Run(Doors):
                 trigger=facts.trigger,
                 scheduled_at=facts.scheduled_at,
                 inputs=request.inputs,
+                planner_calls=request.planned.bill.calls if request.planned else 0,
+                planned=request.planned,
+                mocked=body.mocked,
             )
         )
 
-    def _refused(self, lock: Digest | None, findings: tuple[Finding, ...]) -> dict[str, Any]:
-        self.journal.write(RunRefused(findings=findings))
-        raise failed(findings[0], self._result("refused", lock, findings=findings))
+    def _refused(
+        self, lock: Digest | None, findings: tuple[Finding, ...], spent: Amount | None = None
+    ) -> dict[str, Any]:
+        self.journal.write(RunRefused(findings=findings, spent=spent))
+        raise failed(findings[0], self._result("refused", lock, findings=findings, spent=spent))
 
     def _ended(self, context: RunContext) -> dict[str, Any]:
         spent = context.ledger.committed
@@ -189,7 +233,9 @@ class Run(Doors):
             lock=lock,
             outputs=self._outputs(),
             skipped=tuple(self.skipped),
-            spent=spent or Amount(),
+            spent=spent or (self.planned.spent if self.planned else Amount()),
+            planner_calls=self.planned.bill.calls if self.planned else 0,
+            planned=self.planned,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,
@@ -213,7 +259,7 @@ class Run(Doors):
     async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take the answer, or say why not; a change is checked on what remains of the plan."""
         context = self.context
-        if context is None or given.verdict not in (Verdict.SKIP, Verdict.EDIT):
+        if context is None or given.verdict not in _CHANGES:
             return await super().take(given, door)
         # One at a time: two changes that are fine alone need not be fine together.
         async with context.changing:
@@ -223,15 +269,47 @@ class Run(Doors):
             problem = problem or self.desk.problem(given)
             if problem is None:
                 self.desk.take(given, door)
+                step = self.desk.question(given.question).step
                 if given.verdict is Verdict.SKIP:
-                    context.leave_out(self.desk.question(given.question).step)
+                    context.leave_out(step)
+                elif given.args is not None:
+                    context.edit(step, given.args)
+                if given.verdict is Verdict.SUPPLY:
+                    context.hollow.add(step)
             return problem
 
     async def _change_problem(self, context: RunContext, given: Answer) -> Finding | None:
         question = self.desk.question(given.question)
         if given.verdict is Verdict.EDIT and given.args is not None:
             return await context.may_edit(question, given.args)
+        if given.verdict is Verdict.SUPPLY and given.output is not None:
+            return await context.may_supply(question, given.output)
         return await context.may_skip(question)
+
+
+def _ledger(request: RunRequest) -> Ledger:
+    """What planning spent is spent."""
+    limits, planned = request.lock.body.limits.amount, request.planned
+    if planned is None:
+        return Ledger(limits)
+    ledger = Ledger(planned.budget(limits))
+    ledger.spent = planned.spent
+    return ledger
+
+
+def _verify(request: RunRequest, facts: RunFacts) -> Verify:
+    lock = request.lock
+    submitted = Submitted(
+        lock=lock.digest,
+        statements=lock.statements,
+        by=facts.started_by,
+        trigger=facts.trigger,
+        at=workflow.now(),
+    )
+    # Of most locks policy says nothing as a whole, and then nothing of this has to be recorded.
+    return Verify(
+        body=lock.body, inputs=request.inputs, submitted=submitted if lock.body.whole else None
+    )
 
 
 def _scheduler(name: str) -> str:

@@ -1,7 +1,8 @@
-"""The life of one step: reserve, dispatch, and, where it is held back, ask a human and go on.
+"""The life of one step: reserve, dispatch, and go on where it is held back or signals.
 
 A loop with a bounded number of turns. Each turn ends in a value that is matched in full; nothing a
-tool, a policy or a person can say leads out of it any other way.
+tool, a policy or a person can say leads out of it any other way. What is asked of a human is put
+together in `workflows/asking.py`, what the error catalogue does in `workflows/recovering.py`.
 """
 
 import asyncio
@@ -11,17 +12,16 @@ from typing import assert_never
 from pydantic import JsonValue
 from temporalio import workflow
 
-from lockstep.agent import Silence
+from lockstep.action import MAX_DISPATCHES, substitutes
 from lockstep.amount import Amount
-from lockstep.decision import Decision, Grant, Outcome, Rule
-from lockstep.escalation import Answer, Ground, Question, Verdict
+from lockstep.decision import Decision, Grant, Grounds, Outcome
+from lockstep.escalation import Ground
 from lockstep.event import (
     StepAttempted,
     StepBlocked,
     StepCaught,
     StepCompleted,
     StepDecided,
-    StepEdited,
     StepFailed,
     StepStarted,
 )
@@ -29,16 +29,16 @@ from lockstep.finding import Finding
 from lockstep.lock import LockedToolStep
 from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
-from lockstep.recovery import told, way_out
 from lockstep.shown import shown
 from lockstep.value import Value
+from workflows.asking import Approved, Ask, Asking, Edited, Repeated
 from workflows.context import RunContext
-from workflows.desk import Silent, Withdrawn
 from workflows.dispatch import Failed, dispatch, spent
 from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.recovering import Again, Escalated, Recovering
 
-MAX_DISPATCHES = 20
-"""How often one step may be sent out, humans' edits and retries counted."""
+Turn = End | Caught | Ask | Again
+"""How one turn ends: the step's end, or what comes before the next turn."""
 
 
 @dataclass
@@ -56,6 +56,11 @@ class StepLife:
     approved: Value | None = None
     grants: list[Grant] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.run, self.step, self.item, self._is_moot)
+        errors = self.run.errors_of(self.step)
+        self._recovering = Recovering(self.run, self.step, self.item, errors)
+
     async def live(self) -> End | Caught:
         """Until the step is done, skipped or stopped."""
         while self.number < MAX_DISPATCHES:
@@ -63,17 +68,40 @@ class StepLife:
             async with self.run.slots:
                 if self._is_moot():
                     return NotStarted()
-                end = await self._turn()
-            if isinstance(end, _Ask):
-                # The slot is free again: a step that waits for a human holds up no other.
-                end = await self._ask(end)
-            if end is not None:
-                return end
+                turn = await self._turn()
+            # The slot is free again: a step that waits holds up no other.
+            match turn:
+                case Ask():
+                    end = await self._asked(turn)
+                    if end is not None:
+                        return end
+                case Again():
+                    await self._recovering.pause(turn.delay, self._is_moot)
+                case Done() | Skipped() | Stopped() | NotStarted() | Caught():
+                    return turn
+                case unknown:
+                    assert_never(unknown)
         return self._stop(
             "LS-RUN-004",
             f"was dispatched {MAX_DISPATCHES} times",
-            "see why it is asked about again",
+            "see why it is asked about or signals again",
         )
+
+    async def once(self) -> Done | Stopped:
+        """One dispatch, about which nobody is asked and about whose errors nothing is done: what a
+        human would have to answer stops it.
+        """
+        self.number = 1
+        self._recovering.errors = {}
+        async with self.run.slots:
+            turn = await self._turn()
+        match turn:
+            case Done() | Stopped():
+                return turn
+            case Ask(why=why):
+                return self._stop("LS-RUN-009", f"was held back: {why}", "let policy permit it")
+            case _:
+                return self._stop("LS-RUN-009", "gave nothing", "see its events")
 
     @property
     def label(self) -> str:
@@ -86,7 +114,7 @@ class StepLife:
         gone = self.item is not None and self.step.id in self.run.gone
         return gone or self.run.stopping is not None
 
-    async def _turn(self) -> "End | Caught | _Ask | None":
+    async def _turn(self) -> Turn:
         step, journal = self.step, self.run.journal
         left = self.run.time_left()
         if left is None:
@@ -109,15 +137,7 @@ class StepLife:
                 reserved=step.worst_cost,
             )
         )
-        call = Dispatch(
-            run=self.run.facts_for(step),
-            step=step,
-            values=self.values,
-            edited=self.edited,
-            approved=self.approved.bare if self.approved else None,
-            grants=self._live_grants(),
-            item=self.item,
-        )
+        call = self._call()
         try:
             outcome = await dispatch(
                 call, self.number, self.run.body.task_queue, min(step.deadline, left)
@@ -135,25 +155,38 @@ class StepLife:
             case Withheld():
                 return self._withheld(outcome)
             case Signalled():
-                return self._signalled(outcome, used)
+                return self._signalled(call, outcome, used)
             case Unfit():
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
                 if outcome.unknown:
-                    return _Ask(
+                    return Ask(
                         Ground.UNKNOWN,
                         f"it is not known whether the call took effect ({outcome.finding.problem})",
-                        self.run.known_args(call),
-                        shown(call.edited or step.args),
-                        (),
+                        outcome.args or self.run.known_args(call),
+                        outcome.shown if outcome.args else shown(call.edited or step.args),
                     )
                 return self._fail(outcome.finding, used)
             case unknown:
                 assert_never(unknown)
 
+    def _call(self) -> Dispatch:
+        step = self.step
+        return Dispatch(
+            run=self.run.facts_for(step),
+            step=step,
+            values=self.values,
+            edited=self.edited,
+            approved=self.approved.bare if self.approved else None,
+            grants=self._live_grants(),
+            item=self.item,
+            substitutes=substitutes(self._recovering.errors),
+            substituted=tuple(self._recovering.substituted),
+        )
+
     def _completed(self, outcome: Completed) -> Done:
         step = self.step
-        self._decided(outcome.decision)
+        self._decided(outcome.decision, outcome.grounds)
         self.run.journal.write(
             StepCompleted(
                 step=step.id,
@@ -167,12 +200,33 @@ class StepLife:
         )
         return Done(outcome.value)
 
-    def _signalled(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
+    def _signalled(self, call: Dispatch, outcome: Signalled, used: Amount) -> Turn:
+        if outcome.decision is not None:
+            self._decided(outcome.decision, outcome.grounds)
+        course = self._recovering.after(outcome, used, by_hand=self.edited is not None)
+        match course:
+            case Again(other=other):
+                if other:
+                    # What was approved was the call as it was.
+                    self.approved = None
+                return course
+            case Escalated():
+                finding = self._recovering.finding(outcome)
+                return Ask(
+                    Ground.SIGNALLED,
+                    f"{finding.problem}; {finding.fix}" if outcome.recovery else finding.problem,
+                    outcome.args or self.run.known_args(call),
+                    outcome.shown if outcome.args else shown(call.edited or self.step.args),
+                )
+            case None:
+                return self._caught(outcome, used)
+            case unknown:
+                assert_never(unknown)
+
+    def _caught(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
         fallback = self.step.on_error.get(outcome.name)
         if fallback is None:
-            return self._fail(
-                _unprovided(self.label, self.step.tool, outcome), used, outcome.mocked
-            )
+            return self._fail(self._recovering.finding(outcome), used, outcome.mocked)
         self.run.journal.write(
             StepCaught(
                 step=self.step.id,
@@ -186,10 +240,10 @@ class StepLife:
         )
         return Caught(outcome.name)
 
-    def _withheld(self, outcome: Withheld) -> "Stopped | _Ask":
+    def _withheld(self, outcome: Withheld) -> Stopped | Ask:
         step, decision = self.step, outcome.decision
         if decision is not None:
-            self._decided(decision)
+            self._decided(decision, outcome.grounds)
         why = str(outcome.findings[0]) if outcome.findings else decision.why if decision else ""
         missing = decision.missing if decision else ()
         needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
@@ -212,112 +266,36 @@ class StepLife:
         if outcome.args is None:
             # Without arguments there is nothing to show a human, and nothing to edit.
             return self._fail(outcome.findings[0], Amount())
-        return _Ask(ground, why, outcome.args, outcome.shown, rules)
+        return Ask(ground, why, outcome.args, outcome.shown, rules)
 
-    async def _ask(self, ask: "_Ask") -> End | None:
+    async def _asked(self, ask: Ask) -> End | None:
         """None to dispatch again."""
-        question = self._question(ask)
-        if not question.approvers:
-            return self._stop(
-                "LS-ASK-003",
-                f"{ask.why}; and nobody may answer for it",
-                "name approvers in agent.toml and lock again",
-            )
-        answer = await self.run.desk.ask(question, self._is_moot)
-        match answer:
-            case Withdrawn():
-                return NotStarted()
-            case Silent() if question.silence is Silence.SKIP:
-                async with self.run.changing:
-                    finding = await self.run.may_skip(question)
-                    if finding is None:
-                        self.run.leave_out(self.step.id)
-                        return Skipped(f"nobody answered `{question.id}` in time")
-                return self._stop("LS-RUN-003", f"nobody answered, and {finding.problem}", "answer")
-            case Silent():
-                return self._stop(
-                    "LS-RUN-003",
-                    f"nobody answered `{question.id}` in time ({ask.why})",
-                    "run again and answer, or set `asking.silence` in agent.toml",
-                )
-            case Answer():
-                return self._answered(question, answer)
+        said = await self._asking.put(ask, self.number)
+        match said:
+            case Approved(args, grants):
+                self.grants += grants
+                self.approved = args
+                return None
+            case Edited(args):
+                self.edited, self.approved = args, None
+                return None
+            case Repeated():
+                return None
+            case Finding():
+                return self._fail(said, Amount())
+            case Done() | Skipped() | Stopped() | NotStarted():
+                return said
             case unknown:
                 assert_never(unknown)
-
-    def _answered(self, question: Question, answer: Answer) -> End | None:
-        match answer.verdict:
-            case Verdict.APPROVE:
-                self.grants += self._granted(question, answer)
-                # What was approved is what is called, and not what resolving might give next time.
-                self.approved = question.args
-                return None
-            case Verdict.RETRY:
-                return None
-            case Verdict.EDIT:
-                assert answer.args is not None
-                self.edited, self.approved = answer.args, None
-                self.run.journal.write(
-                    StepEdited(step=self.step.id, item=self.item, by=answer.by, args=answer.args)
-                )
-                return None
-            case Verdict.SKIP:
-                return Skipped(f"`{answer.by}` left it out")
-            case Verdict.DENY:
-                note = f": {answer.note}" if answer.note else ""
-                return self._stop(
-                    "LS-RUN-002", f"`{answer.by}` said no{note}", "change the plan, or ask again"
-                )
-            case unknown:
-                assert_never(unknown)
-
-    def _question(self, ask: "_Ask") -> Question:
-        body, now = self.run.body, workflow.now()
-        roles = tuple(sorted({role for rule in ask.rules for role in rule.approvers}))
-        # A denial or an unknown effect names no role: anyone who may approve anything may answer.
-        roles = roles or tuple(sorted(body.approvers))
-        decision = self.run.decisions.get(self.label)
-        people = sorted({person for role in roles for person in body.approvers.get(role, ())})
-        return Question(
-            id=f"{self.label}.{self.number}",
-            run=self.run.facts.id,
-            step=self.step.id,
-            tool=self.step.tool,
-            ground=ask.ground,
-            why=ask.why,
-            step_reason=self.step.reason,
-            args=ask.args,
-            shown=ask.shown,
-            rules=ask.rules,
-            untrusted=decision.provenance.untrusted if decision else (),
-            roles=roles,
-            approvers=tuple(people),
-            asked_at=now,
-            deadline=now + body.asking.deadline,
-            silence=body.asking.silence,
-        )
-
-    def _granted(self, question: Question, answer: Answer) -> list[Grant]:
-        decision = self.run.decisions[self.label]
-        return [
-            Grant(
-                run=self.run.facts.id,
-                step=self.step.id,
-                rule=rule.id,
-                args_digest=question.args.digest,
-                policy=decision.policy,
-                by=answer.by,
-                expires_at=workflow.now() + self.run.body.asking.grant,
-            )
-            for rule in question.rules
-        ]
 
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
 
-    def _decided(self, decision: Decision) -> None:
+    def _decided(self, decision: Decision, grounds: Grounds | None) -> None:
         self.run.decisions[self.label] = decision
-        self.run.journal.write(StepDecided(step=self.step.id, item=self.item, decision=decision))
+        self.run.journal.write(
+            StepDecided(step=self.step.id, item=self.item, decision=decision, grounds=grounds)
+        )
 
     def _stop(self, code: str, problem: str, fix: str, used: Amount | None = None) -> Stopped:
         place = f"step `{self.label}`"
@@ -334,17 +312,6 @@ class StepLife:
         return Stopped(finding)
 
 
-def _unprovided(step: str, tool: str, outcome: Signalled) -> Finding:
-    detail = outcome.detail[:500]
-    place = f"step `{step}`"
-    if outcome.recovery:
-        problem, fix = told(outcome.name, detail), way_out(outcome.recovery)
-    else:
-        problem = f"{tool} signalled {outcome.name}({detail})"
-        fix = "mend what it names, or change the plan"
-    return Finding(code="LS-STEP-003", place=place, problem=problem, fix=fix)
-
-
 def _cancelled(step: str) -> Finding:
     return Finding(
         code="LS-RUN-008",
@@ -352,14 +319,3 @@ def _cancelled(step: str) -> Finding:
         problem="was cancelled while it ran, and may have taken effect",
         fix="see what the tool did before running it again",
     )
-
-
-@dataclass(frozen=True)
-class _Ask:
-    """What a turn wants a human to be asked."""
-
-    ground: Ground
-    why: str
-    args: Value
-    shown: str
-    rules: tuple[Rule, ...]

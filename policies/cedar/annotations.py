@@ -2,7 +2,7 @@
 
 Cedar asks nothing of annotations. We ask for an `@id`, which decisions, grants and logs will
 carry, and a `@reason`, which is what a person will read; `approvals.cedar` also names who may
-approve.
+approve, and `shadow.cedar` may: a rule that does so is tried as an approval.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from lockstep.finding import Finding
 from lockstep.names import Role, RuleId, Sentence
 from policies.cedar.advice import closest, one_line
-from policies.decider import APPROVALS, AUTHORIZE
+from policies.decider import APPROVALS, AUTHORIZE, SHADOW
 
 Annotations = Mapping[str, str | None]
 """By name; one without a value is None."""
@@ -66,17 +66,23 @@ def _placed(file: str, place: str, effect: str, given: Annotations) -> Iterator[
             yield refused(
                 place, "has no `@approvers`", _add("approvers", given, "sre-oncall, data-owner")
             )
-        for role in named:
-            if not _fits(_ROLE, role):
-                yield refused(
-                    place, f"`{one_line(role)}` is not a role's name", "name roles of agent.toml"
-                )
+        yield from _held(place, named)
+    elif file == SHADOW and effect == "forbid":
+        yield from _held(place, roles(given))
     elif "approvers" in given:
         yield refused(
             place,
             f"`@approvers` has no meaning in {file}: what it forbids cannot be approved",
             f"move the rule to {APPROVALS}",
         )
+
+
+def _held(place: str, named: tuple[str, ...]) -> Iterator[Finding]:
+    for role in named:
+        if not _fits(_ROLE, role):
+            yield refused(
+                place, f"`{one_line(role)}` is not a role's name", "name roles of agent.toml"
+            )
 
 
 def roles(given: Annotations) -> tuple[str, ...]:

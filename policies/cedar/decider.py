@@ -7,8 +7,10 @@ rules in `approvals.cedar` are forbids that a named role can lift.
 We differ from Cedar in one place: Cedar skips a rule that fails to evaluate, so a broken forbid
 reads as consent. Here a broken rule denies, and says so.
 
+Rules in `shadow.cedar` are asked once that is over, and only written down.
+
 A grant counts if it is for this step, this rule, these arguments and this policy. That it is for
-this run and has not expired is for the caller to see: there is no clock here.
+this run or this lock and has not expired is for the caller to see: there is no clock here.
 """
 
 import json
@@ -19,16 +21,18 @@ from typing import Any
 
 import cedarpy
 
-from lockstep.canonical import Digest, digest
-from lockstep.decision import Decision, Phase, Principal, Request, Target
-from lockstep.environment import Environment
+from lockstep.canonical import Digest, digest, digest_bytes
+from lockstep.decision import Decision, Grounds, Phase, Principal, Request, Shadow, Target
+from lockstep.environment import Attribute, Environment
 from lockstep.errors import LockstepError
+from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
+from policies.cedar.firing import Fired
 from policies.cedar.foresight import foreseen
 from policies.cedar.judgement import judged
 from policies.cedar.load import load, schema_of
-from policies.cedar.question import Question, Slice, Uid
+from policies.cedar.question import Facts, Question, Uid
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import (
     AGENT,
@@ -39,12 +43,17 @@ from policies.cedar.schema import (
     entities,
     vocabulary,
 )
+from policies.cedar.shadow import ShadowPolicy
+from policies.cedar.slices import Slice
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
-from policies.decider import PolicyTexts
+from policies.cedar.whole import PlanPolicy, about_plans
+from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
+VERSIONS = {"cedarpy": version("cedarpy"), "cedar": ".".join(version("cedarpy").split(".")[:2])}
+"""By its own convention a release of cedarpy is called as the Cedar in it, but for the patch."""
 NO_DIGEST = Digest("")
 """Stands for arguments that canonical JSON cannot write; such a call is denied."""
 _PRINCIPALS = 64
@@ -57,13 +66,16 @@ class CedarDecider:
 
     policy: Digest
     engine: str
+    grounds: Grounds
     _environment: Environment
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
-    _schema: cedarpy.Schema
+    _things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
-    _slices: dict[str, Slice] = field(default_factory=dict)
+    _shadow: ShadowPolicy | None
+    _plans: PlanPolicy | None
+    _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
     @classmethod
@@ -75,16 +87,49 @@ class CedarDecider:
         schema = schema_of(words)
         rules = load(texts, words, schema)
         known: dict[str, Any] = {"files": texts.digests(), "schema": words.document}
+        plans = [rule for rule in rules if about_plans(rule)]
+        calls = [rule for rule in rules if not about_plans(rule)]
+        tried = [rule for rule in calls if rule.file == SHADOW]
+        shadow = digest_bytes(texts.shadow.encode())
+        held = entities(environment, words.types)
+        # Before its digest is made: what Cedar cannot be told, canonical JSON often cannot say.
+        store = _stored(environment, held, schema)
         return cls(
             policy=digest(known),
             engine=ENGINE,
+            grounds=Grounds(
+                files=texts.digests(),
+                vocabulary=digest(words.document),
+                environment=digest(held),
+                engine=VERSIONS,
+            ),
             _environment=environment,
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
-            _schema=schema,
-            _store=_stored(environment, words, schema),
-            _rules=rules,
+            _things={
+                (kind, name): (Uid(words.types[kind], name), attributes)
+                for kind, members in environment.resources.items()
+                for name, attributes in members.items()
+            },
+            _store=store,
+            _rules=tuple(rule for rule in calls if rule.file != SHADOW),
+            _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
+            _plans=PlanPolicy.of(plans, environment, shadow) if plans else None,
         )
+
+    @property
+    def submits(self) -> bool:
+        return self._plans is not None and self._plans.counts
+
+    def submit(self, request: Submission) -> Decision | None:
+        """As `decide`, of a whole plan."""
+        if self._plans is None:
+            return None
+        made = self._plans.submit(request, self.policy, self.engine)
+        if request.phase is not Phase.RUN:
+            return made
+        known = {"asked": request.facts, "grounds": self.grounds.digest}
+        return made.model_copy(update=known)
 
     def decide(self, request: Request) -> Decision:
         """Never raises.
@@ -96,7 +141,9 @@ class CedarDecider:
             args_digest = request.args_digest
         except ValueError:
             args_digest = NO_DIGEST
-        verdict = self._verdict(request, args_digest)
+        is_run = request.phase is Phase.RUN
+        obstacle = self._obstacle(request, args_digest)
+        verdict = broken(obstacle) if obstacle else self._verdict(request, args_digest)
         return Decision(
             outcome=verdict.outcome,
             phase=request.phase,
@@ -109,24 +156,39 @@ class CedarDecider:
             missing=verdict.missing,
             grants=verdict.grants,
             errors=verdict.errors,
+            permits=verdict.permits,
             policy=self.policy,
             engine=self.engine,
+            asked=_asked(request) if is_run else None,
+            grounds=self.grounds.digest if is_run else None,
+            shadow=None if obstacle else self._tried(request, verdict),
         )
 
-    def _verdict(self, request: Request, args_digest: Digest) -> Verdict:
+    def _obstacle(self, request: Request, args_digest: Digest) -> str:
+        """What keeps the question from being put at all."""
         here = (self._environment.name, self._environment.stage)
         if request.tool not in self._words.args:
-            return broken("unknown-tool")
+            return "unknown-tool"
         if (request.environment, request.stage) != here:
-            return broken("environment")
+            return "environment"
         if request.unknown and request.phase is Phase.RUN:
-            return broken("unknown-arguments")
+            return "unknown-arguments"
         # Existence was checked before. A name that does not exist would slip past every rule about
         # what does, so it is checked again.
         if not all(self._exists(request.tool, target) for target in request.targets):
-            return broken("unknown-target")
-        if args_digest == NO_DIGEST:
-            return broken("arguments")
+            return "unknown-target"
+        # Of a plan a step's tool may not exist, and is found elsewhere; nothing real came from one.
+        if not request.unknown and not {*request.provenance.sources} <= self._words.args.keys():
+            return "request"
+        return "arguments" if args_digest == NO_DIGEST else ""
+
+    def _tried(self, request: Request, verdict: Verdict) -> Shadow | None:
+        if self._shadow is None:
+            return None
+        questions = self._questions(request)
+        return self._shadow.said(request.tool, questions, verdict, known=not request.unknown)
+
+    def _verdict(self, request: Request, args_digest: Digest) -> Verdict:
         try:
             return self._asked(request, Grants.of(request, args_digest, self.policy))
         except Misfit:
@@ -137,44 +199,58 @@ class CedarDecider:
             return broken("engine")
 
     def _asked(self, request: Request, grants: Grants) -> Verdict:
-        about = self._slice(request.tool)
-        if request.unknown:
-            return strictest(foreseen(one, about, grants) for one in self._questions(request))
-        schema = self._schema
-        return strictest(judged(one, about, schema, grants) for one in self._questions(request))
+        # Targets that no rule tells apart get one verdict.
+        fired: dict[tuple[Fired, Slice], None] = {}
+        seen: set[Slice] = set()
+        for question in self._questions(request):
+            about = self._slice(request.tool, question.resource)
+            if about.blind and about in seen:
+                continue
+            seen.add(about)
+            if request.unknown:
+                fired[about.foreseen(question), about] = None
+            else:
+                fired[about.fired(question), about] = None
+        reach = foreseen if request.unknown else judged
+        return strictest(reach(found, about.rules, grants) for found, about in fired)
 
     def _questions(self, request: Request) -> Iterator[Question]:
         """One for each target; for a call that touches nothing, one about the environment."""
-        known = json.dumps(context(request, self._words.args[request.tool]))
+        facts = Facts(
+            context(request, self._words.args[request.tool]), self._words.context(request.tool)
+        )
         store = self._store_with(request.principal)
-        for resource in self._resources(request):
+        principal, action = Uid(AGENT, request.principal.agent), Uid("Action", request.tool)
+        for resource, attributes in self._resources(request):
             yield Question(
-                principal=Uid(AGENT, request.principal.agent),
-                action=Uid("Action", request.tool),
+                principal=principal,
+                role=request.principal.role,
+                action=action,
                 resource=resource,
-                context=known,
+                attributes=attributes,
+                facts=facts,
                 store=store,
             )
 
-    def _resources(self, request: Request) -> list[Uid | None]:
-        targets: list[Uid | None] = [
-            Uid(self._words.types[target.kind], target.name)
-            for target in _each_once(request.targets)
+    def _resources(self, request: Request) -> list[tuple[Uid | None, Mapping[str, Attribute]]]:
+        found: list[tuple[Uid | None, Mapping[str, Attribute]]] = [
+            self._things[target.kind, target.name] for target in _each_once(request.targets)
         ]
         if self._words.targets[request.tool]:
             schema = self._inputs[request.tool]
             if any(may_name(schema, at) for at in request.unknown):
-                targets.append(None)
-        return targets or [Uid(ENVIRONMENT, self._environment.name)]
+                found.append((None, {}))
+        return found or [(Uid(ENVIRONMENT, self._environment.name), {})]
 
     def _exists(self, tool: str, target: Target) -> bool:
-        members = self._environment.resources.get(target.kind, {})
-        return target.kind in self._words.targets[tool] and target.name in members
+        known = (target.kind, target.name) in self._things
+        return known and target.kind in self._words.targets[tool]
 
-    def _slice(self, tool: str) -> Slice:
-        found = self._slices.get(tool)
+    def _slice(self, tool: str, resource: Uid | None) -> Slice:
+        key = (tool, resource.type if resource else None)
+        found = self._slices.get(key)
         if found is None:
-            found = self._slices[tool] = Slice.of(self._rules, tool)
+            found = self._slices[key] = Slice.of(self._rules, *key)
         return found
 
     def _store_with(self, principal: Principal) -> cedarpy.Entities:
@@ -188,15 +264,23 @@ class CedarDecider:
         return found
 
 
+def _asked(request: Request) -> Digest | None:
+    """None for a question that canonical JSON cannot write; such a one is denied."""
+    try:
+        return request.asked
+    except ValueError:
+        return None
+
+
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    return tuple(sorted(set(targets), key=lambda target: (target.kind, target.name)))
+    # By name: a record takes long to compare, and a call may touch hundreds.
+    return tuple(one for _, one in sorted({(one.kind, one.name): one for one in targets}.items()))
 
 
 def _stored(
-    environment: Environment, words: Vocabulary, schema: cedarpy.Schema
+    environment: Environment, members: list[dict[str, Any]], schema: cedarpy.Schema
 ) -> cedarpy.Entities:
     try:
-        members = entities(environment, words.types)
         return cedarpy.Entities.from_json_str(json.dumps(members), schema)
     except ValueError as error:
         raise LockstepError.of(

@@ -8,41 +8,30 @@ from `approvals.cedar` asks, it does not deny.
 A rule that reads `context.phase` has asked to be answered differently at run time, and will be.
 """
 
-import cedarpy
+from collections.abc import Mapping
 
 from lockstep.decision import Outcome
-from policies.cedar.question import Question, Slice
-from policies.cedar.verdict import UNDECIDED, Grants, Verdict, by_id, erring
+from policies.cedar.firing import Fired
+from policies.cedar.rules import CedarRule
+from policies.cedar.verdict import UNDECIDED, Grants, Verdict, by_id, named, permits_in
 
 
-def foreseen(question: Question, about: Slice, grants: Grants) -> Verdict:
+def foreseen(fired: Fired, rules: Mapping[str, CedarRule], grants: Grants) -> Verdict:
     """The verdict for one resource, or for any where the question leaves it open."""
-    request = {
-        "principal": question.principal.text,
-        "action": question.action.text,
-        "resource": question.resource and question.resource.text,
-        "context": question.context,
-    }
-    # Without the schema: with one, Cedar refuses placeholders.
-    known = {part: value for part, value in request.items() if value is not None}
-    answer = cedarpy.is_authorized_partial(known, about.both, question.store)
-    diagnostics = answer.diagnostics
-    errors = erring(diagnostics.errors, about.rules)
-    certain = diagnostics.reasons
-    possible = diagnostics.nontrivial_residuals
-    forbids = about.named(certain, "forbid")
-    permits = about.named(certain, "permit")
-    if errors or forbids:
-        return Verdict(Outcome.DENY, rules=by_id(forbids), errors=errors)
-    if not permits and not about.named(possible, "permit"):
-        return Verdict(Outcome.DENY)
-    may_fail = any(not about.rules[id].steady for id in possible)
-    if not permits or about.named(possible, "forbid") or may_fail:
+    certain, possible = fired.certain, fired.possible
+    forbids = named(rules, certain, "forbid")
+    permits = named(rules, certain, "permit")
+    if fired.errors or forbids:
+        return Verdict(Outcome.DENY, rules=by_id(forbids), errors=tuple(sorted(fired.errors)))
+    if not permits and not named(rules, possible, "permit"):
+        return Verdict(Outcome.DENY, permits=permits_in(rules))
+    may_fail = any(not rules[id].steady for id in possible)
+    if not permits or named(rules, possible, "forbid") or may_fail:
         return UNDECIDED
-    asked = about.named(certain, "approval")
+    asked = named(rules, certain, "approval")
     if any(not grants.may_cover(rule) for rule in asked):
         missing = by_id(rule for rule in asked if not grants.may_cover(rule))
         return Verdict(Outcome.REQUIRE_APPROVAL, rules=by_id(asked), missing=missing)
-    if asked or about.named(possible, "approval"):
+    if asked or named(rules, possible, "approval"):
         return UNDECIDED
     return Verdict(Outcome.ALLOW, rules=by_id(permits))

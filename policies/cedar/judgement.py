@@ -5,34 +5,30 @@ be denied all the same. With one file for both, a forbid that can be lifted woul
 anything permits the call at all.
 """
 
-import cedarpy
+from collections.abc import Mapping
 
 from lockstep.decision import Outcome
-from policies.cedar.question import Question, Slice
-from policies.cedar.verdict import Grants, Verdict, by_id, erring
+from policies.cedar.firing import Fired
+from policies.cedar.rules import CedarRule
+from policies.cedar.verdict import Grants, Verdict, by_id, named, permits_in
 
 
-def judged(question: Question, about: Slice, schema: cedarpy.Schema, grants: Grants) -> Verdict:
-    """The verdict for one resource; whatever cedarpy raises is raised."""
-    assert question.resource is not None
-    request = {
-        "principal": question.principal.form,
-        "action": question.action.form,
-        "resource": question.resource.form,
-        "context": question.context,
-    }
-    answer = cedarpy.is_authorized(request, about.authorize, question.store, schema)
-    errors = erring(answer.diagnostics.errors, about.rules)
-    if answer.decision is cedarpy.Decision.NoDecision:
-        return Verdict(Outcome.DENY, errors=errors or ("request",))
-    reasons = answer.diagnostics.reasons
-    if errors or answer.decision is cedarpy.Decision.Deny:
-        return Verdict(Outcome.DENY, rules=by_id(about.named(reasons, "forbid")), errors=errors)
-    permits = about.named(reasons, "permit")
-    if not len(about.approvals):
-        return Verdict(Outcome.ALLOW, rules=by_id(permits))
-    review = cedarpy.is_authorized(request, about.approvals, question.store, schema)
-    errors = erring(review.diagnostics.errors, about.rules)
-    if errors or review.decision is cedarpy.Decision.NoDecision:
-        return Verdict(Outcome.DENY, errors=errors or ("request",))
-    return grants.reviewed(about.named(review.diagnostics.reasons, "approval"), permits)
+def judged(
+    fired: Fired,
+    rules: Mapping[str, CedarRule],
+    grants: Grants,
+    *,
+    silence_permits: bool = False,
+) -> Verdict:
+    """The verdict for one resource. `silence_permits`: what no rule denies is permitted."""
+    approvals = {id for id in fired.errors if id in rules and rules[id].rule.effect == "approval"}
+    errors = tuple(sorted(fired.errors - approvals))
+    forbids = named(rules, fired.certain, "forbid")
+    permits = named(rules, fired.certain, "permit")
+    if errors or forbids:
+        return Verdict(Outcome.DENY, rules=by_id(forbids), errors=errors)
+    if not permits and not silence_permits:
+        return Verdict(Outcome.DENY, permits=permits_in(rules))
+    if approvals:
+        return Verdict(Outcome.DENY, errors=tuple(sorted(approvals)))
+    return grants.reviewed(named(rules, fired.certain, "approval"), permits)

@@ -12,25 +12,43 @@ import cedarpy
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import MAX_FINDINGS
+from lockstep.submission import ACTION
 from policies.cedar.advice import advise, one_line, unheard
+from policies.cedar.annotations import refused
 from policies.cedar.rules import CedarRule, read, twice
 from policies.cedar.schema import Vocabulary
+from policies.cedar.whole import about_plans
+from policies.cedar.whole import words as plan_words
 from policies.decider import PolicyTexts
 
 
 def load(texts: PolicyTexts, words: Vocabulary, schema: cedarpy.Schema) -> tuple[CedarRule, ...]:
-    """The rules of both files, sorted by id; LS-POLICY-001 for everything that is wrong."""
+    """The rules of all files, sorted by id; LS-POLICY-001 for everything that is wrong."""
     rules: list[CedarRule] = []
     problems: list[Finding] = []
-    for file, text in texts.files().items():
+    for file, text in texts.every().items():
         found, wrong = read(file, text)
         rules += found
         problems += wrong
     problems += twice(rules)
-    problems += _invalid(rules, words, schema)
+    problems += _mixed(rules)
+    plans = [rule for rule in rules if rule.tools == frozenset({ACTION})]
+    problems += _invalid([rule for rule in rules if not about_plans(rule)], words, schema)
+    if plans:
+        problems += _invalid(plans, plan_words(), schema_of(plan_words()))
     if problems:
         raise LockstepError(*problems[:MAX_FINDINGS])
     return tuple(sorted(rules, key=lambda rule: rule.rule.id))
+
+
+def _mixed(rules: list[CedarRule]) -> Iterator[Finding]:
+    for rule in rules:
+        if about_plans(rule) and rule.tools != frozenset({ACTION}):
+            yield refused(
+                rule.place,
+                f"names `{ACTION}` beside tools, and a plan has no arguments",
+                "give it a rule of its own",
+            )
 
 
 def _invalid(

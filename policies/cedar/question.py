@@ -1,18 +1,16 @@
-"""One question to Cedar, and the rules that bear on it, parsed once.
-
-Cedar reads every policy of a set for every question. Which tool a rule is about stands in the
-rule, so each tool has a slice of the rules, and a question costs what its own tool's rules cost.
-"""
+"""One question to Cedar."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import cedarpy
+from pydantic import JsonValue
 
-from lockstep.decision import Rule
-from policies.cedar.rules import CedarRule
+Path = tuple[str, ...]
+"""Fields, one within another."""
 
 
 @dataclass(frozen=True)
@@ -38,44 +36,104 @@ class Uid:
 
 
 @dataclass(frozen=True)
-class Question:
-    """`resource` None: only the run will know which. `context` is JSON."""
+class Facts:
+    """What a rule reads as `context`, and its type as Cedar's JSON schema writes it; the same for
+    every target of a call.
+    """
 
-    principal: Uid
-    action: Uid
-    resource: Uid | None
-    context: str
-    store: cedarpy.Entities
+    values: Mapping[str, JsonValue]
+    type: Mapping[str, Any]
+    _told: dict[tuple[Path, ...], str] = field(default_factory=dict, compare=False)
+
+    def told(self, paths: tuple[Path, ...]) -> str:
+        """As JSON, what stands at these paths: to read more takes Cedar longer than to decide."""
+        found = self._told.get(paths)
+        if found is None:
+            found = self._told[paths] = _written(_at(self.values, paths))
+        return found
+
+    def example(self, paths: tuple[Path, ...]) -> str:
+        """The same with a plain value of the right type for what is not known yet."""
+        return _written(_with_examples(_at(self.values, paths), self.type))
+
+    @cached_property
+    def open(self) -> frozenset[Path]:
+        """Where something is not known yet."""
+        return frozenset(_placeholders(self.values, ()))
 
 
 @dataclass(frozen=True)
-class Slice:
-    """The rules that speak of one tool."""
+class Question:
+    """`resource` None: only the run will know which. `role` is the principal's and `attributes` are
+    the resource's, as they stand in the `store`.
+    """
 
-    rules: Mapping[str, CedarRule]
-    authorize: cedarpy.PolicySet
-    approvals: cedarpy.PolicySet
-    both: cedarpy.PolicySet
-
-    @classmethod
-    def of(cls, rules: Iterable[CedarRule], tool: str) -> "Slice":
-        about = [rule for rule in rules if rule.tools is None or tool in rule.tools]
-        return cls(
-            rules={rule.rule.id: rule for rule in about},
-            authorize=_set(rule for rule in about if rule.rule.effect != "approval"),
-            approvals=_set(rule for rule in about if rule.rule.effect == "approval"),
-            both=_set(about),
-        )
-
-    def named(self, ids: Iterable[str], effect: str) -> list[Rule]:
-        """The rules of one effect among those that Cedar names."""
-        found = (self.rules[id].rule for id in ids)
-        return [rule for rule in found if rule.effect == effect]
+    principal: Uid
+    role: str
+    action: Uid
+    resource: Uid | None
+    attributes: Mapping[str, bool | int | str]
+    facts: Facts
+    store: cedarpy.Entities
 
 
-def _set(rules: Iterable[CedarRule]) -> cedarpy.PolicySet:
-    """A policy set in which Cedar calls each rule by its `@id`."""
-    policies: dict[str, Any] = {rule.rule.id: rule.form for rule in rules}
-    return cedarpy.PolicySet.from_json_str(
-        json.dumps({"templates": {}, "staticPolicies": policies, "templateLinks": []})
-    )
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _is_placeholder(value: Any) -> bool:
+    """Whether a fact is Cedar's sign for a value that is not known yet."""
+    return isinstance(value, Mapping) and "__extn" in value
+
+
+def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
+    if _is_placeholder(facts):
+        return _example(type_)
+    if not isinstance(facts, Mapping):
+        return facts
+    inner = type_.get("attributes", {})
+    return {key: _with_examples(value, inner.get(key, {})) for key, value in facts.items()}
+
+
+def _example(type_: Mapping[str, Any]) -> JsonValue:
+    match type_.get("type"):
+        case "Record":
+            inner = type_["attributes"]
+            return {name: _example(one) for name, one in inner.items() if one.get("required", True)}
+        case "Long":
+            return 0
+        case "Boolean":
+            return False
+        case "Set":
+            return []
+        case _:
+            return ""
+
+
+def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
+    # What a list holds is known, or the list as a whole is not.
+    if _is_placeholder(facts):
+        yield at
+    elif isinstance(facts, Mapping):
+        for key, value in facts.items():
+            yield from _placeholders(value, (*at, key))
+
+
+def _at(values: Mapping[str, JsonValue], paths: tuple[Path, ...]) -> Mapping[str, Any]:
+    """The values with nothing but these paths, of which none begins with another; where one leads
+    nowhere, as far as it leads.
+    """
+    if () in paths:
+        return values
+    kept: dict[str, Any] = {}
+    for path in paths:
+        here: Any = values
+        there = kept
+        for depth, part in enumerate(path, 1):
+            if part not in here:
+                break
+            here = here[part]
+            if depth == len(path) or _is_placeholder(here) or not isinstance(here, Mapping):
+                there[part] = here
+                break
+            there = there.setdefault(part, {})
+    return kept

@@ -19,7 +19,7 @@ from lockstep.decision import Rule
 from lockstep.finding import Finding
 from policies.cedar.advice import one_line
 from policies.cedar.annotations import Annotations, refused, roles, wrong
-from policies.decider import APPROVALS
+from policies.decider import APPROVALS, SHADOW
 
 _MAX_BYTES = 10_000
 _MAX_NESTING = 64
@@ -127,7 +127,7 @@ def _annotated(
     return CedarRule(
         rule=Rule(
             id=given["id"] or "",
-            effect="approval" if file == APPROVALS else form["effect"],
+            effect="approval" if _asks(file, given) else form["effect"],
             reason=given["reason"] or "",
             approvers=roles(given),
             reads=tuple(sorted(set(_origins(form["conditions"])))),
@@ -139,6 +139,10 @@ def _annotated(
         tools=_tools(form["action"]),
         steady=_steady(form["conditions"]),
     )
+
+
+def _asks(file: str, given: Annotations) -> bool:
+    return file == APPROVALS or (file == SHADOW and bool(roles(given)))
 
 
 def _tools(action: Mapping[str, Any]) -> frozenset[str] | None:

@@ -167,15 +167,18 @@ def _context_type(seen: Fields) -> dict[str, Any]:
 
 def entities(environment: Environment, types: Mapping[str, str]) -> list[dict[str, Any]]:
     """The environment and its resources, as Cedar's store holds them."""
-    place = _held(ENVIRONMENT, environment.name, {"stage": environment.stage.value})
     return [
-        place,
+        place(environment),
         *(
             _held(types[kind], name, attributes)
             for kind, members in environment.resources.items()
             for name, attributes in members.items()
         ),
     ]
+
+
+def place(environment: Environment) -> dict[str, Any]:
+    return _held(ENVIRONMENT, environment.name, {"stage": environment.stage.value})
 
 
 def agent(principal: Principal) -> dict[str, Any]:

@@ -36,19 +36,24 @@ def kinds(root: Schema, schema: Any = None) -> frozenset[str]:
 
 def may_name(root: Schema, at: str) -> bool:
     """Whether an argument that stands at a pointer can name a resource, for some value of it."""
+    return bool(kinds_at(root, at))
+
+
+def kinds_at(root: Schema, at: str) -> frozenset[str]:
+    """The kinds of resources that an argument at a pointer can name, for some value of it."""
     here = list(same_value(root, root))
+    named: frozenset[str] = frozenset()
     for part in at.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
         # An unknown value under a known key: the key itself may be the name.
-        if any(kinds(root, found.get("propertyNames", {})) for found in here):
-            return True
+        named = named.union(*(kinds(root, found.get("propertyNames", {})) for found in here))
         here = [
             found
             for given in here
             for inner in _children(given, key)
             for found in same_value(root, inner)
         ]
-    return any(kinds(root, found) for found in here)
+    return named.union(*(kinds(root, found) for found in here))
 
 
 def unreachable(spec: ToolSpec) -> Iterator[Finding]:

@@ -67,6 +67,7 @@ class Fields:
 
 
 CedarType = Scalar | Many | Fields
+_STRING = Scalar("String")
 
 
 def read(schema: Schema) -> Fields:
@@ -109,6 +110,8 @@ def project(
                 return _placeholder(at)
             if not isinstance(value, list):
                 raise Misfit(at)
+            if item == _STRING and all(type(child) is str for child in value):
+                return value
             return [project(item, child, NONE, f"{at}/{n}") for n, child in enumerate(value)]
         case Fields():
             return _record(seen, value, unknown, at)

@@ -15,11 +15,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: its method, its path, and the fields of its form."""
+    """One request: its method, its path, its body and what that is as a form, its headers in lower
+    case."""
 
     method: str
     path: str
     form: dict[str, str]
+    body: str
+    headers: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -109,5 +112,5 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
     first, *lines = head.split("\r\n")
     method, path, _ = first.split(" ")
     headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(method, path, dict(urllib.parse.parse_qsl(body.decode())))
+    body = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
+    return Asked(method, path, dict(urllib.parse.parse_qsl(body)), body, headers)

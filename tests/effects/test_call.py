@@ -104,4 +104,5 @@ def _real(attempts: Attempts) -> ActivityCall:
         scheduled_at=WHEN,
         progress=None,
         attempts=attempts,
+        scrub=str,
     )

@@ -17,10 +17,11 @@ from temporalio.testing import ActivityEnvironment
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, tool
+from lockstep.agent import Asking
 from lockstep.canonical import digest
-from lockstep.decision import Grant, Outcome
+from lockstep.decision import Grant, Outcome, StandingGrant
 from lockstep.environment import Binding
-from lockstep.lock import Body, Lock
+from lockstep.lock import Lock
 from lockstep.mock import Mock
 from lockstep.outcome import (
     AttemptEnd,
@@ -33,6 +34,7 @@ from lockstep.outcome import (
     Withheld,
 )
 from lockstep.recovery import Recovery
+from lockstep.standing import StandingGrants
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
@@ -111,12 +113,16 @@ def planned(args: dict[str, JsonValue]) -> Plan:
     return Plan.model_validate({"lockstep": "plan/1", "steps": [step]})
 
 
+def locked(world: World) -> Lock:
+    side = planned({"valve": "side", "spare": "spare"})
+    return Lock.freeze(freeze(side, check(side, world, "ana"), world))
+
+
 async def performed(
     world: World, args: dict[str, JsonValue], folder: Path, *grants: Grant, at: datetime = DUE
 ) -> Any:
     """One attempt at opening, due at a time, with arguments that only the run knows."""
-    side = planned({"valve": "side", "spare": "spare"})
-    body: Body = Lock.freeze(freeze(side, check(side, world, "ana"), world)).body
+    body = locked(world).body
     facts = RunFacts(
         id="run",
         scheduled_at=datetime(2026, 1, 5, 6, tzinfo=UTC),
@@ -169,15 +175,128 @@ def test_a_stated_default_is_foreseen_at_plan_time(world: World) -> None:
     """A plan that says nothing about the valve is rejected, since the main valve is what opens."""
     checked = check(planned({"spare": "spare"}), world, "ana")
 
-    assert ["LS-POLICY-002"] == [finding.code for finding in checked.findings]
+    assert ["LS-POLICY-002"] == [finding.code for finding in checked.errors]
 
 
 def test_a_default_that_no_schema_states_is_not_foreseen(world: World) -> None:
     """What only the model can say is unknown at plan time, and nothing is promised about it."""
     checked = check(planned({"valve": "side"}), world, "ana")
 
-    assert () == checked.findings
+    assert () == checked.errors
     assert [Outcome.UNDECIDED] == [decision.outcome for decision in checked.decisions]
+
+
+def with_fitters(world: World, *people: str, standing: timedelta | None) -> World:
+    """The plant with people who may lift the rule about old valves, for so long."""
+    update = {"approvers": {"fitter": people}, "asking": Asking(standing=standing)}
+    return replace(world, agent=world.agent.model_copy(update=update))
+
+
+RUSTY: dict[str, JsonValue] = {"valve": "rusty", "spare": "spare"}
+MONTH = timedelta(days=30)
+
+
+def kept(folder: Path, world: World, **otherwise: Any) -> StandingGrant:
+    """A standing grant for the rusty valve, in a file of the agent's."""
+    given: dict[str, Any] = {
+        "lock": locked(world).digest,
+        "step": "open",
+        "rule": "old",
+        "args_digest": digest(RUSTY),
+        "policy": world.decider.policy,
+        "by": "ana",
+        "given_at": DUE - timedelta(days=7),
+        "expires_at": DUE + timedelta(days=7),
+        "run": "another",
+        "question": "open.1",
+    }
+    grant = StandingGrant.model_validate(given | otherwise)
+    plans = folder / "plans"
+    plans.mkdir(exist_ok=True)
+    (plans / "any.grants.json").write_text(StandingGrants.of({grant}).model_dump_json())
+    return grant
+
+
+async def test_a_yes_that_stands_lets_every_run_of_its_lock_call(
+    world: World, tmp_path: Path
+) -> None:
+    """And the decision says whose yes it was, and until when."""
+    CALLED.clear()
+    here = with_fitters(world, "ana", standing=MONTH)
+    grant = kept(tmp_path, here)
+
+    done = await performed(here, RUSTY, tmp_path)
+
+    assert isinstance(done, Completed)
+    assert (grant,) == done.decision.grants
+    assert "old approved by ana, standing until 2026-01-12" == done.decision.why
+    assert ["rusty"] == CALLED
+
+
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "another lock": {"lock": digest("another")},
+    "another step": {"step": "shut"},
+    "another rule": {"rule": "other"},
+    "other arguments": {"args_digest": digest({"valve": "rusty"})},
+    "another policy": {"policy": digest("another")},
+    "somebody else": {"by": "eve"},
+    "not given yet": {"given_at": DUE + timedelta(seconds=1)},
+    "expired": {"expires_at": DUE},
+    "longer than allowed": {"expires_at": DUE + timedelta(days=24)},
+}
+
+
+@pytest.mark.parametrize("how", OTHERWISE)
+async def test_a_yes_to_anything_else_is_none(world: World, tmp_path: Path, how: str) -> None:
+    """Another lock, step, rule, argument, policy or person; the future, the past, too long."""
+    CALLED.clear()
+    here = with_fitters(world, "ana", standing=MONTH)
+    kept(tmp_path, here, **OTHERWISE[how])
+
+    held = await performed(here, RUSTY, tmp_path)
+
+    assert isinstance(held, Withheld)
+    assert held.decision is not None
+    assert (Outcome.REQUIRE_APPROVAL, ()) == (held.decision.outcome, held.decision.grants)
+    assert [] == CALLED
+
+
+async def test_a_yes_ends_with_the_role_the_file_and_the_leave(
+    world: World, tmp_path: Path
+) -> None:
+    """Whoever lost the role, an agent that lets no yes stand, a file that is damaged or gone."""
+    CALLED.clear()
+    here = with_fitters(world, "ana", standing=MONTH)
+    kept(tmp_path, here)
+    file = tmp_path / "plans" / "any.grants.json"
+    demoted = with_fitters(world, "ben", standing=MONTH)
+    forbidden = with_fitters(world, "ana", standing=None)
+    shorter = with_fitters(world, "ana", standing=timedelta(days=13))
+    # These worlds have other locks, and the grant names theirs.
+    for other in (demoted, forbidden, shorter):
+        kept(tmp_path, other)
+        assert isinstance(await performed(other, RUSTY, tmp_path), Withheld)
+    kept(tmp_path, here)
+    text = file.read_text()
+    for damaged in ("", "{", text.replace("grants/1", "grants/2"), text.replace("ana", "")):
+        file.write_text(damaged)
+        assert isinstance(await performed(here, RUSTY, tmp_path), Withheld)
+    file.unlink()
+    assert isinstance(await performed(here, RUSTY, tmp_path), Withheld)
+    assert [] == CALLED
+
+
+async def test_a_yes_that_stands_lifts_no_denial(world: World, tmp_path: Path) -> None:
+    """A rule that denies has no grant, whatever a file says."""
+    here = with_fitters(world, "ana", standing=MONTH)
+    main: dict[str, JsonValue] = {"valve": "main", "spare": "spare"}
+    kept(tmp_path, here, rule="main", args_digest=digest(main))
+
+    held = await performed(here, main, tmp_path)
+
+    assert isinstance(held, Withheld)
+    assert held.decision is not None
+    assert Outcome.DENY is held.decision.outcome
 
 
 async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Do a step's arguments fit its tool? Each misfit has its place, and a fix that puts it right."""
 
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from lockstep.finding import Finding
 from lockstep.record import Record
 from lockstep.tool import ToolSpec, tool
 from policies.arguments import Sources, check_arguments, check_value
+from tests.laws.pace import within
 from tests.laws.port import LIST, POST, WEIGH, Json, only, with_, without, world
 
 STRING: Json = {"type": "string"}
@@ -58,7 +58,7 @@ def test_a_missing_argument_is_named() -> None:
         "LS-PLAN-006",
         "step `list`",
         "argument `cargo` is missing",
-        "add `cargo`",
+        "add `cargo`: `array`",
     ) == about(without(LIST, "cargo"))
     assert ("LS-PLAN-006", "step `post` /weight") == about(
         with_(POST, args={"weight": {"tons": {"$from": "weigh", "path": "/tons"}}}), LIST, WEIGH
@@ -217,9 +217,8 @@ def test_recursive_unions_take_no_time(bottom: Json) -> None:
     for _ in range(60):
         value = {"left": value, "right": {"x": "y"}}
     output = {"type": "object", "properties": {"n": {"type": "integer"}}}
-    start = time.process_time()
-    (finding,) = found(expression("and", "or", "xor"), {"e": value}, s=output)
-    assert time.process_time() - start < 0.5
+    with within(0.5):
+        (finding,) = found(expression("and", "or", "xor"), {"e": value}, s=output)
     assert f"step `s` /e{'/left' * 60}/x" == finding.place
 
 
@@ -227,10 +226,9 @@ def test_a_path_through_recursive_unions_takes_no_time() -> None:
     """A pointer of a hundred parts into a recursive output meets the same schemas again."""
     schema = expression("and", "or", "xor")
     path = "/e" + "/left" * 100
-    start = time.process_time()
-    args = {"e": {"$from": "s", "path": path}, "f": {"$from": "s", "path": f"{path}/middle"}}
-    (finding,) = found(schema, args, s=schema)
-    assert time.process_time() - start < 0.5
+    with within(0.5):
+        args = {"e": {"$from": "s", "path": path}, "f": {"$from": "s", "path": f"{path}/middle"}}
+        (finding,) = found(schema, args, s=schema)
     assert ("LS-PLAN-009", "step `s` /f") == (finding.code, finding.place)
 
 
@@ -277,9 +275,8 @@ def test_a_schema_in_a_file_is_never_read(tmp_path: Any) -> None:
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^(?=(a+)+$)a+$", r"^(a+)+\1$"])
 def test_a_hostile_pattern_takes_no_time(pattern: str) -> None:
     """Whether it matches, does not, or is given up: there is an answer, and soon."""
-    start = time.process_time()
-    findings = found({"properties": {"x": {"pattern": pattern}}}, {"x": "a" * 5000 + "!"})
-    assert time.process_time() - start < 0.5
+    with within(0.5):
+        findings = found({"properties": {"x": {"pattern": pattern}}}, {"x": "a" * 5000 + "!"})
     assert ["LS-PLAN-008"] == [finding.code for finding in findings]
 
 
@@ -312,11 +309,10 @@ def test_a_hundred_thousand_items_are_checked_quickly() -> None:
     """With a reference among them as well, each item costs next to nothing."""
     items: list[Any] = ["x"] * 100_000
     sources = Sources({"s": STRING}, {})
-    start = time.process_time()
-    assert [] == list(check_arguments("s", count.spec, {"items": items}, sources))
-    few = [*items[:10_000], {"$from": "s"}, 7]
-    (finding,) = check_arguments("s", count.spec, {"items": few}, sources)
-    assert time.process_time() - start < 1
+    with within(1):
+        assert [] == list(check_arguments("s", count.spec, {"items": items}, sources))
+        few = [*items[:10_000], {"$from": "s"}, 7]
+        (finding,) = check_arguments("s", count.spec, {"items": few}, sources)
     assert "step `s` /items/10001" == finding.place
 
 

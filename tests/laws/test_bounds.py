@@ -22,7 +22,7 @@ SHIPS = {"$from": "list", "path": "/ships"}
 
 
 def calling(proposed: Plan, parallel: int) -> timedelta:
-    found = bounds(proposed.steps, SPECS, parallel).calling
+    found = bounds(proposed.steps, SPECS, parallel, {}).calling
     assert found is not None
     return found
 
@@ -140,4 +140,4 @@ def test_no_order_of_ready_steps_takes_longer(proposed: Plan, slots: int, chance
 def test_the_worst_case_counts_every_way_that_is_open(most: int) -> None:
     """A guard is taken to hold, a stand-in to be needed, a loop to be as long as it may."""
     steps = plan(one("a", for_each={"in": SHIPS, "max": most}), one("b")).steps
-    assert most + 1 == worst(steps, SPECS).calls
+    assert most + 1 == worst(steps, SPECS, {}).calls

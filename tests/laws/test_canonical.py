@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,22 @@ def test_two_values_have_one_digest_only_if_they_are_equal(one: Any, other: Any)
     """As JSON sees it: true is not 1, and 1.0 is 1."""
     assert (digest(one) == digest(other)) == (canonical(one) == canonical(other))
     assert digest([one]) != digest(one)
+
+
+odd = st.sampled_from([2**53, -(2**53), 1.0, float("nan"), "\ud800", "\U0001f600", "\ufb33", ()])
+
+
+@given(st.recursive(values | odd, lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
+@settings(max_examples=200)
+def test_the_quick_way_writes_what_the_rfc_says(value: Any) -> None:
+    """Whoever writes it, the bytes are those of the RFC's own writer, or neither has any."""
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        with pytest.raises(ValueError, match=r"."):
+            canonical(value)
+    else:
+        assert expected == canonical(value)
 
 
 def test_the_published_example_is_written_as_published() -> None:

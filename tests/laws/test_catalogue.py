@@ -104,20 +104,18 @@ def test_an_environment_without_catalogues_is_left_alone() -> None:
     """It is the manifest, and nothing of it looks otherwise than before there were any."""
     here = package().world("test").environment
     assert here is stocked(here, {})
-    assert not [part for part in here.sections() if part.startswith("catalogues.")]
+    assert not [part for part in here.parts() if part.startswith("catalogues.")]
 
 
 def test_a_catalogue_is_one_digest_however_large_it_is() -> None:
     """What the manifest names itself has one each, as ever; other kinds are not touched."""
     here = world(own={"coal": {"bulky": True}}).environment
-    kinds = [
-        part for part in here.sections() if part.startswith(("catalogues.", "resources.cargo"))
-    ]
+    kinds = [part for part in here.parts() if part.startswith(("catalogues.", "resources.cargo"))]
     assert ["catalogues.cargo", "resources.cargo.coal"] == kinds
-    plain = package().world("test").environment.sections()
+    plain = package().world("test").environment.parts()
     ships = [part for part in plain if part.startswith("resources.ship.")]
     assert ships
-    assert {part: plain[part] for part in ships} == {part: here.sections()[part] for part in ships}
+    assert {part: plain[part] for part in ships} == {part: here.parts()[part] for part in ships}
 
 
 @given(fetched=members, again=members)
@@ -156,11 +154,11 @@ DRIFTED: dict[str, tuple[Callable[[], World], list[str]]] = {
     ),
     "a member that it names is otherwise": (
         lambda: world({**MEMBERS, "coal": {"bulky": True}}),
-        ["`catalogues.cargo` has changed", "`resources.cargo.coal` has changed"],
+        ["`catalogues.cargo` has changed", "`resources.cargo.coal`: bulky false -> true"],
     ),
     "what holds of every member": (
         lambda: world(attributes={"bulky": True}),
-        ["`catalogues.cargo` has changed", "`resources.cargo.coal` has changed"],
+        ["`catalogues.cargo` has changed", "`resources.cargo.coal`: bulky false -> true"],
     ),
     "where it comes from": (
         lambda: world(endpoint="http://127.0.0.1:9999"),
@@ -168,11 +166,11 @@ DRIFTED: dict[str, tuple[Callable[[], World], list[str]]] = {
     ),
     "the manifest says otherwise of a member": (
         lambda: world(own={"coal": {"bulky": True}}),
-        ["`resources.cargo.coal` has changed"],
+        ["`resources.cargo.coal`: bulky false -> true"],
     ),
     "there is no catalogue any more": (
         lambda: package().world("test"),
-        ["`catalogues.cargo` is gone", "`resources.cargo.coal` has changed"],
+        ["`catalogues.cargo` is gone", "`resources.cargo.coal`: bulky is gone, was false"],
     ),
 }
 

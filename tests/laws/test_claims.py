@@ -7,13 +7,15 @@ import pytest
 
 from lockstep.agent import Silence
 from lockstep.fallback import Fallback
+from lockstep.guard import Guard
 from lockstep.lock import Body
+from lockstep.loop import ForEach
 from lockstep.plan import Steps
 from lockstep.provenance import Provenance
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Trust
 from policies.claims import claims
-from tests.laws.port import STEPS, frozen, world
+from tests.laws.port import LIST, STEPS, WEIGH, Json, frozen, with_, world, world_with
 
 SINK = {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}}
 BODY = frozen(*STEPS, SINK)
@@ -48,6 +50,7 @@ def test_a_frozen_lock_claims_nothing_false() -> None:
         (part("limits", wall=timedelta(days=900)), "`limits.wall`"),
         (part("asking", deadline=timedelta(days=900)), "`asking.deadline`"),
         (part("asking", grant=timedelta(days=900)), "`asking.grant`"),
+        (part("asking", standing=timedelta(days=1)), "`asking.standing`"),
         (step("sink", effect=Effect.READ), "`steps.sink.effect`"),
         (step("sink", idempotency=Idempotency.NATURAL), "`steps.sink.idempotency`"),
         (step("sink", attempts=20), "`steps.sink.attempts`"),
@@ -63,6 +66,79 @@ def test_a_frozen_lock_claims_nothing_false() -> None:
 def test_a_looser_claim_is_named(body: Body, named: str) -> None:
     """Whoever writes a lock by hand, with a digest that fits, gains nothing by it."""
     assert any(named in problem for problem in told(body)), told(body)
+
+
+NEAR = {"id": "near", "tool": "ListShips", "args": {"cargo": ["coal"]}}
+LOOP = with_(
+    {"id": "tell", "tool": "PostNotice", "args": {"text": {"$item": "/name"}}},
+    for_each={"in": {"$from": "list", "path": "/ships"}, "max": 5},
+)
+GUARDED = with_(WEIGH, when=[{"left": {"$from": "list", "path": "/count"}, "is": ">", "right": 0}])
+
+
+def forged(*steps: Json, id: str, **fields: Any) -> list[str]:
+    """What is said of a lock of these steps, one of which was changed by hand."""
+    body = frozen(*steps)
+    assert [] == told(body)
+    changed = (one.model_copy(update=fields) if one.id == id else one for one in body.steps)
+    return told(body.model_copy(update={"steps": Steps(changed)}))
+
+
+@pytest.mark.parametrize(
+    ("fallback", "loops"),
+    [
+        # One step for each of many items; an output that its tool could not have given.
+        (Fallback(step="near"), True),
+        (Fallback(output={"ships": [], "names": []}), False),
+        (Fallback(output={"ships": [], "names": [], "count": "none"}), False),
+        (Fallback(output={"ships": [], "names": [], "count": 0}), False),
+    ],
+)
+def test_a_forged_fallback_is_one_that_a_plan_could_have(fallback: Fallback, loops: bool) -> None:
+    """A step stands in once, and what is written down is what the tool could give."""
+    each = {"for_each": {"in": {"$from": "list", "path": "/ships"}, "max": 2}} if loops else {}
+    looked = with_(NEAR, id="again", **each)
+    said = forged(LIST, NEAR, looked, id="again", on_error={"FogTooThick": fallback})
+    fits = fallback.output is not None and fallback.output.get("count") == 0  # type: ignore[union-attr]  # it is an object
+    assert (not fits) == any("`steps.again.on_error.FogTooThick`" in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        {"left": {"$from": "list", "path": "/count"}, "is": ">", "right": "0"},
+        {"left": {"$from": "list", "path": "/cout"}, "is": ">", "right": 0},
+        {"left": 1, "is": "<", "right": 2},
+    ],
+)
+def test_a_forged_guard_is_one_that_could_be_weighed(guard: Json) -> None:
+    """Of one type with the same, of what is there, and not of two literals."""
+    said = forged(LIST, GUARDED, id="weigh", when=(Guard.model_validate(guard),))
+    assert any("`steps.weigh.when`" in one for one in said)
+
+
+def test_a_forged_loop_goes_through_a_list() -> None:
+    """And its list is one that the step before it gives."""
+    each = ForEach.model_validate({"in": {"$from": "list", "path": "/count"}, "max": 2})
+    said = forged(LIST, LOOP, id="tell", for_each=each)
+    assert any("`steps.tell.for_each`" in one for one in said)
+
+
+def test_a_lock_that_no_run_could_finish_is_refused() -> None:
+    """Whoever put loops or arguments into it by hand would have the server end the run."""
+    body = frozen(LIST, LOOP)
+    each = ForEach.model_validate({"in": {"$from": "list", "path": "/ships"}, "max": 100})
+    loop = body.steps["tell"].model_copy(update={"for_each": each})
+    wide = body.limits.model_copy(update={"steps": 100, "parallel": 100})
+    here = world_with(limits=wide)
+    many = [loop.model_copy(update={"id": f"t{n}"}) for n in range(80)]
+    long = body.model_copy(update={"limits": wide, "steps": Steps([body.steps["list"], *many])})
+    assert any("a history of about" in one.problem for one in claims(long, here))
+    big = loop.model_copy(update={"args": {"text": "x" * 2**16}})
+    heavy = body.model_copy(update={"limits": wide, "steps": Steps([body.steps["list"], big])})
+    assert ["LS-LOCK-003"] == [
+        one.code for one in claims(heavy, here) if "bytes dispatched at once" in one.problem
+    ]
 
 
 def test_a_tighter_lock_may_run() -> None:

@@ -81,6 +81,23 @@ def test_a_step_is_found_by_its_id() -> None:
     ] == told(lock_changes(lock(*STEPS), lock(changed, WEIGH, other)))
 
 
+def test_conditions_are_told_in_words_to_people() -> None:
+    """A guard is what it says and not that there is one; a program gets it in full."""
+    guard = {"left": {"$from": "list", "path": "/count"}, "is": ">", "right": 1}
+    more = {**guard, "right": 2}
+    old, new = (lock(LIST, WEIGH, {**POST, "when": [one]}) for one in (guard, more))
+    (spoken,) = lock_changes(old, new, spoken=True)
+    assert ("/steps/post/when/0", "list/count > 1", "list/count > 2") == (
+        spoken.at,
+        spoken.old,
+        spoken.new,
+    )
+    assert ["/steps/post/when/0/right"] == [one.at for one in lock_changes(old, new)]
+    changes = lock_changes(lock(*STEPS), old, spoken=True)
+    (added,) = (one for one in changes if "/when" in one.at)
+    assert ["list/count > 1"] == added.new
+
+
 def test_limits_and_pins_are_told_by_their_names() -> None:
     """As the manifest calls them."""
     limits = world().environment.limits.model_copy(update={"calls": 39})

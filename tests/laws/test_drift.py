@@ -190,3 +190,61 @@ def test_several_changes_are_all_named() -> None:
     ] == [one.problem for one in found]
     assert {("LS-LOCK-002", "lock")} == {(one.code, one.place) for one in found}
     assert all("lock the plan again" in one.fix for one in found)
+
+
+WORDS: dict[str, Change] = {
+    "environment `test`: `limits.parallel`: 4 -> 5": limits(parallel=5),
+    "environment `test`: `limits.wall`: 1h -> 2h": limits(wall=timedelta(hours=2)),
+    "environment `test`: `stage`: sandbox -> prod": environment(stage=Stage.PROD),
+    "environment `test`: `resources.ship.skiff`: listed false -> true": resource(
+        "ship", "skiff", {"listed": True}
+    ),
+    "environment `test`: `agent.approvers`: pilots.0 ana -> eve": agent(
+        approvers={"pilots": ("eve", "ben")}
+    ),
+    "tool: `ListShips`: timeout 30s -> 9h": spec("ListShips", timeout=timedelta(hours=9)),
+    "tool: `ScuttleShip`: attempts 1 -> 2": spec("ScuttleShip", attempts=2),
+    "policy file: `rules.toml`: rule `harbour.looked` is gone": lambda here: replace(
+        here, rules=here.rules.model_copy(update={"mandatory": ()})
+    ),
+    "policy file: `approvals.cedar`: rule `harbour.second-pair-of-eyes`: reason "
+    '"a sunk ship is hard to raise" -> "it is deep"': policy(
+        approvals=world().texts.approvals.replace("a sunk ship is hard to raise", "it is deep")
+    ),
+    "policy file: `authorize.cedar`: rule `harbour.listed-ship`: `Ship) when { "
+    "resource.listed };` -> `Ship) when { !resource.listed };`": policy(
+        authorize=world().texts.authorize.replace("resource.listed", "!resource.listed")
+    ),
+    "policy file: `authorize.cedar`: no rule is different, only comments, order or layout": policy(
+        authorize="// in other words\n" + world().texts.authorize
+    ),
+    "policy file: `approvals.cedar`: rule `harbour.second-pair-of-eyes` is gone": policy(
+        approvals=""
+    ),
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_where_it_was_kept_drift_says_what_is_different(words: str) -> None:
+    """Field by field in the manifest and the tools, rule by rule in policy."""
+    look = world().contents.look
+    assert [words] == [found.problem for found in drift(BODY, WORDS[words](world()), look)]
+
+
+def test_words_decide_nothing() -> None:
+    """With what was kept, without it, and with something else in its place: the same drift."""
+    for changed in (change for changes in PARTS.values() for change in changes):
+        here = changed(world())
+        plain = drift(BODY, here)
+        for look in (world().contents.look, lambda _: b"{}", lambda _: b"\xff"):
+            told = drift(BODY, here, look)
+            assert bool(plain) == bool(told)
+            assert {found.code for found in plain} == {found.code for found in told}
+        assert plain == drift(BODY, here, lambda _: b'"forged"')
+
+
+def test_of_many_differences_the_first_are_told() -> None:
+    """A schema that was written anew is a number, and not a page."""
+    new = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(50)}}
+    found = drift(BODY, spec("ListShips", input=new)(world()), world().contents.look)
+    assert 2 <= len(found) <= 13

@@ -1,6 +1,6 @@
 """Who may give which answer to which question; the same judgement stands behind both doors."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue, ValidationError
 
-from lockstep.agent import ANYONE, Silence
+from lockstep.agent import ANYONE, Asking, Silence
 from lockstep.canonical import digest
 from lockstep.decision import Rule
 from lockstep.escalation import OFFERS, Answer, Ground, Question, Verdict
@@ -35,7 +35,8 @@ def question(ground: Ground = Ground.APPROVAL, **fields: Any) -> Question:
 
 
 def answer(verdict: Verdict | str = "approve", **fields: Any) -> Answer:
-    edit = {"args": {"ship": "tender"}} if verdict == "edit" else {}
+    edit: dict[str, Any] = {"args": {"ship": "tender"}} if verdict == "edit" else {}
+    edit |= {"output": {"name": "skiff"}} if verdict == "supply" else {}
     return Answer.model_validate(
         {"question": "sink.1", "verdict": verdict, "by": "ana", "args_digest": digest(ARGS)}
         | edit
@@ -68,13 +69,16 @@ def test_a_denial_cannot_be_approved() -> None:
 
 
 def test_what_is_offered_follows_from_why_is_asked() -> None:
-    """Approval where approval is missing; a second call only where nobody knows of the first, or
-    where nothing was called but a model.
+    """Approval where approval is missing; a second call only where nobody knows of the first, where
+    the tool named its trouble, or where nothing was called but a model; an output only for a tool
+    that named its trouble.
     """
     assert Verdict.APPROVE in OFFERS[Ground.APPROVAL]
-    assert [Ground.APPROVAL] == [ground for ground in Ground if Verdict.APPROVE in OFFERS[ground]]
+    approvable = [ground for ground in Ground if Verdict.APPROVE in OFFERS[ground]]
+    assert [Ground.APPROVAL, Ground.PLAN] == approvable
     again = [ground for ground in Ground if Verdict.RETRY in OFFERS[ground]]
-    assert [Ground.UNKNOWN, Ground.PLANNING] == again
+    assert [Ground.UNKNOWN, Ground.SIGNALLED, Ground.PLANNING] == again
+    assert [Ground.SIGNALLED] == [one for one in Ground if Verdict.SUPPLY in OFFERS[one]]
     assert all(Verdict.DENY in offers for offers in OFFERS.values())
     assert set(Ground) == set(OFFERS)
 
@@ -105,6 +109,11 @@ def test_arguments_go_with_an_edit_and_only_with_it() -> None:
     assert "LS-ASK-005" == code(question(), answer("approve", args={"ship": "aurora"}))
     assert "LS-ASK-005" == code(question(), answer("approve", args={}))
     assert "LS-ASK-005" == code(question(), answer("edit", args=None))
+    signalled = question(Ground.SIGNALLED)
+    assert "LS-ASK-005" == code(signalled, answer("supply", output=None))
+    assert "LS-ASK-005" == code(signalled, answer("supply", args={}))
+    assert "LS-ASK-005" == code(signalled, answer("retry", output={}))
+    assert "LS-ASK-005" == code(signalled, answer("supply", output={"x": "y" * 100_000}))
     assert code(question(), answer("edit", args={})) is None
 
 
@@ -142,3 +151,34 @@ def test_an_answer_is_taken_only_if_everything_about_it_is_right(
     )
     given_ = answer(verdict, by=by, args_digest=digest(seen), args=args)
     assert right == (judge(question(ground), given_) is None)
+
+
+MONTH, DAY = timedelta(days=30), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "most", "asked", "expected"),
+    [
+        ("approve", MONTH, None, None),
+        ("approve", MONTH, DAY, None),
+        ("approve", MONTH, MONTH, None),
+        ("approve", MONTH, MONTH + DAY, "LS-ASK-007"),
+        ("approve", None, DAY, "LS-ASK-007"),
+        ("approve", None, None, None),
+        ("deny", MONTH, DAY, "LS-ASK-005"),
+        ("skip", MONTH, DAY, "LS-ASK-005"),
+        ("edit", MONTH, DAY, "LS-ASK-005"),
+    ],
+)
+def test_a_yes_stands_only_as_long_as_it_may(
+    verdict: str, most: timedelta | None, asked: timedelta | None, expected: str | None
+) -> None:
+    """A yes alone, and no longer than the question says; where it says nothing, for this run."""
+    assert expected == code(question(standing=most), answer(verdict, standing=asked))
+
+
+def test_what_does_not_stand_is_written_as_before() -> None:
+    """Questions and answers of runs that do without have the digests they always had."""
+    assert "standing" not in question().model_dump(mode="json")
+    assert "standing" not in answer().model_dump(mode="json")
+    assert "standing" not in Asking().model_dump(mode="json")

@@ -14,7 +14,6 @@ from lockstep.canonical import Digest, digest
 from lockstep.event import (
     Event,
     Happening,
-    PlanLocked,
     RunCompleted,
     RunStarted,
     StepSkipped,
@@ -23,6 +22,7 @@ from lockstep.event import (
     genesis,
     link,
 )
+from lockstep.planned import PlanLocked
 
 RUN = "harbour.test.weekly"
 START = datetime(2026, 11, 16, 6, tzinfo=UTC)

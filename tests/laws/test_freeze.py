@@ -34,6 +34,17 @@ def test_one_plan_in_any_order_of_its_steps_gives_one_lock(steps: list[Any]) -> 
     assert Lock.freeze(frozen(*STEPS, *EXTRA)).digest == Lock.freeze(frozen(*steps)).digest
 
 
+@given(st.data())
+@settings(max_examples=10)
+def test_one_plan_in_any_order_of_its_arguments_gives_one_lock(data: st.DataObject) -> None:
+    """Keys may stand as they like, also where what they hold may not be believed."""
+    steps = [
+        {**step, "args": dict(data.draw(st.permutations([*step["args"].items()])))}
+        for step in STEPS
+    ]
+    assert Lock.freeze(frozen(*STEPS)).digest == Lock.freeze(frozen(*steps)).digest
+
+
 def test_two_machines_give_one_lock() -> None:
     """Freezing is a function: no clock, no chance, no name of who asked."""
     proposed = plan(*STEPS)

@@ -1,6 +1,5 @@
 """Orders, cycles and paths: each answer is one, and is the same for every spelling of a graph."""
 
-import time
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -9,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.graph import Graph, cycle, order, path
+from tests.laws.pace import within
 
 names = st.sampled_from([f"s{n}" for n in range(8)])
 few = settings(max_examples=30)
@@ -116,8 +116,7 @@ def test_a_thousand_steps_are_ordered_in_no_time() -> None:
     layers = {
         step: ids[n - n % 20 - 20 : n - n % 20] if n >= 20 else [] for n, step in enumerate(ids)
     }
-    start = time.process_time()
-    assert [tuple(ids)] * 3 == [order(chain), order(fan), order(layers)]
-    assert 1000 == len(path(chain, ids[-1], ids[0]) or ())
-    assert cycle(chain | {ids[0]: [ids[-1]]}) is not None
-    assert time.process_time() - start < 0.2
+    with within(0.2):
+        assert [tuple(ids)] * 3 == [order(chain), order(fan), order(layers)]
+        assert 1000 == len(path(chain, ids[-1], ids[0]) or ())
+        assert cycle(chain | {ids[0]: [ids[-1]]}) is not None

@@ -15,6 +15,8 @@ from lockstep.finding import Finding
 from lockstep.guard import Comparator, Guard, Weighed, weighed
 from lockstep.lock import Lock
 from lockstep.reference import resolve
+from policies.arguments import Sources
+from policies.guards import check_guards
 from tests.laws.port import LIST, POST, STEPS, WEIGH, Json, checked, frozen, only, plan, with_
 from worker.cli.drawing import conditions
 from worker.cli.story import told
@@ -82,6 +84,21 @@ def test_a_guard_that_can_only_come_out_one_way_is_a_finding(
     (one,) = found(guard(left, how, right))
     assert ("LS-PLAN-015", "step `weigh` /when/0") == (one.code, one.place[:20])
     assert problem in one.problem
+
+
+@pytest.mark.parametrize(
+    ("right", "passes"),
+    [(True, True), (False, True), ("auto", True), ("autp", False), (1, False), (0, False)],
+)
+def test_a_word_or_a_boolean_may_be_either(right: Any, passes: bool) -> None:
+    """An enumeration beside a boolean does not list all that the value can be; and to Python `1`
+    is `true`, which it is nowhere else.
+    """
+    mode: Json = {"anyOf": [{"const": "auto", "type": "string"}, {"type": "boolean"}]}
+    output: Json = {"type": "object", "properties": {"mode": mode}, "required": ["mode"]}
+    sources = Sources(outputs={"list": output}, inputs={})
+    one = Guard.model_validate(guard({"$from": "list", "path": "/mode"}, "==", right))
+    assert passes == (not list(check_guards("weigh", (one,), sources)))
 
 
 def test_a_misspelt_word_is_guessed() -> None:

@@ -19,6 +19,7 @@ from lockstep.finding import Finding
 from lockstep.loading import MAX_DEPTH, load, parse_json, parse_toml, pointer, read, shaped
 from lockstep.plan import Plan
 from lockstep.record import Record
+from tests.laws.pace import within
 from tests.laws.port import refusal
 
 exact = st.integers(-(2**53) + 1, 2**53 - 1)
@@ -195,9 +196,8 @@ def test_broken_toml_is_refused(text: str) -> None:
 )
 def test_hostile_keys_cost_nothing(text: str) -> None:
     """A dotted key is nesting too, however it is written, and tomllib is not let near it."""
-    start = time.process_time()
-    assert "LS-LOAD-004" == toml_refusal(text).code
-    assert time.process_time() - start < 0.2
+    with within(0.2):
+        assert "LS-LOAD-004" == toml_refusal(text).code
 
 
 def test_harmless_dots_are_only_dots() -> None:
@@ -212,9 +212,8 @@ def test_harmless_dots_are_only_dots() -> None:
 @pytest.mark.parametrize("text", ['"' + "a" * 4_000_000, '"' + "\\" * 4_000_000, '"' * 999_999])
 def test_a_string_without_end_costs_nothing(text: str) -> None:
     """Strings are skipped in one go; nothing is tried a second time."""
-    start = time.process_time()
-    assert "LS-LOAD-002" == json_refusal(text, 5_000_000).code
-    assert time.process_time() - start < 0.5
+    with within(0.5):
+        assert "LS-LOAD-002" == json_refusal(text, 5_000_000).code
 
 
 class Inner(Record):
@@ -243,9 +242,8 @@ def test_of_many_misfits_the_first_are_named() -> None:
     with pytest.raises(LockstepError, match="LS-LOAD-007") as caught:
         shaped(Outer, {"name": "a", "inner": [1] * 1000}, "doc")
     assert 20 == len(caught.value.findings)
-    start = time.process_time()
-    found = refusal(lambda: shaped(Outer, {"name": "a", "inner": [1] * 100_000}, "doc"))
-    assert time.process_time() - start < 0.5
+    with within(0.5):
+        found = refusal(lambda: shaped(Outer, {"name": "a", "inner": [1] * 100_000}, "doc"))
     assert "100,000 misfits: this is another kind of document" == found.problem
 
 
@@ -286,3 +284,14 @@ def test_a_pointer_escapes_what_it_must() -> None:
     """RFC 6901: `~` and `/` in names."""
     assert "/a~1b/m~0n/0" == pointer(("a/b", "m~n", 0))
     assert "" == pointer(())
+
+
+def test_of_a_name_it_is_said_what_was_found() -> None:
+    """As a value and as a key, cut where it is long; what it should be alone helps nobody."""
+    step = {"id": "fetch it", "tool": "ListShips"}
+    found = refusal(lambda: shaped(Plan, {"lockstep": "plan/1", "steps": [step]}, "plan"))
+    assert ("LS-LOAD-007", "plan/steps/0/id") == (found.code, found.place)
+    assert found.problem.endswith("found `fetch it`")
+    step = {"id": "fetch", "tool": "x" * 500 + "!"}
+    found = refusal(lambda: shaped(Plan, {"lockstep": "plan/1", "steps": [step]}, "plan"))
+    assert found.problem.endswith(f"found `{'x' * 60}`")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.package import load_package
+from lockstep.canonical import digest
 from lockstep.environment import Binding
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -279,7 +280,8 @@ def test_a_changed_mock_is_drift(folder: Path) -> None:
     """By its content, for a plan that uses the tool; white space is none."""
     before = world(folder)
     body = freeze(plan(*STEPS), check(plan(*STEPS), before, BY), before)
-    assert before.mocks["ListShips"].digest == body.pins.environment["mocks.ListShips"]
+    locked = body.pins.environment["mocks.ListShips"]
+    assert locked == digest(before.mocks["ListShips"].model_dump(mode="json"))
     file = folder / "mocks" / "ships.json"
     file.write_text(json.dumps(json.loads(file.read_text()), indent=4))
     assert () == drift(body, world(folder))

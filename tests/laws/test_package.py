@@ -142,8 +142,11 @@ def test_an_unknown_environment_lists_the_known(folder: Path) -> None:
     [
         ("aprovals.cedar", "call it `approvals.cedar`"),
         ("authorise.cedar", "call it `authorize.cedar`"),
-        ("rules.py", "call it `rules.toml`"),
-        ("x.json", "use `authorize.cedar`, `approvals.cedar`, `rules.toml`"),
+        ("rule.py", "call it `rules.py`"),
+        (
+            "x.json",
+            "use `authorize.cedar`, `approvals.cedar`, `shadow.cedar`, `rules.toml`, `rules.py`",
+        ),
     ],
 )
 def test_a_policy_that_nobody_reads_is_refused(folder: Path, name: str, fix: str) -> None:

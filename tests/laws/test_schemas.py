@@ -14,12 +14,17 @@ from lockstep.agent import Silence
 from lockstep.canonical import digest
 from lockstep.case import Cases
 from lockstep.catalogue import Pinned
+from lockstep.decision import StandingGrant
+from lockstep.declaration import DeclarationFile
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import PlanLocked, StepSkipped, genesis, link
+from lockstep.event import StepSkipped, genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
+from lockstep.pinned_tools import PinnedTools
+from lockstep.planned import PlanLocked
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
+from lockstep.standing import StandingGrants
 from lockstep.value import Value
 from tests.laws.port import HARBOUR, ROOT, STEPS, frozen, package, plan, with_, world
 
@@ -52,6 +57,14 @@ WRITTEN: dict[str, BaseModel] = {
     ),
     "environment": world().environment,
     "event": link(1, NOW, genesis("w"), StepSkipped(step="sink", because="a human said so")),
+    "grants": StandingGrants.of(
+        {
+            StandingGrant(
+                lock=ARGS.digest, step="sink", rule="r", args_digest=ARGS.digest,
+                policy=ARGS.digest, by="ana", given_at=NOW, expires_at=NOW, run="r", question="q",
+            )
+        }
+    ),
     "lock": Lock.freeze(frozen(*STEPS, SINK), Proposed(by="ana", at=NOW)),
     "mock": Mock.model_validate(
         {
@@ -63,6 +76,17 @@ WRITTEN: dict[str, BaseModel] = {
             ],
         }
     ),
+    "mcp": PinnedTools.model_validate(
+        {
+            "lockstep": "mcp/1",
+            "server": "files",
+            "tools": [
+                {"name": "a/b.c", "input": {"type": "object"}, "hints": {"readOnlyHint": False}},
+                {"name": "d", "title": "D", "description": "x", "input": {}, "output": {"a": [1]}},
+            ],
+        }
+    ),
+    "pins": world().contents,
     "plan": plan(*STEPS, SINK),
     "question": Question(
         id="q", run="r", step="sink", tool="ScuttleShip", ground=Ground.APPROVAL, why="w",
@@ -76,6 +100,16 @@ WRITTEN: dict[str, BaseModel] = {
                 {"when": {"contains": "a"}, "answers": [{"json": [None]}, {"garbage": ""}]},
                 {"answers": [{"proposal": {"steps": []}, "cut": {}}, {"error": {"status": 429}}]},
             ],
+        }
+    ),
+    "tool": DeclarationFile.model_validate(
+        {
+            "lockstep": "tool/1",
+            "effect": "read",
+            "input": {"type": "object"},
+            "output": {"type": "object", "properties": {"a": {"type": "string"}}},
+            "timeout": "5s",
+            "signals": ["FogTooThick"],
         }
     ),
 }  # fmt: skip
@@ -111,7 +145,7 @@ def test_a_schema_accepts_what_the_noun_writes(noun: str) -> None:
     short = json.loads(value.model_dump_json(exclude_defaults=True))
     marked = {"plan": "plan/1", "agent": "agent/1", "environment": "environment/1"}
     marked |= {"standin": "standin/1", "mock": "mock/1", "catalogue": "catalogue/1"}
-    marked |= {"cases": "cases/1"}
+    marked |= {"cases": "cases/1", "tool": "tool/1"}
     if noun in marked:
         assert [] == misfits(noun, {**short, "lockstep": marked[noun]})
 

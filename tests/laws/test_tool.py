@@ -123,6 +123,18 @@ def test_what_is_not_idempotent_cannot_ask_for_more() -> None:
     assert 5 == declared(plain, effect="write", idempotency="keyed", attempts=5).spec.attempts
 
 
+def test_only_a_declared_signal_can_say_that_nothing_was_done() -> None:
+    """And only that lets a call that is not idempotent be made again unasked."""
+    with pytest.raises(ValueError, match="`no_effect` names `Fog`, which `signals` does not"):
+        declared(plain, effect="write", signals=("Ice",), no_effect=("Fog",))
+    once = declared(plain, effect="write", signals=("Fog", "Ice"), no_effect=("Fog",)).spec
+    assert (True, False) == (once.may_repeat("Fog"), once.may_repeat("Ice"))
+    for options in ({"effect": "read"}, {"effect": "destructive", "idempotency": "natural"}):
+        assert declared(plain, signals=("Ice",), **options).spec.may_repeat("Ice")
+    silent = declared(plain, signals=("Ice",)).spec
+    assert "no_effect" not in silent.model_dump(mode="json")
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -180,7 +180,7 @@ async def test_what_is_rejected_exits_with_3(yard: Yard, tmp_path: Path) -> None
     assert not machine.json["passed"]
     assert ONE_LINE.match(hand.err)
     assert hand.err.startswith("LS-LOCK-001 ")
-    assert "LS-LOCK-002 lock: policy file: `approvals.cedar` has changed" in drift.err
+    assert "LS-LOCK-002 lock: policy file: `approvals.cedar`: rule `crane.loud-word`" in drift.err
 
 
 async def test_a_plan_where_a_lock_is_wanted_is_told_how_to_become_one(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.cases import answered
+from activities.package import load_package
 from tests.runs.command import lockstep
 from tests.runs.yard import ROOT, copied, replace
 
@@ -56,7 +58,8 @@ async def test_what_is_shown_of_a_lock_is_not_obeyed(surroundings: Path, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "code", "exits"),
     [
-        ((LOCAL,), "LS-CLI-001", 2),
+        ((LOCAL, "--env", "local"), "LS-CLI-001", 2),
+        ((str(FLAGSHIP), str(FLAGSHIP / "plans")), "LS-CLI-001", 2),
         (("--env", "local"), "LS-CLI-001", 2),
         ((LOCAL, PROD, "--env", "local"), "LS-CLI-001", 2),
         ((), "LS-CLI-001", 2),
@@ -80,3 +83,27 @@ async def test_a_lock_that_was_edited_is_not_compared(surroundings: Path, tmp_pa
     edited.write_text(Path(LOCAL).read_text().replace('"points": 60', '"points": 61'))
     said = await lockstep("diff", LOCAL, str(edited))
     assert (3, "LS-LOCK-001") == (said.code, said.err.split()[0])
+
+
+async def test_two_policies_are_compared_by_rule_and_by_case(
+    surroundings: Path, tmp_path: Path
+) -> None:
+    """An agent and another copy of its policy: what changed, and which cases are answered
+    otherwise; a copy that is the same is said to be.
+    """
+    root = copied(FLAGSHIP, tmp_path)
+    replace(root / "policy" / "authorize.cedar", 'stage == "prod"', 'stage == "staging"')
+    human, machine, same = await asyncio.gather(
+        lockstep("diff", str(FLAGSHIP), str(root)),
+        lockstep("diff", str(FLAGSHIP), str(root), "--format", "json"),
+        lockstep("diff", str(FLAGSHIP / "policy"), str(FLAGSHIP)),
+    )
+    assert (3, 3, 0) == (human.code, machine.code, same.code)
+    assert "      - DENY by tools.development-only\n      + ALLOW by tools.dev" in human.out
+    count = len(answered(load_package(FLAGSHIP)))
+    assert count == machine.json["asked"]
+    assert ["/rules/tools.development-only/text"] == [one["at"] for one in machine.json["changes"]]
+    assert {"prod"} <= {one["environment"] for one in machine.json["verdicts"]}
+    assert (
+        f"{count} cases asked of both, 0 answered differently\nthe rules are the same" in same.out
+    )

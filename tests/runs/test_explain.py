@@ -1,10 +1,12 @@
 """`lockstep explain`: a code in a line or two, a step from its proposal to its end."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from lockstep.codes import CODES
+from lockstep.decision import Grounds
 from lockstep.escalation import Verdict
 from lockstep.help import HELP
 from tests.runs.command import lockstep
@@ -73,12 +75,22 @@ async def test_a_step_is_told_from_its_proposal_to_its_end(yard: Yard, book: Boo
     assert 'approval crane.removal-review: "what is taken away is gone", foreman may' in human.out
     assert f"policy {yard.world.decider.policy[:19]}…" in human.out
     assert f"engine {yard.world.decider.engine}" in human.out
+    assert "asked by crane as operator, started by ana (person), in test (staging)" in human.out
+    grounds = yard.world.decider.grounds
+    assert f"on approvals.cedar {grounds.files['approvals.cedar'][:19]}…" in human.out
+    assert f"rules.toml {yard.world.pins.policy['rules.toml'][:19]}…" in human.out
+    assert [grounds.digest] == [one.digest for one in found_grounds(machine.json)]
+    assert "permitted by crane.removal" in human.out
     assert "question lift.1 answered: approve by ben (update), saying: take it" in human.out
     assert lines[-1] == "  so it completed"
     assert "completed" == machine.json["end"]
     assert ["REQUIRE_APPROVAL", "ALLOW"] == [one["outcome"] for one in machine.json["decisions"]]
     found = account(ended.history, ended.events, "lift")
     assert machine.json == found.model_dump(mode="json")
+
+
+def found_grounds(told: Any) -> list[Grounds]:
+    return [Grounds.model_validate(one) for one in told["grounds"]]
 
 
 async def test_every_kind_of_origin_and_end_is_told(yard: Yard, book: Book) -> None:

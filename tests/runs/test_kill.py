@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from activities.package import load_package
+from activities.store import FolderStore, load
 from lockstep.amount import Amount
 from lockstep.escalation import Ground, Verdict
 from lockstep.outcome import AttemptEnd
@@ -152,6 +153,41 @@ async def test_kill_9_of_the_worker(place: Site) -> None:
     assert lost.attempt.decision is not None
     # What the lost call used is not known, so it counts as all it could have used.
     assert Amount(calls=3) == again.result.spent
+
+
+async def test_kill_9_of_the_worker_within_a_loop(place: Site) -> None:
+    """Items that were done are not done again, those that ran are tried again with their keys, and
+    the list of outputs is whole and in order. Those that waited out an error wait on.
+    """
+    moments = random.Random(1815)
+    book, names = place.yard.book(), [f"n{number}" for number in range(3 * LINES)]
+    entry = step("w", "Write", ledger=book.name, text={"$item": "/name"}, linger=LINGER)
+    hands = {"in": {"$from": "all", "path": "/hands"}, "max": len(names)}
+    stuck = place.yard.book()
+    lift = step("l", "Lift", ledger=stuck.name, load="pallet", busy=2)
+    handle = await place.yard.start(
+        place.yard.lock(
+            say(), step("all", "Muster", names=names), with_(entry, for_each=hands), lift
+        )
+    )
+    await until(lambda: len(book.lines) > 2)
+    for _ in range(2):
+        up = place.polling
+        place.kill_worker()
+        await until(lambda up=up: place.polling > up)  # type: ignore[misc]  # mypy has no defaults
+        await asyncio.sleep(moments.uniform(0.0, 0.5))  # the moment is what is tried
+    ended = await place.yard.ended(handle)
+
+    assert "completed" == ended.result.status
+    assert sorted(names) == sorted(book.lines)
+    (gathered,) = ended.of("step.gathered")
+    kept = load(FolderStore(place.yard.home.values), gathered.value)
+    assert isinstance(kept, list)
+    assert names == [one["text"] for one in kept]  # type: ignore[index,call-overload]  # it is what a Write gives
+    attempts = ended.of("step.attempted", "w")
+    assert any(what.attempt.number > 1 for what in attempts)
+    assert [*range(len(names))] == sorted(what.item for what in ended.of("step.completed", "w"))
+    assert 2 == len(ended.of("step.recovering", "l"))
 
 
 async def test_kill_9_of_the_server(place: Site) -> None:

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from lockstep.escalation import Verdict
+from lockstep.errors import LockstepError
+from lockstep.escalation import Ground, Verdict
 from lockstep.event import Event, StepCompleted
-from lockstep.lock import Body, Lock
-from lockstep.loop import ForEach
-from lockstep.plan import Steps
 from tests.runs.yard import Book, Ended, Handle, Json, Yard, output, say, step, until, with_
 from workflows.run import Run
 
@@ -162,7 +160,16 @@ async def test_a_fallback_stands_in_for_the_step_that_signals(yard: Yard, book: 
     (replaced,) = ended.of("step.replaced")
     assert ("look", "other") == (replaced.step, replaced.by)
     order = [event.what.type for event in ended.events if getattr(event.what, "step", "") == "look"]
-    assert ["step.started", "step.attempted", "step.caught", "step.replaced"] == order
+    assert [
+        "step.started",
+        "step.attempted",
+        "step.decided",
+        "step.caught",
+        "step.replaced",
+    ] == order
+    assert caught.error in {one.attempt.failure for one in ended.of("step.attempted", "look")}
+    (made,) = ended.of("step.decided", "look")
+    assert made.decision.digest == ended.of("step.attempted", "look")[0].attempt.decision
 
 
 async def test_a_stand_in_that_is_not_wanted_does_not_run(yard: Yard, book: Book) -> None:
@@ -387,6 +394,33 @@ async def test_each_item_is_decided_and_asked_about_for_itself(yard: Yard) -> No
     assert [("loud", 2)] == [(what.step, what.item) for what in ended.of("step.edited")]
 
 
+async def test_a_refused_edit_names_its_item(yard: Yard) -> None:
+    """Of several that wait, whoever answers has to know which one."""
+    loud = each(say("loud", {"$item": "/name"}))
+    handle = await yard.start(yard.lock(say(), muster("SHOUT-1", "SHOUT-2"), loud))
+    _, second = sorted(await yard.questions(handle, 2), key=lambda one: one.id)
+    for args in ({"text": 3}, {"text": {"$item": "/name"}}):
+        with pytest.raises(LockstepError, match=r"step `loud\[1\]` /text"):
+            await yard.answer(handle, second, Verdict.EDIT, by="cleo", args=args)
+    await yard.answer(handle, second, Verdict.DENY, by="cleo")
+    assert "failed" == (await yard.ended(handle)).result.status
+
+
+async def test_a_call_that_nobody_knows_the_end_of_is_asked_about_as_it_was_made(
+    yard: Yard, book: Book
+) -> None:
+    """With the item's own value, and what else a reference brought."""
+    struck = step("s", "Strike", ledger=book.name, text={"$item": "/name"}, first="raise")
+    handle = await yard.start(yard.lock(say(), muster("ana"), each(struck)))
+    question = await yard.question(handle)
+    assert ("s[0].1", Ground.UNKNOWN) == (question.id, question.ground)
+    assert {"ledger": book.name, "text": "ana", "first": "raise"} == question.args.preview
+    assert 'text="ana"' in question.shown
+    await yard.answer(handle, question, Verdict.RETRY)
+    ended = await yard.ended(handle)
+    assert ("completed", ["ana", "ana"]) == (ended.result.status, book.lines)
+
+
 async def test_to_skip_an_item_leaves_out_the_whole_loop(yard: Yard, book: Book) -> None:
     """What asks for another item need not be answered any more."""
     loud = each(say("loud", {"$item": "/name"}))
@@ -465,19 +499,11 @@ async def test_the_outputs_of_a_loop_have_one_limit_together(yard: Yard) -> None
 
 
 async def test_a_loop_whose_list_is_not_there_says_so(yard: Yard) -> None:
-    """An optional list may be missing; a guard could have asked."""
-    over = {"$from": "muster", "path": "/hands/0/name"}
-    lock = yard.lock(say(), muster("ana"), each(say("greet", {"$item": "/name"})))
-
-    def other(body: Body) -> Body:
-        steps = [
-            one.model_copy(update={"for_each": ForEach.model_validate({"in": over, "max": 3})})
-            if one.id == "greet"
-            else one
-            for one in body.steps
-        ]
-        return body.model_copy(update={"steps": Steps(steps)})
-
-    ended = await yard.ended(await yard.start(Lock.freeze(other(lock.body))))
+    """A list within a list may be missing; a guard could have asked."""
+    groups = each(step("groups", "Muster", names=[{"$item": "/name"}]))
+    over = {"$from": "groups", "path": "/3/hands"}
+    ended = await yard.run(
+        say(), muster("ana"), groups, each(say("greet", {"$item": "/name"}), over=over)
+    )
     assert ("failed", "LS-STEP-009") == (ended.result.status, ended.finding.code)
-    assert "its list cannot be read: it is a `string`" == ended.finding.problem
+    assert "its list cannot be read: `groups/3/hands`: `3` is not there" == ended.finding.problem

@@ -9,6 +9,7 @@ from lockstep.lock import Lock
 from tests.runs.command import lockstep
 from tests.runs.office import BAD, GOOD, Office, office, scene
 from tests.runs.yard import CRANE, TEST, Yard, plan, say
+from worker.cli.beside import read_contents
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,6 +40,11 @@ async def test_a_plan_that_was_mended_by_hand_stays(yard: Yard, tmp_path: Path) 
     """Beside its lock, and without one; the same goal again takes the next name."""
     async with office(yard, tmp_path, scene("say hello", GOOD)) as opened:
         first = await lockstep("plan", "say hello", *here(opened), "--format", "json")
+        lock = Lock.model_validate_json(Path(first.json["lock"]).read_text())
+        contents, wrong = read_contents(Path(first.json["lock"]), lock)
+        assert contents is not None
+        assert lock.planner is not None
+        assert (True, []) == (contents.look(lock.planner.prompt) is not None, wrong)
         mended = Path(first.json["plan"])
         mended.write_text("{}")
         again = await lockstep("plan", "say hello", *here(opened), "--format", "json")
@@ -62,16 +68,46 @@ async def test_another_plan_for_the_same_goal_replaces_nothing(yard: Yard, tmp_p
 
 
 async def test_a_goal_is_planned_locked_and_run(yard: Yard, tmp_path: Path) -> None:
-    """One command from words to a result; running it makes no planner call."""
+    """One command from words to a result; what planning cost is part of what it cost, to the
+    token, and a run of its lock asks nobody.
+    """
     async with office(yard, tmp_path, scene("say hello", BAD, GOOD)) as opened:
         said = await lockstep("run", "say hello", *here(opened))
         assert 0 == said.code, said
         assert "tool `Fly` does not exist" in said.err
         assert "completed " in said.out
-        assert "0 planner calls" in said.out
+        assert "2 planner calls" in said.out
+        assert f"of it to plan: 2 calls, {opened.billed:,} tokens" in said.out
+        before = opened.billed
         machine = await lockstep("run", "say hello", *here(opened), "--format", "json")
-        assert ("completed", 0) == (machine.json["status"], machine.json["planner_calls"])
+        assert ("completed", 1) == (machine.json["status"], machine.json["planner_calls"])
         assert 1 == machine.json["planning"]["bill"]["calls"]
+        assert opened.billed - before == machine.json["spent"]["tokens"]
+        events = await lockstep("runs", "events", machine.json["run"])
+        assert f"1 planner call (1 call, {opened.billed - before:,} tokens" in events.out
+        lock = machine.json["planning"]["lock"]
+        again = await lockstep("run", lock, "--as", "ana", "--format", "json")
+        assert (0, 0) == (again.json["planner_calls"], again.json["spent"]["tokens"])
+        assert "planned" not in again.json
+
+
+async def test_planning_may_leave_no_room_for_the_steps(yard: Yard, tmp_path: Path) -> None:
+    """Then nothing of the plan is begun, the finding says what to do, and the lock is there; a plan
+    that needs none of what is gone runs all the same.
+    """
+    dear = {"usage": {"output_tokens": 17_000}}
+    spending = {"id": "pay", "tool": "Spend", "args": {"tokens": 5}, "reason": "It has to be."}
+    scenes = [scene("pay", {"proposal": plan(spending), **dear}), scene("say", {**GOOD, **dear})]
+    settings = "tokens = 18_000\nmax_tokens = 1_000"
+    async with office(yard, tmp_path, *scenes, settings=settings) as opened:
+        refused = await lockstep("run", "pay", *here(opened))
+        assert 1 == refused.code, refused
+        assert "LS-RUN-004 planner: planning used " in refused.out + refused.err
+        (lock,) = opened.yard.package.root.glob("plans/pay*.lock.json")
+        alone = await lockstep("run", str(lock), "--as", "ana")
+        assert 0 == alone.code, alone
+        free = await lockstep("run", "say hello", *here(opened))
+        assert 0 == free.code, free
 
 
 async def test_a_planning_that_halts_is_answered_in_the_inbox(yard: Yard, tmp_path: Path) -> None:

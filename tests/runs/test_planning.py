@@ -8,6 +8,7 @@ import pytest
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
 from lockstep.finding import Finding
+from lockstep.lock import Proposed
 from lockstep.usage import Bill
 from tests.runs.office import BAD, GOOD, KEY, Office, Planning, office, scene, working
 from tests.runs.yard import PATIENCE, Json, Yard, failure, plan, reply, say, until
@@ -29,6 +30,7 @@ async def test_a_goal_becomes_a_lock_that_asks_nothing_again(yard: Yard, tmp_pat
         lock = made.result.lock
         assert lock is not None
         (proposed,) = lock.statements
+        assert isinstance(proposed, Proposed)
         assert proposed.planner is not None
         assert opened.billed == proposed.planner.bill.usage.tokens
         assert [
@@ -107,6 +109,7 @@ async def test_a_human_may_give_the_plan(yard: Yard, tmp_path: Path) -> None:
         made = await opened.ended(handle)
         assert made.result.lock is not None
         (proposed,) = made.result.lock.statements
+        assert isinstance(proposed, Proposed)
         assert ("cleo", None) == (proposed.by, proposed.planner)
         assert 3 == opened.asked
 

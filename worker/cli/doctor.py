@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from activities.mcp_tools import require_sdk
 from activities.package import load_package
 from activities.propose import retired
 from activities.providers import provider
@@ -19,6 +21,7 @@ from lockstep.names import task_queue
 from worker.attributes import missing_attributes
 from worker.binary import find_binary
 from worker.build import lockstep_version
+from worker.cli.check_lock import look_at
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe
 from worker.connection import connect, find_server
 from worker.discovery import roots
@@ -50,7 +53,9 @@ async def _checks() -> list["_Check"]:
         _tried("disk", lambda: _space(home)),
     ]
     for root in roots(Path.cwd()):
-        checks += [_agent(root), _planner(root)]
+        checks += [_agent(root), _planner(root), *_locks(root)]
+        if names := _servers(root):
+            checks.append(_tried("MCP servers", partial(_can_talk, names)))
     return [*checks, *await _server(home)]
 
 
@@ -107,6 +112,25 @@ def _agent(root: Path) -> _Check:
     return _tried("agent", look)
 
 
+def _locks(root: Path) -> list[_Check]:
+    """Whether the agent's locks would still be run."""
+    return [
+        _tried_lock(root, path)
+        for path in sorted((root / "plans").glob("*.lock.json"))
+        if path.is_file()
+    ]
+
+
+def _tried_lock(root: Path, path: Path) -> _Check:
+    try:
+        against = look_at(path, load_package(root)).against
+    except LockstepError as error:
+        against = error.findings
+    more = f" (and {len(against) - 1} more)" if len(against) > 1 else ""
+    says = f"{against[0]}{more}" if against else "nothing has drifted"
+    return _Check("lock", not against, f"{path.name}: {says}")
+
+
 def _planner(root: Path) -> _Check:
     def look() -> str:
         settings = load_package(root).agent.planner
@@ -121,6 +145,22 @@ def _planner(root: Path) -> _Check:
         return f"{models}; {seller.key} {key}"
 
     return _tried("planner", look)
+
+
+def _servers(root: Path) -> list[str]:
+    """The MCP servers that an agent's manifests name; none of an agent that cannot be loaded."""
+    try:
+        package = load_package(root)
+        manifests = [package.manifest(name) for name in package.environments]
+    except LockstepError:
+        return []
+    return sorted({name for manifest in manifests for name in manifest.mcp})
+
+
+def _can_talk(names: list[str]) -> str:
+    """None is started: that may do something, and is `lockstep pin`'s to do."""
+    require_sdk()
+    return f"{', '.join(names)}: can be talked to; `lockstep pin` tries them"
 
 
 def _queues(root: Path) -> list[str]:

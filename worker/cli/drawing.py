@@ -4,11 +4,13 @@ policy lets it.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from pydantic import JsonValue
 from rich.text import Text
 
+from lockstep.action import Recoveries, StandIn, defaults, escalates
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.fallback import Fallback, edges, owners
@@ -26,6 +28,7 @@ COLOURS = {
     Outcome.DENY: "red",
 }
 _WIDEST = 100
+_NOTHING: Recoveries = MappingProxyType({})
 
 
 class Drawn(Protocol):
@@ -56,6 +59,11 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
     found = _ordered(list(steps))
     decisions = {decision.step: decision for decision in checked.decisions}
     whose = owners(found)
+    for made in before(checked, found):
+        line = Text("  ·  ", style="dim")
+        line.append(f"{plain(made.step)}  ", style="bold").append(f"{plain(made.tool)}  ")
+        line.append(made.outcome, style=f"not dim {COLOURS[made.outcome]}")
+        yield line.append(f"  {plain(made.why)}")
     ids, tools = (max((len(name) for name in names), default=0) for names in _names(found))
     for number, step in enumerate(found, start=1):
         decision = decisions.get(step.id)
@@ -69,8 +77,15 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
             line.append(f"  {plain(decision.why)}")
         yield line
         says = checked.says(step.id) if is_held(decision) else ()
-        for told in (*_told(step, whose.get(step.id)), *map(plain, says)):
+        whole = _told(step, whose.get(step.id), checked.recoveries)
+        for told in (*whole, *map(plain, says)):
             yield Text(f"       {told}", style="dim")
+
+
+def before(checked: Checked, steps: Iterable[Drawn]) -> list[Decision]:
+    """The verdicts on what is called before the first step, and is none of the plan's."""
+    own = {step.id for step in steps}
+    return [decision for decision in checked.decisions if decision.step not in own]
 
 
 def is_held(decision: Decision | None) -> bool:
@@ -97,24 +112,33 @@ def _value(value: JsonValue) -> str:
     return shown({"": value}).removeprefix("=")
 
 
-def conditions(step: Drawn) -> Iterator[str]:
-    """On what it depends whether the step runs, a line each."""
+def conditions(step: Drawn, known: Recoveries = _NOTHING) -> Iterator[str]:
+    """On what it depends whether the step runs, and what is done about its errors, a line each."""
     if step.for_each is not None:
         yield plain(str(step.for_each))
     if step.when:
         yield f"when {' and '.join(plain(str(guard)) for guard in step.when)}"
-    for error, fallback in step.on_error.items():
-        given = "" if fallback.output is None else f" {shown({'': fallback.output})[1:]}"
-        yield f"on {plain(error)}: {plain(str(fallback))}{plain(given)}"
+    errors = known.get(step.tool, {})
+    given = {**defaults(errors), **step.on_error}
+    for error in (*errors, *(one for one in step.on_error if one not in errors)):
+        ways = [str(action) for action in errors.get(error, ()) if not isinstance(action, StandIn)]
+        if error in given and not escalates(errors.get(error, ())):
+            ways.append(_stand_in(given[error]))
+        yield plain(f"on {error}: {'; then '.join(ways)}")
 
 
-def _told(step: Drawn, whose: str | None) -> Iterable[str]:
+def _stand_in(fallback: Fallback) -> str:
+    given = "" if fallback.output is None else f" {shown({'': fallback.output})[1:]}"
+    return f"{fallback}{given}"
+
+
+def _told(step: Drawn, whose: str | None, known: Recoveries) -> Iterable[str]:
     if whose is not None:
         yield f"stands in for {plain(whose)}"
     arguments = called(step.args)
     if arguments:
         yield arguments if len(arguments) <= _WIDEST else f"{arguments[: _WIDEST - 1]}…"
-    yield from conditions(step)
+    yield from conditions(step, known)
     silent = sorted({*step.needs} - {*step.draws, whose})
     if silent:
         # What flows shows in the arguments and guards.

@@ -7,21 +7,24 @@ the agent's files, which may have changed since.
 
 import asyncio
 import re
+from collections.abc import Mapping
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from lockstep.codes import CODES, Code, Exit
-from lockstep.decision import Decision, Outcome
+from lockstep.decision import Decision, Grounds, Outcome
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.event import Event, StepBlocked, StepDecided, StepFailed
 from lockstep.help import HELP
+from lockstep.loop import label
 from lockstep.provenance import Provenance
 from policies.misfit import did_you_mean
-from worker.account import Account, Argument, Considered, account, considered
-from worker.cli.drawing import COLOURS, called
-from worker.cli.story import tell
+from worker.account import Account, Considered, account, considered
+from worker.cli.drawing import COLOURS, called, conditions
+from worker.cli.story import shadowed, tell
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -36,6 +39,7 @@ from worker.cli.terminal import (
 )
 from worker.history import events_of, fetch, kind_of
 from worker.home import Home
+from worker.origins import Argument
 from worker.runs import resolve
 from worker.session import session
 
@@ -51,7 +55,10 @@ _ENDS = {
 
 def explain(
     what: Annotated[str, typer.Argument(help="A code, or a run as in `runs show`.")],
-    step: Annotated[str | None, typer.Argument(help="A step of the run or planning.")] = None,
+    step: Annotated[
+        str | None,
+        typer.Argument(help="A step of the run or planning, or one item of a loop: `drain[3]`."),
+    ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Explain a code; or a step of a run or planning, from its proposal to its end."""
@@ -107,10 +114,11 @@ async def _step(run: str, step: str) -> None:
 
 def _show(found: Account) -> None:
     step = found.step
-    targets = found.decisions[-1].targets if found.decisions else ()
+    # Of a loop each item has targets of its own.
+    targets = found.decisions[-1].targets if found.decisions and not found.parts else ()
     subject = ", ".join(f'"{target.name}"' for target in targets) or called(step.args)
-    _head(step.id, step.tool, subject, step.reason)
-    made = found.decisions[-1] if found.decisions else None
+    _head(label(step.id, found.item), step.tool, subject, step.reason)
+    made = found.decisions[-1] if found.decisions and not found.parts else None
     if made is not None:
         out.print(f"  Policy -> {_verdict(made)}")
     out.print(
@@ -122,13 +130,17 @@ def _show(found: Account) -> None:
     _show_arguments(found.arguments)
     _show_provenance(found.provenance)
     out.print(f"  locked as  {_outcome(step.expected)}, policy's answer to the plan")
-    for decision in found.decisions:
+    for told in conditions(step, {step.tool: found.errors}):
+        out.print(f"  {_condition(told)}")
+    for decision in () if found.parts else found.decisions:
         _show_decision(decision)
+        _show_record(found, decision)
+    _show_parts(found)
     out.print("  what happened")
     for event in found.events:
         if isinstance(event.what, StepDecided):
             continue
-        first, *rest = _line(event).splitlines()
+        first, *rest = _line(event, found.item).splitlines()
         out.print(f"    {event.seq:4d}  {event.at:%H:%M:%S}  {safe(first)}")
         for line in rest:
             out.print(f"                    {safe(line)}")
@@ -145,13 +157,40 @@ _END = {
 }
 
 
-def _line(event: Event) -> str:
+def _line(event: Event, asked: int | None) -> str:
+    """What happened, without what the head has said; of all items of a loop with the item's
+    number.
+    """
+    item = getattr(event.what, "item", None)
+    mark = "" if item is None or asked is not None else f"[{item}] "
     if isinstance(event.what, StepBlocked):
         # The head has said what was proposed and why.
-        return f"held back: {event.what.why}"
+        return f"{mark}held back: {event.what.why}"
     if isinstance(event.what, StepFailed):
         return str(event.what.finding)
-    return tell(event).removeprefix(f"Step {getattr(event.what, 'step', '')}: ")
+    name = label(getattr(event.what, "step", ""), item)
+    return mark + tell(event).removeprefix(f"Step {name}: ")
+
+
+def _condition(told: str) -> str:
+    return f"[dim]{safe(told)}[/dim]"
+
+
+def _show_parts(found: Account) -> None:
+    """The items of a loop, each with its own decision and end."""
+    for number, part in enumerate(found.parts):
+        head = "items" if number == 0 else ""
+        outcome = _outcome(part.outcome) if part.outcome is not None else "-"
+        often = f", {part.dispatches} dispatches" if part.dispatches > 1 else ""
+        why = f" ({safe(part.why)})" if part.why else ""
+        out.print(
+            f"  {head:<9}  [{part.item}]  {outcome}{why}, {_END[part.end]}{often}", highlight=False
+        )
+    if found.parts:
+        one = label(found.step.id, found.parts[0].item)
+        out.print(
+            f"  [dim]one of them: lockstep explain {safe(found.run)} {safe(quote(one))}[/dim]"
+        )
 
 
 def _head(id: str, tool: str, subject: str, reason: str) -> None:
@@ -190,7 +229,10 @@ def _origin(one: Argument) -> str:
         case "run":
             return f"the run's own {one.name}{value}"
         case "item":
-            return f"each item's own {one.name or 'value'}{doubt}"
+            own = f"own {one.name or 'value'}"
+            return f"the item's {own}{value}" if one.text else f"each item's {own}{doubt}"
+        case "catalogue":
+            return f"put in because of {one.name}: {one.text or 'nothing'}"
         case "step":
             by = f" ({one.tool})" if one.tool else ""
             if not one.digest:
@@ -208,10 +250,45 @@ def _show_decision(made: Decision) -> None:
     for grant in made.grants:
         until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"    approved {safe(grant.rule)} by {safe(grant.by)}, until {until}")
+    if made.permits:
+        applied = made.outcome is not Outcome.DENY
+        what = "permitted by" if applied else "considered, and did not apply:"
+        out.print(f"    {what} {safe(', '.join(made.permits))}")
+    for line in shadowed(made):
+        out.print(f"    shadow: {safe(line)}")
     out.print(
         f"    [dim]arguments {made.args_digest[:19]}…, policy {made.policy[:19]}…, "
         f"engine {safe(made.engine)}[/dim]"
     )
+
+
+def _show_record(found: Account, made: Decision) -> None:
+    """What was asked, and on what it was decided: enough to find it all again, and to hold it
+    against what is found.
+    """
+    who = found.principal
+    out.print(
+        f"    [dim]asked by {safe(who.agent)} as {safe(who.role)}, started by "
+        f"{safe(who.started_by)} ({who.trigger}), in {safe(found.environment)} "
+        f"({safe(found.stage)})[/dim]"
+    )
+    grounds = next((one for one in found.grounds if one.digest == made.grounds), None)
+    if grounds is not None:
+        _show_grounds(grounds, found.rules)
+    out.print(f"    [dim]decision {made.digest[:19]}…[/dim]")
+
+
+def _show_grounds(grounds: Grounds, rules: Mapping[str, str]) -> None:
+    """The digests of all that was decided on, each under the name a person would use."""
+    parts = {
+        **grounds.files,
+        **rules,
+        "schema": grounds.vocabulary,
+        "environment": grounds.environment,
+    }
+    named = ", ".join(f"{name} {part[:19]}…" for name, part in sorted(parts.items()))
+    engine = ", ".join(f"{name} {number}" for name, number in sorted(grounds.engine.items()))
+    out.print(f"    [dim]on {safe(named)}; {safe(engine)}[/dim]")
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -229,6 +306,7 @@ def _told(one: Considered) -> dict[str, object]:
         "step": one.step.model_dump(mode="json") if one.step else None,
         "arguments": [argument.model_dump(mode="json") for argument in one.arguments],
         "decision": one.decision.model_dump(mode="json") if one.decision else None,
+        "grounds": one.grounds.model_dump(mode="json") if one.grounds else None,
         "findings": [found.model_dump(mode="json") for found in one.findings],
     }
 
@@ -246,4 +324,6 @@ def _show_considered(one: Considered) -> None:
     _show_arguments(one.arguments)
     if one.decision is not None:
         _show_decision(one.decision)
+        if one.grounds is not None:
+            _show_grounds(one.grounds, {})
     show_findings(one.findings, out)

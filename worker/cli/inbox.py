@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from activities.package import AgentPackage
 from activities.store import FolderStore, load
+from lockstep.decision import StandingGrant
+from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.loading import parse_json, read
-from worker.cli.options import PersonOption, person
+from worker.cli.options import AgentOption, PersonOption, agent_here, person
 from worker.cli.question import show_question
+from worker.cli.standing import keep, standing_in
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, safe, say
 from worker.history import fetch
 from worker.home import Home
@@ -98,32 +103,49 @@ def _give(
     note: str,
     later: bool,
     args: dict[str, object] | None = None,
+    output: dict[str, object] | None = None,
 ) -> None:
-    async def work() -> tuple[str, Question]:
-        async with session(Home.find(), say) as open_:
-            id = await resolve(open_.client, run)
-            found = await find(open_.client, id, question)
-            given = Answer.model_validate(
-                {
-                    "question": found.id,
-                    "verdict": verdict,
-                    "by": person(as_),
-                    "args_digest": found.args.digest,
-                    "args": args,
-                    "note": note,
-                }
-            )
-            await (leave if later else answer)(open_.client, id, given)
-            return id, found
+    id, found = asyncio.run(
+        _sent(run, question, verdict, as_, note, later, args=args, output=output)
+    )
+    _tell(id, found, verdict, later)
 
-    id, found = asyncio.run(work())
+
+async def _sent(
+    run: str,
+    question: str | None,
+    verdict: Verdict,
+    as_: str | None,
+    note: str,
+    later: bool,
+    **more: object,
+) -> tuple[str, Question]:
+    """Send an answer; the run and the question that it was for."""
+    async with session(Home.find(), say) as open_:
+        id = await resolve(open_.client, run)
+        found = await find(open_.client, id, question)
+        given = Answer.model_validate(
+            {
+                "question": found.id,
+                "verdict": verdict,
+                "by": person(as_),
+                "args_digest": found.args.digest,
+                "note": note,
+                **more,
+            }
+        )
+        await (leave if later else answer)(open_.client, id, given)
+        return id, found
+
+
+def _tell(run: str, found: Question, verdict: Verdict, later: bool, **more: object) -> None:
     state = "left for the next worker" if later else "taken"
     if is_json():
-        emit_json({"run": id, "question": found.id, "verdict": verdict, "state": state})
-    else:
-        out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(id)}")
-        if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
-            say(f"`lockstep runs show {id} --out LOCK` writes the lock, once there is one")
+        emit_json({"run": run, "question": found.id, "verdict": verdict, "state": state, **more})
+        return
+    out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(run)}")
+    if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
+        say(f"`lockstep runs show {run} --out LOCK` writes the lock, once there is one")
 
 
 @app.command("approve")
@@ -132,11 +154,53 @@ def approve(
     question: QuestionArgument = None,
     as_: PersonOption = None,
     note: NoteOption = "",
+    standing: Annotated[
+        str | None,
+        typer.Option("--standing", help="Let the yes hold for every run of the lock: 30d."),
+    ] = None,
+    agent: AgentOption = None,
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Say yes to these arguments, where approval is what is missing."""
-    _give(run, question, Verdict.APPROVE, as_, note, later)
+    length = _length(standing)
+    id, found = asyncio.run(
+        _sent(run, question, Verdict.APPROVE, as_, note, later, standing=length)
+    )
+    if length is None:
+        _tell(id, found, Verdict.APPROVE, later)
+        return
+    files, problem = ([], "it is not taken yet") if later else _keep(id, found.id, agent)
+    _tell(id, found, Verdict.APPROVE, later, kept=[str(file) for file in files], not_kept=problem)
+    for file in files:
+        say(f"kept in {file}: review it, commit it, and deploy it to the workers")
+    if problem:
+        say(f"not written down: {problem}")
+        say(f"do so in the agent's folder: `lockstep grants keep {id}`")
+
+
+def _length(given: str | None) -> timedelta | None:
+    try:
+        return None if given is None else parse_duration(given)
+    except ValueError as error:
+        raise LockstepError.of("LS-CLI-001", "--standing", str(error), "write 30d") from None
+
+
+def _keep(run: str, question: str, agent: Path | None) -> tuple[list[Path], str]:
+    """The files that were written, and what hindered it: the answer is taken by now, and nothing
+    undoes that.
+    """
+
+    async def work(package: AgentPackage) -> list[StandingGrant]:
+        async with session(Home.find(), say) as open_:
+            return await standing_in(open_.client, run, package)
+
+    try:
+        package = agent_here(agent)
+        given = [one for one in asyncio.run(work(package)) if one.question == question]
+        return keep(package, given, datetime.now(UTC)), ""
+    except LockstepError as error:
+        return [], str(error)
 
 
 @app.command("deny")
@@ -174,7 +238,7 @@ def retry(
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Call again, where it is not known whether the call took effect."""
+    """Call again: where nobody knows whether the call took effect, or where the tool signalled."""
     _give(run, question, Verdict.RETRY, as_, note, later)
 
 
@@ -194,19 +258,49 @@ def edit(
     _give(run, question, Verdict.EDIT, as_, note, later, _arguments(args))
 
 
+@app.command("supply")
+def supply(
+    run: RunArgument,
+    question: QuestionArgument = None,
+    output: Annotated[
+        str, typer.Option("--output", help="The step's output: a JSON object, or @FILE.")
+    ] = "",
+    as_: PersonOption = None,
+    note: NoteOption = "",
+    later: LaterOption = False,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Give the step's output in the tool's place, where the tool signalled an error."""
+    _give(run, question, Verdict.SUPPLY, as_, note, later, output=_output(output))
+
+
 def _arguments(given: str) -> dict[str, object]:
     """All the arguments that the step shall have, read strictly."""
+    return _object(
+        given,
+        "--args",
+        "all the step's arguments or, of a planning, the plan",
+        "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
+    )
+
+
+def _output(given: str) -> dict[str, object]:
+    return _object(
+        given, "--output", "what the tool would have given", "write --output '{\"name\": …}'"
+    )
+
+
+def _object(given: str, option: str, wanted: str, fix: str) -> dict[str, object]:
     path = Path(given[1:]) if given.startswith("@") else None
     value = None
     if given:
-        value = parse_json(given, "--args") if path is None else parse_json(read(path), str(path))
+        value = parse_json(given, option) if path is None else parse_json(read(path), str(path))
     if not isinstance(value, dict):
         raise LockstepError.of(
             "LS-CLI-001",
-            "--args",
-            "wanted a JSON object: all the step's arguments or, of a planning, the plan; "
-            f"found {_found(given)}",
-            "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
+            option,
+            f"wanted a JSON object: {wanted}; found {_found(given)}",
+            fix,
         )
     return value
 

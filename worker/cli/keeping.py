@@ -15,9 +15,10 @@ from typing import Any
 
 from activities.package import AgentPackage
 from lockstep.errors import LockstepError
-from lockstep.fallback import owners
 from lockstep.lock import Lock
-from worker.cli.lock import is_there, keep_lock
+from policies.thaw import thaw
+from worker.cli.beside import plan_of, stem
+from worker.cli.lockfile import is_there, keep_lock
 from worker.cli.terminal import write_file
 from workflows.lock_plan import LockRequest
 
@@ -51,9 +52,9 @@ def keep_locked(
     lock: Lock, package: AgentPackage, request: LockRequest, out_file: Path | None
 ) -> tuple[Path, Path, bool]:
     """The files of the proposal and of its lock, and whether the lock was there already."""
-    text = _text(_as_plan(lock))
+    text = _text(thaw(lock.body, package.world(request.environment).tools))
     for target in _targets(package, request, out_file):
-        proposal = _beside(target)
+        proposal = plan_of(target)
         if is_there(lock, target):
             # Its plan may have been mended since; then that one is kept, and not ours.
             if not proposal.exists():
@@ -72,7 +73,7 @@ def keep_proposal(
 ) -> Path:
     """The proposal as a file that `check`, `lock` and `inbox edit` take."""
     text = _text(document)
-    for target in map(_beside, _targets(package, request, out_file)):
+    for target in map(plan_of, _targets(package, request, out_file)):
         if not _holds_other(target, text):
             write_file(target, text)
             return target
@@ -88,41 +89,14 @@ def _targets(package: AgentPackage, request: LockRequest, out_file: Path | None)
     if out_file is not None:
         yield out_file
         for number in count(2):
-            yield out_file.with_name(f"{_stem(out_file)}-{number}.lock.json")
+            yield out_file.with_name(f"{stem(out_file)}-{number}.lock.json")
     folder = package.root / "plans"
     words = re.findall(r"[a-z0-9]+", request.goal.lower())[:5]
-    stem = "-".join(words)[:60] or "plan"
+    start = "-".join(words)[:60] or "plan"
     for number in count(1):
         again = f"-{number}" if number > 1 else ""
-        yield folder / f"{stem}{again}.{request.environment}.lock.json"
-
-
-def _beside(lock: Path) -> Path:
-    return lock.with_name(f"{_stem(lock)}.plan.json")
-
-
-def _stem(lock: Path) -> str:
-    return lock.name.removesuffix(".json").removesuffix(".lock")
+        yield folder / f"{start}{again}.{request.environment}.lock.json"
 
 
 def _text(document: Any) -> str:
     return json.dumps(document, indent=2) + "\n"
-
-
-_PROPOSED = {"id", "kind", "tool", "reason", "args", "when", "on_error", "for_each"}
-
-
-def _as_plan(lock: Lock) -> dict[str, Any]:
-    """The plan that a lock was made of: its own edges are those that no reference draws."""
-    whose = owners(lock.steps)
-    return {
-        "lockstep": "plan/1",
-        "goal": lock.body.goal,
-        "steps": [
-            {
-                **step.model_dump(mode="json", include=_PROPOSED),
-                "after": sorted({*step.needs} - {*step.draws, whose.get(step.id)}),
-            }
-            for step in lock.steps
-        ],
-    }

@@ -10,18 +10,18 @@ from activities.package import AgentPackage
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import load, parse_json, read, shaped
-from lockstep.lock import Lock
+from lockstep.loading import parse_json, read, shaped
 from lockstep.plan import Plan
-from policies.drift import drift
+from worker.cli.approving import Waiting, ended_or_waiting, show_unapproved
 from worker.cli.check import show_checked
+from worker.cli.lockfile import keep_lock
 from worker.cli.options import (
     AgentOption,
-    EnvironmentOption,
     PersonOption,
     package_for,
     person,
 )
+from worker.cli.refresh import refresh as refreshed
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -30,37 +30,63 @@ from worker.cli.terminal import (
     out,
     safe,
     say,
-    write_file,
+    show_findings,
 )
 from worker.home import Home
 from worker.plans import begin, ended
 from worker.session import Served, session
 from workflows.lock_plan import LockRequest, LockResult
 
-_RESTART = "the worker read the agent before this change: start it again, then lock"
-
 
 def lock(
-    plan: Annotated[Path, typer.Argument(help="A plan: JSON.")],
-    env: EnvironmentOption,
+    plans: Annotated[
+        list[Path], typer.Argument(metavar="PLAN", help="A plan: JSON; with --refresh, locks.")
+    ],
+    env: Annotated[
+        str | None, typer.Option("--env", help="The environment: a manifest of the agent.")
+    ] = None,
     out_file: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Where the lock goes; by default beside the plan."),
     ] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Check the plans of these locks again and lock them anew."),
+    ] = False,
     agent: AgentOption = None,
     as_: PersonOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Check a plan and, if it passes, freeze it into a lock to commit and review."""
+    if refresh and env is None and out_file is None:
+        code = refreshed(plans, agent, person(as_))
+        if code is not Exit.DONE:
+            raise typer.Exit(code)
+        return
+    if refresh or env is None or len(plans) != 1:
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "",
+            "wanted a plan and its environment, or locks to refresh, which name their own",
+            "write `lockstep lock PLAN --env ENV` or `lockstep lock --refresh LOCK…`",
+        )
+    _lock_plan(plans[0], env, out_file, agent, person(as_))
+
+
+def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, by: str) -> None:
     package = package_for(plan, agent)
     package.world(env)
     raw = parse_json(read(plan), str(plan))
     proposed = shaped(Plan, raw, str(plan))
     target = out_file or _beside(plan, env)
-    request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=person(as_))
+    request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=by)
     result = asyncio.run(_lock(request, package))
+    if isinstance(result, Waiting):
+        show_unapproved(result)
+        raise typer.Exit(Exit.PAUSED)
     if result.lock is None:
         show_checked(result.checked, proposed)
+        show_findings(result.findings)
         raise typer.Exit(Exit.REJECTED)
     same = keep_lock(result.lock, package, target)
     if is_json():
@@ -78,30 +104,12 @@ def lock(
     out.print(f"[green]{state}[/green] {safe(target)}  {result.lock.digest}")
 
 
-def keep_lock(lock: Lock, package: AgentPackage, target: Path) -> bool:
-    """Write a fresh lock where it belongs; whether it was there already."""
-    stale = drift(lock.body, package.world(lock.body.environment))
-    if stale:
-        # The worker answers for what it read when it started.
-        raise LockstepError(*(found.model_copy(update={"fix": _RESTART}) for found in stale))
-    same = is_there(lock, target)
-    if not same:
-        write_file(target, lock.model_dump_json(indent=2) + "\n")
-    return same
-
-
-def is_there(lock: Lock, path: Path) -> bool:
-    """Whether the file is this very lock already; then who proposed it first stays on record."""
-    try:
-        return load(Lock, path).digest == lock.digest
-    except LockstepError:
-        return False
-
-
-async def _lock(request: LockRequest, package: AgentPackage) -> LockResult:
+async def _lock(request: LockRequest, package: AgentPackage) -> LockResult | Waiting:
+    asks = package.world(request.environment).decider.submits
     serve = Served.of(package, request.environment)
     async with session(Home.find(), say, serve=serve) as open_:
-        result = await ended(await begin(open_.client, request))
+        handle = await begin(open_.client, request)
+        result = await (ended_or_waiting(handle, open_) if asks else ended(handle))
     if isinstance(result, Finding):
         raise LockstepError(result)
     return result

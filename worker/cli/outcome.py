@@ -6,6 +6,7 @@ from activities.store import FolderStore, load
 from lockstep.errors import LockstepError
 from lockstep.fallback import last
 from lockstep.lock import Lock
+from worker.cli.story import cost
 from worker.cli.terminal import counted, out, safe, show_findings
 from workflows.run import RunResult
 
@@ -36,3 +37,5 @@ def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None
         f"${spent.microdollars / 1e6:.2f}, {counted(ended.planner_calls, 'planner call')}; "
         f"{ended.events} events, head {ended.head[:19]}…[/dim]"
     )
+    if ended.planned is not None:
+        out.print(f"[dim]  of it to plan: {safe(cost(ended.planned.bill))}[/dim]")

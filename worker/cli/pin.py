@@ -1,4 +1,5 @@
-"""`lockstep pin`: fetch the catalogues of an environment and pin them in files to commit.
+"""`lockstep pin`: fetch the catalogues of an environment, and the tools of its MCP servers, and pin
+them in files to commit.
 
 All are fetched before the first file is written, so that a server that is away changes nothing.
 """
@@ -12,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from activities.catalogue import Repinned, repin
+from activities.mcp_pins import RepinnedTools, repin_tools
 from activities.package import AgentPackage
-from activities.pinned import written
+from activities.pinned import written, written_tools
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from worker.cli.options import EnvironmentOption, agent_here
@@ -40,35 +42,57 @@ def pin(
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Fetch the catalogues that a manifest names and pin them in files beside it."""
+    """Fetch the catalogues and the MCP tools that a manifest names, and pin them in files."""
     package = agent_here(agent)
     manifest = package.manifest(env)
-    if not manifest.catalogues:
+    if not manifest.catalogues and not manifest.mcp:
         raise LockstepError.of(
             "LS-CLI-001",
             "--env",
-            f"the manifest of `{env}` names no catalogue",
-            "name another environment, or write `[catalogues.KIND]` into its manifest",
+            f"the manifest of `{env}` names no catalogue and no MCP server",
+            "name another environment, or write `[catalogues.KIND]` or `[mcp.NAME]` into its "
+            "manifest",
         )
-    fetched = asyncio.run(_fetch(manifest, package))
-    texts = [written(one.pinned, one.path) for one in fetched]
-    for one, text in zip(fetched, texts, strict=True):
+    catalogues, servers = asyncio.run(_fetch(manifest, package))
+    texts: list[tuple[Repinned | RepinnedTools, str]] = [
+        *((one, written(one.pinned, one.path)) for one in catalogues),
+        *((one, written_tools(one.pinned, one.path)) for one in servers),
+    ]
+    for one, text in texts:
         if not one.unchanged:
             write_file(one.path, text)
-    # What was written has to be what everything else will read.
-    package.world(env)
     if is_json():
-        emit_json({"environment": env, "catalogues": [_told(one) for one in fetched]})
+        # What was written has to be what everything else will read.
+        package.world(env)
+        emit_json(
+            {
+                "environment": env,
+                "catalogues": [_told(one) for one in catalogues],
+                "mcp": [_told_tools(one) for one in servers],
+            }
+        )
         return
-    for one in fetched:
-        _show(one)
-    if any(one.before is not None and not one.unchanged for one in fetched):
+    for catalogue in catalogues:
+        _show(catalogue)
+    for server in servers:
+        _show_tools(server, manifest)
+    if any(one.before is not None and not one.unchanged for one, _ in texts):
         say(f"review and commit it; locks of `{env}` have drifted: lock their plans again")
+    # The same, after what there is to review has been told.
+    package.world(env)
 
 
-async def _fetch(manifest: Environment, package: AgentPackage) -> list[Repinned]:
-    environ = dict(os.environ)
-    return [await repin(manifest, kind, package.manifests, environ) for kind in manifest.catalogues]
+async def _fetch(
+    manifest: Environment, package: AgentPackage
+) -> tuple[list[Repinned], list[RepinnedTools]]:
+    environ, folder = dict(os.environ), package.manifests
+    return (
+        [await repin(manifest, kind, folder, environ) for kind in manifest.catalogues],
+        [
+            await repin_tools(manifest, name, root=package.root, folder=folder, environ=environ)
+            for name in manifest.mcp
+        ],
+    )
 
 
 def _told(one: Repinned) -> dict[str, Any]:
@@ -81,6 +105,34 @@ def _told(one: Repinned) -> dict[str, Any]:
         "removed": one.change.removed,
         "dropped": one.dropped,
     }
+
+
+def _told_tools(one: RepinnedTools) -> dict[str, Any]:
+    return {
+        "server": one.pinned.server,
+        "file": str(one.path),
+        "tools": len(one.pinned.tools),
+        "unchanged": one.unchanged,
+        "added": one.change.added,
+        "removed": one.change.removed,
+        "changed": one.changed,
+        "dropped": one.dropped,
+    }
+
+
+def _show_tools(one: RepinnedTools, manifest: Environment) -> None:
+    state = "unchanged" if one.unchanged else "pinned"
+    out.print(f"[green]{state}[/green] {safe(one.path)}  {counted(len(one.pinned.tools), 'tool')}")
+    tools = one.pinned.by_name
+    # A hint is for whoever writes the manifest, and decides nothing.
+    _show_names("+", (f"{name}  {tools[name].hints.shown}" for name in one.change.added))
+    _show_names("-", one.change.removed)
+    _show_names("~", one.changed)
+    if one.dropped:
+        out.print(f"  [yellow]left out[/yellow] {one.dropped:,} that no manifest could name")
+    bound = [tool.mcp for tool in manifest.tools.values() if tool.mcp is not None]
+    if not any(binding.server == one.pinned.server for binding in bound):
+        say(f"none of them exists here yet: write `[tools.NAME.mcp]` into {manifest.name}.toml")
 
 
 def _show(one: Repinned) -> None:

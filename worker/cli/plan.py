@@ -7,7 +7,7 @@ answer to the question that a planning ends in when the model does not get there
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,24 +18,19 @@ from temporalio.client import WorkflowHandle
 from activities.package import AgentPackage
 from activities.propose import no_key
 from activities.providers import provider
+from lockstep.amount import Amount
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
 from lockstep.escalation import Question
-from lockstep.event import (
-    Event,
-    GoalAsked,
-    PlanChecked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
-)
 from lockstep.finding import Finding
 from lockstep.loading import shaped
+from lockstep.outlay import Outlay
 from lockstep.plan import Plan
 from lockstep.usage import Bill
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
 from worker.cli.keeping import keep_locked, keep_proposal, must_be_kept
+from worker.cli.listening import busy, told
 from worker.cli.options import (
     AgentOption,
     EnvironmentOption,
@@ -44,7 +39,8 @@ from worker.cli.options import (
     person,
 )
 from worker.cli.question import show_question, show_waiting
-from worker.cli.story import cost, tell
+from worker.cli.samples import SamplesOption, measured
+from worker.cli.story import cost
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -62,7 +58,6 @@ from worker.home import Home
 from worker.inbox import open_questions
 from worker.plans import begin, ended
 from worker.proposals import proposals
-from worker.runs import follow
 from worker.session import Served, Session, session
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
 
@@ -86,6 +81,14 @@ class Planned:
     lock: Path | None = None
     unchanged: bool = False
     bill: Bill = field(default_factory=Bill)
+    limit: Amount = field(default_factory=Amount)
+
+    @property
+    def cost(self) -> Outlay | None:
+        """As a run that began with this planning counts it; None where no model was asked."""
+        if self.result is None or not self.bill.calls:
+            return None
+        return Outlay(planning=self.id, bill=self.bill, limit=self.limit, held=self.result.held)
 
     @property
     def exit(self) -> Exit:
@@ -102,6 +105,7 @@ def plan(
     goal: Annotated[
         str, typer.Argument(help="What to plan for; by default the goal in `agent.toml`.")
     ] = "",
+    samples: SamplesOption = None,
     out_file: OutOption = None,
     agent: AgentOption = None,
     as_: PersonOption = None,
@@ -110,15 +114,25 @@ def plan(
     """Have a model propose a plan, check it and, if it passes, freeze it into a lock."""
     package = agent_here(agent)
     request = wanted(goal, package, env, person(as_))
+    if samples and out_file is not None:
+        raise LockstepError.of(
+            "LS-CLI-001",
+            "--out",
+            "there is no lock to write: samples are held against each other, and none is locked",
+            "leave --out or --samples out",
+        )
 
-    async def work() -> Planned:
-        home = await ready(env, package, out_file)
+    async def work() -> Exit:
+        home = await ready(env, package, out_file, kept=not samples)
         async with session(home, say, serve=Served.of(package, env)) as open_:
+            if samples:
+                wide = request.model_copy(update={"samples": samples})
+                return await measured(open_, wide, package.agent.planner.model)
             planned = await made(open_, request, package, out_file)
             show_planned(planned, lasting=open_.lasting)
-            return planned
+            return planned.exit
 
-    code = asyncio.run(work()).exit
+    code = asyncio.run(work())
     if code is not Exit.DONE:
         raise typer.Exit(code)
 
@@ -140,10 +154,13 @@ def wanted(goal: str, package: AgentPackage, env: str, by: str) -> LockRequest:
     )
 
 
-async def ready(env: str, package: AgentPackage, out_file: Path | None) -> Home:
+async def ready(
+    env: str, package: AgentPackage, out_file: Path | None, *, kept: bool = True
+) -> Home:
     """What planning would stumble over is said before a server is started, and a model paid."""
     package.world(env)
-    must_be_kept(package, out_file)
+    if kept:
+        must_be_kept(package, out_file)
     home = Home.find()
     seller = provider(package.agent.planner.provider)
     if not os.environ.get(seller.key) and await find_server(home) is None:
@@ -158,8 +175,8 @@ async def made(
     handle = await begin(open_.client, request)
     say(f"planning {handle.id}")
     try:
-        with _busy(package.agent.planner.model):
-            halted = await _told(handle)
+        with busy(package.agent.planner.model):
+            halted = await told(handle)
     except asyncio.CancelledError:
         await _interrupted(handle, open_)
         raise
@@ -174,47 +191,17 @@ async def made(
         raise LockstepError(result)
     if result.lock is not None:
         plan, lock, same = keep_locked(result.lock, package, request, out_file)
-        return Planned(handle.id, result, plan=plan, lock=lock, unchanged=same, bill=result.bill)
+        return Planned(
+            handle.id,
+            result,
+            plan=plan,
+            lock=lock,
+            unchanged=same,
+            bill=result.bill,
+            limit=package.agent.planner.limit,
+        )
     kept = keep_proposal(result.plan, package, request, out_file) if result.plan else None
     return Planned(handle.id, result, plan=kept, bill=result.bill)
-
-
-def _busy(model: str) -> AbstractContextManager[object]:
-    """On a terminal, something that moves: a model may think for minutes."""
-    if err.is_terminal and not is_json():
-        return err.status(f"asking {safe(model)}")
-    return nullcontext()
-
-
-async def _told(handle: WorkflowHandle[LockPlan, Any]) -> Bill | None:
-    """Say what happens until the planning ends, or until it waits: then what it has cost."""
-    bill = Bill()
-    waiting: set[str] = set()
-    tried = 1
-    async for heard in follow(handle):
-        for event in heard.events:
-            waiting ^= _asked(event)
-            if isinstance(event.what, PlanningHalted):
-                bill = event.what.bill
-            if isinstance(event.what, GoalAsked | PlannerAnswered | PlannerFailed | PlanChecked):
-                say("\n".join(f"  {line}" for line in tell(event).splitlines()))
-        for attempt, failure in heard.retrying.values():
-            if attempt != tried:
-                say(f"  attempt {attempt}: the one before failed: {failure[:300]}")
-            tried = attempt
-        if waiting:
-            return bill
-    return None
-
-
-def _asked(event: Event) -> set[str]:
-    """The question that an event opens or closes."""
-    what = event.what
-    if what.type == "question.asked":
-        return {what.question.id}
-    if what.type in ("question.answered", "question.expired"):
-        return {what.question}
-    return set()
 
 
 async def _interrupted(handle: WorkflowHandle[LockPlan, Any], open_: Session) -> None:

@@ -4,6 +4,7 @@ Neither command needs a server: both read the agent's files as they are now.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,10 @@ from rich.text import Text
 
 from activities.cases import answered
 from lockstep.codes import Exit
-from lockstep.shown import shown
-from policies.cases import Tried, rules_of, unreached
+from policies.cases import Tried, rules_in, rules_of, unreached
 from policies.cedar.load import schema_of
 from policies.cedar.schema import vocabulary
+from policies.cedar.whole import about_plans, beside
 from worker.cli.drawing import COLOURS
 from worker.cli.options import EnvironmentOption, agent_here
 from worker.cli.terminal import (
@@ -100,8 +101,9 @@ def _show(results: list[Tried]) -> None:
         if made is not None:
             verdict = Text(made.outcome, style=COLOURS[made.outcome])
             by = ", ".join(rule.id for rule in made.rules)
-        called = case.name or f"{case.tool}({shown(case.args)})"
-        table.add_row(mark, one.environment, plain(called), verdict, Text(plain(by), style="dim"))
+        table.add_row(
+            mark, one.environment, plain(case.called), verdict, Text(plain(by), style="dim")
+        )
     out.print(table)
     show_findings((found for one in results for found in one.findings), out)
 
@@ -119,6 +121,9 @@ def schema(
     package = agent_here(agent)
     world = package.world(env)
     words = vocabulary(world.tools, world.environment)
+    if any(about_plans(rule) for rule in rules_in(world.texts)):
+        # Only then: to an editor, a rule that constrains no action would speak of plans too.
+        words = replace(words, document=beside(words.document))
     if is_json() and out_file is None:
         emit_json(words.document)
         return

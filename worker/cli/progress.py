@@ -17,11 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.amount import Amount
+from lockstep.asked import QuestionAnswered, QuestionAsked, QuestionExpired
+from lockstep.duration import write_duration
 from lockstep.event import (
     Event,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionExpired,
+    PreflightChecked,
     StepAttempted,
     StepBlocked,
     StepCaught,
@@ -29,11 +29,13 @@ from lockstep.event import (
     StepCounted,
     StepFailed,
     StepGathered,
+    StepRecovering,
     StepReplaced,
     StepSkipped,
     StepStarted,
 )
 from lockstep.lock import Lock
+from lockstep.submission import ACTION, is_about_plan
 from worker.cli.terminal import counted, plain
 
 
@@ -67,7 +69,7 @@ class Progress:
     def __post_init__(self) -> None:
         self._began = time.monotonic()
         self._open: set[str] = set()
-        for step in self.lock.steps:
+        for step in self.lock.body.calls:
             self.steps[step.id] = StepView(step.id, step.tool)
         live = self.console.is_terminal and not self.quiet
         self._live = Live(self, console=self.console, refresh_per_second=8) if live else None
@@ -86,7 +88,7 @@ class Progress:
     def take(self, events: Sequence[Event]) -> None:
         for event in events:
             self._take(event)
-        running = any(step.state == "running" for step in self.steps.values())
+        running = any(step.state in ("running", "recovering") for step in self.steps.values())
         self.paused = bool(self._open) and not running
 
     def note(self, retrying: Mapping[str, tuple[int, str]]) -> None:
@@ -127,15 +129,24 @@ class Progress:
             case StepCompleted(step=id, mocked=mocked):
                 row = self.steps[id]
                 row.state, row.note, row.mocked = "done", "", mocked
+            case PreflightChecked(step=id, holds=holds, comparisons=made):
+                row = self.steps[id]
+                row.state = "done" if holds else "failed"
+                row.note = "as expected" if holds else "; ".join(map(str, made))
             case StepBlocked(step=id, why=why):
                 row = self.steps[id]
                 row.state, row.note = "blocked", why
+            case StepRecovering(step=id, item=item) as recovering:
+                row = self.steps[id]
+                row.state, row.note = "recovering", _recovering(recovering)
+                row.mocked = recovering.mocked
             case StepCaught(step=id, error=error, fallback=fallback):
                 row = self.steps[id]
                 row.state, row.note = "caught", f"{error}: {fallback}"
-            case StepReplaced(step=id, by=by):
+            case StepReplaced(step=id, by=by, person=person):
                 row = self.steps[id]
-                row.state, row.note = "done", f"{by} stood in" if by else "as the plan gives it"
+                whose = f"as {person} gives it" if person else "as the plan gives it"
+                row.state, row.note = "done", f"{by} stood in" if by else whose
             case StepSkipped(step=id, because=because):
                 row = self.steps[id]
                 row.state, row.note = "skipped", because
@@ -144,7 +155,7 @@ class Progress:
                 row.state, row.note = "failed", f"{finding.code} {finding.problem}"
                 row.mocked = mocked
             case QuestionAsked(question=question):
-                row = self.steps[question.step]
+                row = self._asked(question.id, question.step)
                 row.state = "asking"
                 self._open.add(question.id)
                 if row.note == question.why:
@@ -153,11 +164,11 @@ class Progress:
                     return
                 row.note = question.why
             case QuestionAnswered(question=question_id, step=id, verdict=verdict, by=by):
-                row = self.steps[id]
+                row = self._asked(question_id, id)
                 row.state, row.note = "answered", f"{verdict} by {by}"
                 self._open.discard(question_id)
             case QuestionExpired(question=question_id, step=id):
-                row = self.steps[id]
+                row = self._asked(question_id, id)
                 row.note = "nobody answered in time"
                 self._open.discard(question_id)
             case _:
@@ -165,6 +176,12 @@ class Progress:
         if row.since:
             row.took = (event.at - row.since).total_seconds()
         self._line(row, row.state, row.note)
+
+    def _asked(self, question: str, step: str) -> StepView:
+        """The row of what a question is about: a step, or all of them together."""
+        if is_about_plan(question):
+            return self.steps.setdefault(ACTION, StepView("plan", "as a whole"))
+        return self.steps[step]
 
     def _line(self, row: StepView, state: str, note: str) -> None:
         if self._live or self.quiet:
@@ -206,6 +223,7 @@ class Progress:
             "done": Text("✓", style="green"),
             "blocked": Text("✗", style="red"),
             "failed": Text("✗", style="red"),
+            "recovering": Text("↻", style="yellow"),
             "caught": Text("!", style="yellow"),
             "skipped": Text("–", style="yellow"),
             "asking": Text("?", style="yellow"),
@@ -222,3 +240,15 @@ class Progress:
             Text(f"{took:.1f} s{mock}{retries}" if row.since else ""),
             Text(plain(row.note), style="dim"),
         )
+
+
+def _recovering(what: StepRecovering) -> str:
+    """`[3] Throttled: again in 30s (1 of 3)`; the item of a loop first."""
+    item = f"[{what.item}] " if what.item is not None else ""
+    count = f" ({what.number} of {what.times})" if what.times > 1 else ""
+    way = f"again in {write_duration(what.delay)}" if what.delay else "again at once"
+    if what.action == "substitute":
+        way = f"with {', '.join(map(str, what.changes))}"
+    elif what.action == "escalate":
+        way = "a human is asked"
+    return f"{item}{what.error}: {way}{count}"

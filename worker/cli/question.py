@@ -4,6 +4,7 @@ from pathlib import Path
 from shlex import quote
 
 from lockstep.agent import ANYONE, Silence
+from lockstep.duration import write_duration
 from lockstep.escalation import Ground, Question, Verdict
 from worker.cli.terminal import out, safe
 
@@ -11,8 +12,7 @@ from worker.cli.terminal import out, safe
 def show_question(question: Question, plan: Path | None = None) -> None:
     """`plan` is the file that the proposal of a planning was kept in."""
     planning = question.ground is Ground.PLANNING
-    what = "planning" if planning else f"step `{safe(question.step)}`"
-    end = "the planning stops" if planning else "the run stops"
+    what, end = _what(question)
     silence = end if planning or question.silence is Silence.ABORT else "the step is skipped"
     who = ", ".join(question.approvers) if ANYONE not in question.approvers else "anyone"
     out.print(f"[yellow]?[/yellow] {what} waits for a human: {safe(question.why)}")
@@ -20,6 +20,11 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         out.print(f"  goal       {safe(question.step_reason)}")
         kept = f", kept in {safe(plan)}" if plan else ""
         out.print(f"  proposed   {safe(question.shown)}{kept}")
+    elif question.ground is Ground.PLAN:
+        out.print(f"  plan       {safe(question.shown)}")
+        for rule in question.rules:
+            roles = " or ".join(rule.approvers)
+            out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
     else:
         out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
         out.print(f"  reason     {safe(question.step_reason) or '-'}")
@@ -32,14 +37,32 @@ def show_question(question: Question, plan: Path | None = None) -> None:
             f"    lockstep inbox {offer} {safe(question.run)} {safe(quote(question.id))}"
             f"{_tail(question, offer)}"
         )
+        if offer is Verdict.APPROVE and question.standing is not None:
+            most = write_duration(question.standing)
+            out.print(f"      [dim]--standing {most}, or less, for every run of this lock[/dim]")
         if offer is Verdict.EDIT and _large(question):
             show = f"lockstep inbox show {question.run} {quote(question.id)} --format json"
             out.print(f"      [dim]{safe(show)} | jq .arguments > args.json[/dim]")
 
 
+def _what(question: Question) -> tuple[str, str]:
+    """What waits, and what becomes of it if nobody answers."""
+    match question.ground:
+        case Ground.PLANNING:
+            return "planning", "the planning stops"
+        case Ground.PLAN if question.tool == "LockPlan":
+            return "the plan as a whole", "it is not locked"
+        case Ground.PLAN:
+            return "the plan as a whole", "the run does not start"
+        case _:
+            return f"step `{safe(question.step)}`", "the run stops"
+
+
 def _tail(question: Question, offer: Verdict) -> str:
     """What an answer needs besides its name, and what it does where that is not plain."""
     if question.ground is not Ground.PLANNING:
+        if offer is Verdict.SUPPLY:
+            return " --output @output.json   [dim]the step's output, in the tool's place[/dim]"
         if offer is not Verdict.EDIT:
             return ""
         return " --args @args.json" if _large(question) else " --args '{…}'"

@@ -15,10 +15,12 @@ from activities.store import FolderStore
 from lockstep.codes import CODES, Exit
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
-from lockstep.finding import Finding
+from lockstep.finding import Finding, Severity
 from lockstep.lock import Lock
 from policies.arguments import check_value
+from policies.declared import uncallable
 from policies.drift import drift
+from worker.cli.beside import looking
 from worker.cli.options import (
     AgentOption,
     InputOption,
@@ -71,6 +73,7 @@ class Order:
             inputs=self.inputs,
             started_by=self.by,
             scheduled_at=self.at.astimezone() if self.at is not None else None,
+            planned=self.planned.cost if self.planned else None,
         )
 
 
@@ -129,7 +132,7 @@ def _run_file(path: Path, env: str | None, agent: Path | None, order: Order) -> 
             f"the lock is for `{locked.body.environment}`, and `{env}` was asked for",
             f"leave --env out, or lock the plan for `{env}`",
         )
-    refuse_early(locked, package, order.inputs)
+    refuse_early(locked, package, order.inputs, path)
 
     async def work() -> Exit:
         lasting = _must_last(locked, order)
@@ -170,12 +173,18 @@ def _run_goal(
     return asyncio.run(work())
 
 
-def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any]) -> None:
-    """What the run would refuse anyway is refused before a server is started for it."""
+def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any], path: Path) -> None:
+    """What the run would refuse anyway is refused before a server is started for it; `path` is
+    where the lock lies, and what it pinned beside it.
+    """
     world = package.world(lock.body.environment)
-    found = drift(lock.body, world)
+    look, aside = looking(path, lock, Home.find().values)
+    found = (
+        *drift(lock.body, world, look),
+        *uncallable(lock.body.calls, world, Severity.ERROR),
+    )
     if found:
-        raise LockstepError(*found)
+        raise LockstepError(*found, *aside)
     _refuse_inputs(lock.body.inputs, given)
 
 

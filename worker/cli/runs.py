@@ -18,6 +18,8 @@ from lockstep.escalation import Question
 from lockstep.event import Event, RunStarted
 from lockstep.finding import Finding
 from lockstep.lock import Lock
+from worker.cli.beside import looking
+from worker.cli.lockfile import keep_contents
 from worker.cli.outcome import show_result
 from worker.cli.planning import show_planning
 from worker.cli.progress import Progress
@@ -126,6 +128,8 @@ def show(
             raise LockstepError.of(
                 "LS-LOCK-004", f"`{seen.id}`", "has no lock", "plan again, or lock a plan by hand"
             )
+        kept, _ = looking(None, seen.lock, home.values)
+        keep_contents(seen.lock, out_file, kept)
         write_file(out_file, seen.lock.model_dump_json(indent=2) + "\n")
         say(f"lock {seen.lock.digest} written to {out_file}")
     if is_json():

@@ -48,7 +48,7 @@ def create(
 ) -> None:
     """Run a lock on a schedule that Temporal keeps."""
     locked = read_lock(lock)
-    refuse_early(locked, package_for(lock, agent), inputs(input))
+    refuse_early(locked, package_for(lock, agent), inputs(input), lock)
     if (cron is None) == (every is None):
         raise LockstepError.of(
             "LS-SCHED-003",

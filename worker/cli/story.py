@@ -1,20 +1,19 @@
 """One event as a person reads it: the line of an account, not a record."""
 
-from lockstep.event import (
+from lockstep.asked import (
     AnswerRefused,
-    Event,
-    GoalAsked,
-    Happening,
-    PlanChecked,
-    PlanLocked,
-    PlannerAnswered,
-    PlannerFailed,
-    PlanningHalted,
-    PlanProposed,
-    PlanRejected,
+    GrantGiven,
     QuestionAnswered,
     QuestionAsked,
     QuestionExpired,
+)
+from lockstep.decision import Decision
+from lockstep.duration import write_duration
+from lockstep.event import (
+    Event,
+    Happening,
+    Mocked,
+    PreflightChecked,
     RunCompleted,
     RunFailed,
     RunRefused,
@@ -30,12 +29,26 @@ from lockstep.event import (
     StepFailed,
     StepGathered,
     StepGuarded,
+    StepRecovering,
     StepReplaced,
     StepSkipped,
     StepStarted,
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
+from lockstep.planned import (
+    GoalAsked,
+    GoalSampled,
+    PlanApproved,
+    PlanChecked,
+    PlanLocked,
+    PlannerAnswered,
+    PlannerFailed,
+    PlanningHalted,
+    PlanProposed,
+    PlanRejected,
+)
+from lockstep.recovery import way_out
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -51,16 +64,22 @@ def cost(bill: Bill) -> str:
 
 
 def tell(event: Event) -> str:
-    """What happened, in one line or, for a blocked step, three."""
-    return told(event.what)
+    """What happened, in one line or, for a blocked step, three; and whether a mock had a part."""
+    first, *rest = told(event.what).splitlines()
+    if event.mocked is Mocked.STEP and not isinstance(event.what, StepCompleted):
+        first += " (mock)"
+    return "\n".join((first, *rest))
 
 
 def told(what: Happening) -> str:
     """The same of a happening that has no number yet."""
     match what:
         case GoalAsked(agent=agent, environment=environment, by=by, goal=goal, model=model):
-            asked = plain(goal)
-            return f'goal asked of {model} for {agent} in {environment} by {by}: "{asked}"'
+            times = f", {counted(what.samples, 'sample')}" if what.samples else ""
+            return (
+                f"goal asked of {model} for {agent} in {environment} by {by}{times}: "
+                f'"{plain(goal)}"'
+            )
         case PlannerAnswered(answer=number, status=status, bill=bill, findings=findings):
             why = f": {findings[0]}" if findings else ""
             return f"model answered ({number}): {status}, {cost(bill)}{why}"
@@ -68,23 +87,44 @@ def told(what: Happening) -> str:
             return f"model gave no answer ({number}), {cost(bill)}: {finding}"
         case PlanningHalted(finding=finding, bill=bill):
             return f"planning halted after {cost(bill)}: {finding}"
+        case GoalSampled(asked=asked, answered=answered, findings=findings, bill=bill):
+            why = f": {findings[0]}" if findings else ""
+            return f"goal sampled: {answered} of {asked} answered, {cost(bill)}{why}"
         case PlanProposed(agent=agent, environment=environment, by=by, planner_calls=calls):
-            asked = f", {counted(calls, 'planner call')}" if calls else ""
-            return f"plan proposed for {agent} in {environment} by {by}{asked}"
-        case PlanChecked(findings=findings, decisions=decisions):
+            told = f", {counted(calls, 'planner call')}" if calls else ""
+            which = f" ({what.answer})" if what.answer else ""
+            return f"plan proposed{which} for {agent} in {environment} by {by}{told}"
+        case PlanChecked(findings=findings, decisions=decisions, plan=plan):
             found = "".join(f"\n  {finding}" for finding in findings[:_SHOWN])
+            tried = [
+                f"\n  step `{made.step}`: shadow: {line}"
+                for made in decisions
+                for line in shadowed(made)
+            ]
+            found += "".join(tried[:_SHOWN])
             made = counted(len(decisions), "decision")
-            return f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
+            text = f"plan checked: {made}, {counted(len(findings), 'finding')}{found}"
+            return "\n".join([text, *_as_a_whole(plan)])
+        case PlanApproved(by=by, rules=rules):
+            return f"plan approved by {by}: {', '.join(rules)}"
         case PlanLocked(lock=lock):
             return f"plan locked: {lock}"
         case PlanRejected(findings=findings):
             return "plan rejected: " + " | ".join(map(str, findings[:3]))
-        case RunStarted(lock=lock, started_by=by, trigger=trigger, planner_calls=calls):
-            return f"run started by {by} ({trigger}), lock {lock[:19]}…, {calls} planner calls"
-        case RunVerified(build=build):
-            return f"lock verified: nothing has drifted (worker {build})"
+        case RunStarted(lock=lock, started_by=by, planner_calls=calls) as started:
+            mocked = f"; mocks answer for {', '.join(started.mocked)}" if started.mocked else ""
+            whose = f"run started by {by} ({started.trigger})"
+            paid = f" ({cost(started.planned.bill)})" if started.planned else ""
+            planning = f"{counted(calls, 'planner call')}{paid}"
+            return f"{whose}, lock {lock[:19]}…, {planning}{mocked}"
+        case RunVerified(build=build, plan=plan):
+            text = f"lock verified: nothing has drifted (worker {build})"
+            return "\n".join([text, *_as_a_whole(plan)])
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
+        case PreflightChecked(preflight=name, holds=holds, comparisons=made):
+            weighed = "; ".join(map(str, made))
+            return f"preflight {name}: {'as expected' if holds else 'NOT as expected'}, {weighed}"
         case StepGuarded(holds=holds, comparisons=made):
             weighed = "; ".join(map(str, made))
             return f"Step {_of(what)}: {'may start' if holds else 'is not wanted'}, {weighed}"
@@ -95,7 +135,8 @@ def told(what: Happening) -> str:
             why = f": {attempt.failure}" if attempt.failure else ""
             return f"Step {_of(what)}: attempt {attempt.number} {attempt.end}{why}"
         case StepDecided(decision=decision):
-            return f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            said = f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            return "\n".join([said, *(f"  shadow: {line}" for line in shadowed(decision))])
         case StepBlocked(tool=tool, reason=reason) as blocked:
             return (
                 f"Step {_of(what)}: Proposed Action -> {tool}({_subject(blocked)})\n"
@@ -110,10 +151,13 @@ def told(what: Happening) -> str:
         case StepGathered(items=items, value=value):
             whole = f"{value.size:,} bytes, {value.digest[:19]}…"
             return f"Step {_of(what)}: {counted(items, 'item')} done, {whole}"
+        case StepRecovering(error=error, detail=detail):
+            return f"Step {_of(what)}: signalled {error}({detail}), {_course(what)}"
         case StepCaught(error=error, detail=detail, fallback=fallback):
             return f"Step {_of(what)}: signalled {error}({detail}), {_way(fallback)}"
-        case StepReplaced(by=by, value=value):
+        case StepReplaced(by=by, person=person, value=value):
             whose = f"that of step {by}" if by else "the one that the plan gives"
+            whose = f"the one that {person} gives" if person else whose
             given = f"{value.size:,} bytes, {value.digest[:19]}…"
             return f"Step {_of(what)}: its output is {whose}, {given}"
         case StepEdited(by=by):
@@ -128,6 +172,14 @@ def told(what: Happening) -> str:
         case QuestionAnswered(question=question, verdict=verdict, by=by, door=door, note=note):
             said = f", saying: {note}" if note else ""
             return f"question {question} answered: {verdict} by {by} ({door}){said}"
+        case GrantGiven(grants=grants) if grants:
+            first = grants[0]
+            lifted = ", ".join(grant.rule for grant in grants)
+            return f"Step {_of(what)}: {lifted} lifted by {first.by} for every run, " + (
+                f"until {first.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+        case GrantGiven():
+            return f"Step {_of(what)}: no rule could be lifted for every run"
         case QuestionExpired(question=question, silence=silence):
             return f"question {question} expired: silence means {silence}"
         case AnswerRefused(finding=finding):
@@ -139,6 +191,18 @@ def told(what: Happening) -> str:
             return f"run failed: {finding}"
 
 
+def _as_a_whole(made: Decision | None) -> list[str]:
+    if made is None:
+        return []
+    said = f"  the plan as a whole: policy says {made.outcome} ({made.why})"
+    return [said, *(f"  shadow: {line}" for line in shadowed(made))]
+
+
+def shadowed(made: Decision) -> tuple[str, ...]:
+    """What rules that are only tried would have said of a call, a line each."""
+    return made.shadow.lines if made.shadow else ()
+
+
 def _of(what: Happening) -> str:
     """Which step this is about, and which item of it."""
     return label(getattr(what, "step", ""), getattr(what, "item", None))
@@ -148,6 +212,20 @@ def _way(fallback: Fallback) -> str:
     if fallback.step is not None:
         return f"so step {fallback.step} stands in for it"
     return "so it is left out" if fallback.skip else "for which the plan gives an output"
+
+
+def _course(what: StepRecovering) -> str:
+    """What is done now, in words; how often it has been, where that is bounded."""
+    count = f" ({what.action} {what.number} of {what.times})" if what.times else ""
+    match what.action:
+        case "retry" | "wait":
+            when = f"in {write_duration(what.delay)}" if what.delay else "at once"
+            return f"so it is called again {when}{count}"
+        case "substitute":
+            changes = ", ".join(map(str, what.changes))
+            return f"so it is called with other arguments{count}: {changes}"
+        case "escalate":
+            return f"so a human is asked{f'; {way_out(what.recovery)}' if what.recovery else ''}"
 
 
 def _subject(blocked: StepBlocked) -> str:

@@ -91,11 +91,11 @@ def write_file(path: Path, text: str) -> None:
     try:
         if path.exists() and not path.is_file():
             # A device or a pipe is written to and not replaced.
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
             return
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
             Path(part).chmod(0o644)
             Path(part).replace(path)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.errors import LockstepError
-from lockstep.loading import load, read, shaped
-from lockstep.standin import Answer, Proposal, Scene, Script, When, compact
+from lockstep.loading import load, parse_json, read, shaped
+from lockstep.standin import Answer, Proposal, Scene, Script, When, compact, recased
 from worker.standin.request import Request
 from worker.standin.tokens import BYTES, head
 
@@ -98,6 +98,8 @@ def _script(source: Source) -> tuple[Script, Path]:
 
 def _line(answer: Answer, folder: Path, place: str) -> Line:
     text = _text(answer, folder, place)
+    if answer.other_case is not None and text is not None:
+        text = _recased(text, answer.other_case, place)
     if answer.after_tokens is not None and text is not None:
         text = head(text, answer.after_tokens)
     return Line(answer, text, _stop_reason(answer))
@@ -122,6 +124,10 @@ def _text(answer: Answer, folder: Path, place: str) -> str | None:
             return None
         case _:
             return None if answer.fault is None else _filler(answer)
+
+
+def _recased(text: str, fields: tuple[str, ...], place: str) -> str:
+    return compact(recased(parse_json(text, f"{place}/other_case"), fields))
 
 
 def _stop_reason(answer: Answer) -> str:

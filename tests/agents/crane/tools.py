@@ -309,6 +309,43 @@ def seek(request: SeekInput) -> Said:
     return Said(text=request.name, number=len(request.name))
 
 
+class LiftInput(Record):
+    """What is lifted, and what goes wrong with it: how often the hook is busy, after how many
+    seconds the yard opens, whether the hook jams the first time or a storm comes up.
+    """
+
+    ledger: LedgerName
+    load: Load
+    busy: int = 0
+    closed: float = 0
+    jams: bool = False
+    storm: bool = False
+
+
+@tool(
+    "Lift",
+    effect="write",
+    heartbeat=BEAT,
+    signals=("Busy", "Closed", "Missing", "Jammed", "Storm"),
+    no_effect=("Busy", "Closed", "Missing", "Storm"),
+)
+def lift(request: LiftInput, call: Call) -> Entry:
+    """Lift a load, or say by name why not; every call is a line."""
+    book = ledger(call, request.ledger)
+    line = book.append(f"called for {request.load}")
+    if request.storm:
+        raise Signal("Storm", "nothing can be lifted")
+    if line <= request.busy:
+        raise Signal("Busy", "the hook is taken")
+    if request.closed and line == 1:
+        raise Signal("Closed", "the yard is closed", seconds=request.closed)
+    if request.load in ("beam", "engine"):
+        raise Signal("Missing", f'"{request.load}"')
+    if request.jams and line == 1:
+        raise Signal("Jammed", "the hook is stuck")
+    return Entry(text=request.load, line=book.append(f"lifted {request.load}"))
+
+
 class SpendInput(Record):
     """How much to spend, in how many calls that fail first."""
 

@@ -1,0 +1,171 @@
+"""Which rules fire?
+
+Cedar is asked that and nothing else. Every rule is put to it as a forbid, so that one answer names
+all that fire: Cedar itself keeps quiet about permits as soon as a forbid fires, and our third
+answer would need a second question. What the fired rules come to is said in `judgement` and
+`foresight`.
+
+A rule costs Cedar the same whether it fires or not, and mostly it does not. So where there are many
+forbids they are asked in handfuls: one condition, which holds if that of any of them does. Only a
+handful of which something holds, or cannot be evaluated, is asked rule by rule.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+import cedarpy
+
+from policies.cedar.forms import any_of, policy_set
+from policies.cedar.question import Question
+from policies.cedar.reads import Key, Reads
+from policies.cedar.rules import CedarRule
+from policies.cedar.verdict import erring
+
+_HANDFUL = 16
+_FEW = 4
+"""So few that asking them together would gain nothing."""
+_REMEMBERED = 1024
+"""Answers that a group keeps; then it begins anew, which costs less than to choose."""
+
+
+@dataclass(frozen=True)
+class Fired:
+    """Ids of rules: those that fire whatever is not known yet, those that may, and those that
+    cannot be evaluated (`request` where Cedar refused the question as such).
+    """
+
+    certain: frozenset[str] = frozenset()
+    possible: frozenset[str] = frozenset()
+    errors: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Fired") -> "Fired":
+        return Fired(
+            self.certain | other.certain,
+            self.possible | other.possible,
+            self.errors | other.errors,
+        )
+
+    def __sub__(self, ids: Set[str]) -> "Fired":
+        return Fired(self.certain - ids, self.possible - ids, self.errors - ids)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return self.certain | self.possible | self.errors
+
+
+NOTHING = Fired()
+Ask = Callable[[cedarpy.PolicySet, Set[str]], Fired]
+"""Puts one question to a set of policies, whose ids are given; what cedarpy raises is raised."""
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Rules that are asked together; `handfuls` by the ids that stand for them in `asked`."""
+
+    ids: frozenset[str]
+    reads: Reads
+    asked: cedarpy.PolicySet
+    handfuls: Mapping[str, tuple[cedarpy.PolicySet, frozenset[str]]]
+    _known: dict[Key, Fired] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rules: Iterable[CedarRule]) -> "Group":
+        found = {rule.rule.id: rule for rule in rules}
+        asked = {id: rule.form for id, rule in found.items()}
+        handfuls: dict[str, tuple[cedarpy.PolicySet, frozenset[str]]] = {}
+        forbids = [id for id, rule in found.items() if rule.rule.effect != "permit"]
+        for first in range(0, len(forbids), _HANDFUL):
+            members = {id: found[id].form for id in forbids[first : first + _HANDFUL]}
+            # No rule's id begins so.
+            name = f"#{first}"
+            try:
+                together = any_of(members.values())
+                policy_set({name: together})
+            except ValueError:  # deeper than Cedar reads
+                continue
+            if len(members) > _FEW:
+                asked = {id: form for id, form in asked.items() if id not in members}
+                asked[name] = together
+                handfuls[name] = (policy_set(members), frozenset(members))
+        return cls(
+            ids=frozenset(found),
+            reads=Reads.of(rule.form for rule in found.values()),
+            asked=policy_set(asked),
+            handfuls=handfuls,
+        )
+
+    def fired(self, question: Question) -> Fired:
+        """Of a question with nothing open that these rules look at."""
+        return self.remembered(question, lambda: self._answered(question, False))
+
+    def likely(self, question: Question) -> Fired:
+        """Of a question with something open, as if it were filled in in one of many ways."""
+        return self._answered(question, True)
+
+    def foreseen(self, question: Question) -> Fired:
+        """Of a question with something open."""
+        return self.remembered(question, lambda: self._previewed(question))
+
+    def remembered(self, question: Question, find: Callable[[], Fired]) -> Fired:
+        """What was found for a question that these rules do not tell from this one."""
+        if not self.ids:
+            return NOTHING
+        key = self.reads.key(question)
+        found = self._known.get(key) if key else None
+        if found is None:
+            found = find()
+            if key:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[key] = found
+        return found
+
+    def _answered(self, question: Question, filled_in: bool) -> Fired:
+        """Without a schema: the facts have passed the sieve that its types are made of."""
+        tell = question.facts.example if filled_in else question.facts.told
+        request = {
+            "principal": question.principal.form,
+            "action": question.action.form,
+            # Where it is open none of the rules looks at it, and any thing can stand there.
+            "resource": (question.resource or question.principal).form,
+            "context": tell(self.reads.context),
+        }
+
+        def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
+            answer = cedarpy.is_authorized(request, policies, question.store)
+            found = answer.diagnostics
+            errors = frozenset(erring(found.errors, ids))
+            if answer.decision is cedarpy.Decision.NoDecision:
+                return Fired(errors=errors or frozenset({"request"}))
+            return Fired(certain=frozenset(found.reasons), errors=errors)
+
+        return self._each(ask)
+
+    def _previewed(self, question: Question) -> Fired:
+        told = {
+            "principal": question.principal.text,
+            "action": question.action.text,
+            "resource": question.resource and question.resource.text,
+            "context": question.facts.told(self.reads.context),
+        }
+        # Without the schema: with one, Cedar refuses placeholders.
+        request = {part: value for part, value in told.items() if value is not None}
+
+        def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
+            found = cedarpy.is_authorized_partial(request, policies, question.store).diagnostics
+            return Fired(
+                frozenset(found.reasons),
+                frozenset(found.nontrivial_residuals),
+                frozenset(erring(found.errors, ids)),
+            )
+
+        return self._each(ask)
+
+    def _each(self, ask: Ask) -> Fired:
+        """The rules by their own ids, whichever way they are asked."""
+        found = ask(self.asked, self.ids | self.handfuls.keys())
+        raised = found.ids & self.handfuls.keys()
+        found -= raised
+        for name in sorted(raised):
+            found |= ask(*self.handfuls[name])
+        return found

@@ -1,0 +1,1 @@
+"""The quay has no tools of its own: they are its server's."""

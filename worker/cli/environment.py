@@ -1,0 +1,56 @@
+"""`lockstep environment`: a manifest as it counts, with all that it inherits."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lockstep.dotted import dotted
+from lockstep.extension import Extended
+from lockstep.loading import pointer
+from worker.cli.options import agent_here
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+
+
+@app.callback()
+def environment() -> None:
+    """A manifest as it counts, with all that it inherits."""
+
+
+@app.command("show")
+def show(
+    env: Annotated[str, typer.Argument(help="The environment: a manifest of the agent.")],
+    agent: Annotated[
+        Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
+    ] = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """Print a manifest with all that it inherits, and for each value the file that it is in."""
+    package = agent_here(agent)
+    manifest, extended = package.written(env)
+    # What is shown is what would be used, or it is not shown.
+    package.world(env)
+    if is_json():
+        told: dict[str, Any] = {
+            "environment": env,
+            "files": list(extended.files),
+            "manifest": manifest.model_dump(mode="json"),
+            "origins": {pointer(at): extended.file_of(at) for at, _ in _lines(extended)},
+        }
+        emit_json(told)
+        return
+    lines = _lines(extended)
+    width = min(max((len(plain(line)) for _, line in lines), default=0), 72)
+    for at, line in lines:
+        file = Path(extended.file_of(at))
+        inherited = f"  # {file.name}" if file != Path(extended.files[0]) else ""
+        text = plain(line)
+        out.print(f"{text:<{width}}{inherited}" if inherited else text, markup=False)
+
+
+def _lines(extended: Extended) -> list[tuple[tuple[str, ...], str]]:
+    """What `extends` and `without` said is in the rest by now."""
+    done = ("extends", "without")
+    return list(dotted({name: one for name, one in extended.document.items() if name not in done}))
