@@ -40,19 +40,22 @@ def main() -> int:
             f"pip install agentdojo=={NEEDED}\n"
         )
         return 1
-    if not given.file.is_file():
-        sys.stderr.write(f"`{given.file}` is not a file; give the recorded runs\n")
-        return 1
     # Only now, since it imports the benchmark.
+    from benchmarks.attacks.recordings import read  # noqa: PLC0415
     from benchmarks.attacks.running import measured  # noqa: PLC0415
     from benchmarks.attacks.world import policies  # noqa: PLC0415
 
     if given.policy not in policies():
         sys.stderr.write(f"no policy `{given.policy}`; there are {', '.join(policies())}\n")
         return 1
+    try:
+        recordings = read(given.file)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        sys.stderr.write(f"`{given.file}` holds no recorded runs: {type(error).__name__} {error}\n")
+        return 1
     others = policies() if given.details else []
     chosen = [given.policy, *(name for name in others if name != given.policy)]
-    figures = measured(given.file, chosen, sample=given.sample, processes=given.processes)
+    figures = measured(recordings, chosen, sample=given.sample, processes=given.processes)
     if given.details:
         given.details.write_text(json.dumps(figures.details(given.policy), indent=2) + "\n")
     print(json.dumps(figures.line(given.policy)))

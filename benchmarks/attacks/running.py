@@ -9,21 +9,21 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from random import Random
 
 from benchmarks.attacks.figures import Figures, Row
 from benchmarks.attacks.measuring import Measure
-from benchmarks.attacks.recordings import Recording, read
+from benchmarks.attacks.recordings import Recording, Recordings
 
 SEED = "lockstep"
 
 _measure: Measure | None = None
 
 
-def measured(file: Path, policies: Sequence[str], *, sample: int, processes: int) -> Figures:
+def measured(
+    recordings: Recordings, policies: Sequence[str], *, sample: int, processes: int
+) -> Figures:
     """The figures of all attacked runs, or of a sample of them; the first policy is the chosen."""
-    recordings = read(file)
     runs = list(recordings.attacked)
     if 0 < sample < len(runs):
         runs = Random(SEED).sample(runs, sample)
@@ -32,7 +32,7 @@ def measured(file: Path, policies: Sequence[str], *, sample: int, processes: int
     began, figures = time.monotonic(), Figures()
     tasks = list(by_task(runs))
     fork = multiprocessing.get_context("fork")
-    with fork.Pool(processes, _begin, (file, tuple(policies))) as pool:
+    with fork.Pool(processes, _begin, (recordings, tuple(policies))) as pool:
         for number, rows in enumerate(pool.imap_unordered(_scored, tasks), 1):
             figures.add(rows, policies[0])
             if number % 10 == 0 or number == len(tasks):
@@ -51,9 +51,9 @@ def by_task(runs: Sequence[Recording]) -> Iterator[list[Recording]]:
     yield from sorted((list(group) for _, group in groupby(in_order, task)), key=len, reverse=True)
 
 
-def _begin(file: Path, policies: Sequence[str]) -> None:
+def _begin(recordings: Recordings, policies: Sequence[str]) -> None:
     global _measure  # noqa: PLW0603
-    _measure = Measure(read(file), policies)
+    _measure = Measure(recordings, policies)
 
 
 def _scored(runs: list[Recording]) -> list[Row]:

@@ -444,6 +444,8 @@ def test_labels_name_no_task_and_no_attack() -> None:
     assert not [path for path in files if "injection_task" in path.read_text()]
 
 
+CASES = Path(os.environ.get("LOCKSTEP_CASES", ROOT.parent / "shared" / "cases"))
+RECORDINGS = CASES / "agentdojo" / "recorded_runs.jsonl.gz"
 HAS_DOJO = importlib.util.find_spec("agentdojo") is not None
 
 
@@ -461,13 +463,12 @@ def test_without_the_benchmark_s_package_one_line_says_what_to_install() -> None
 @pytest.mark.skipif(not HAS_DOJO, reason="needs the package agentdojo, see benchmarks/README.md")
 def test_the_rules_fit_the_real_tools_and_a_recorded_run_is_replayed() -> None:
     """Every tool is labelled, every set of rules loads, and a run without a gate ends as it did."""
-    recordings = os.environ.get("LOCKSTEP_CASES")
-    if not recordings:
-        pytest.skip("LOCKSTEP_CASES does not say where the recordings are")
+    if not RECORDINGS.is_file():
+        pytest.skip("the recordings are not here; set LOCKSTEP_CASES")
     from benchmarks.attacks.measuring import Measure
     from benchmarks.attacks.recordings import read
 
-    found = read(Path(recordings) / "agentdojo" / "recorded_runs.jsonl.gz")
+    found = read(RECORDINGS)
     measure = Measure(found, policies())
     banking = next(one for one in found.attacked if one.suite == "banking" and one.security)
 
