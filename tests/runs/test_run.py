@@ -277,14 +277,14 @@ DRIFTS = [
     Drift(MANIFEST, "staging", "prod", "environment `test`: `stage`"),
     Drift(MANIFEST, "calls = 2000", "calls = 1", "environment `test`: `limits.calls`"),
     Drift(MANIFEST, "[tools.Flaky]\n", "", "`tools.Flaky` is gone"),
-    Drift(MANIFEST, "${LEDGERS}", "/", "environment `test`: `tools.Write.endpoint`"),
+    Drift(MANIFEST, "${LEDGERS}", "/", "environment `test`: `tools.Write"),
     Drift("agent.toml", '"cleo"', '"cleo", "eve"', "`agent.approvers"),
     Drift("tools.py", "fails: int\n\n\n@tool", "fails: float\n\n\n@tool", "tool: `Flaky`"),
     Drift("tools.py", "before one does not", "before one passes", "tool: `Flaky`"),
 ]
 
 
-@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.part)
+@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: f"{drift.part} by {drift.new[:12]}")
 async def test_a_lock_of_another_present_is_refused(
     yard: Yard, tmp_path: Path, book: Book, drift: Drift
 ) -> None:
@@ -299,7 +299,8 @@ async def test_a_lock_of_another_present_is_refused(
         async with drifted as now, now.worker():
             ended = await now.ended(await now.start(lock))
     assert ("refused", "LS-LOCK-002") == (ended.result.status, ended.finding.code)
-    assert any(drift.part in finding.problem for finding in ended.result.findings)
+    problems = [finding.problem for finding in ended.result.findings]
+    assert any(drift.part in problem for problem in problems), problems
     assert [] == book.lines
 
 
