@@ -25,12 +25,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cost.loop import langgraph, plain
-from cost.task import DONE, SHAPES, SIZES, Task
 from temporalio.client import Client
 
 from activities.package import AgentPackage, load_package
 from activities.prices import TABLE, priced
+from benchmarks.cost.loop import langgraph, plain
+from benchmarks.cost.task import DONE, SHAPES, SIZES, Task
 from lockstep.lock import Lock
 from lockstep.usage import Usage
 from worker.connection import connect, found
