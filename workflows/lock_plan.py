@@ -12,13 +12,12 @@ from temporalio import workflow
 
 from activities.contract import Brief, Goal, Planner, Proposal, Validator
 from lockstep.amount import Amount
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import Digest, Exact, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.planned import (
@@ -33,6 +32,7 @@ from lockstep.record import Record, is_empty
 from lockstep.samples import MAX_SAMPLES
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
+from lockstep.unreadable import received
 from lockstep.usage import Bill
 from workflows.approval import Yes, approved
 from workflows.doors import Door, Doors
@@ -54,7 +54,7 @@ class LockRequest(Record):
     agent: AgentName
     environment: EnvironmentName
     by: Person
-    plan: JsonValue = None
+    plan: Exact = None
     goal: Sentence = ""
     samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES, exclude_if=is_empty)] = 0
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
@@ -108,7 +108,7 @@ class LockPlan(Doors):
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            request = shaped(LockRequest, [raw, *more] if more else raw, "request")
+            request = received(LockRequest, (raw, *more), "request")
             plan = digest(request.plan)
         except (LockstepError, ValueError) as error:
             found = _as_finding(error)

@@ -21,13 +21,13 @@ from lockstep.escalation import Answer, Verdict
 from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
 from lockstep.fallback import is_absent, last
 from lockstep.finding import Finding
-from lockstep.loading import shaped
 from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
 from lockstep.outlay import Outlay, no_room
 from lockstep.record import Record
 from lockstep.submission import Wanted
+from lockstep.unreadable import received
 from lockstep.value import Value
 from workflows.approval import approved
 from workflows.context import RunContext
@@ -94,8 +94,7 @@ class Run(Doors):
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            # Whoever passes several arguments passes something else than a request.
-            request = shaped(RunRequest, [raw, *more] if more else raw, "request")
+            request = received(RunRequest, (raw, *more), "request")
         except LockstepError as error:
             # Whoever reaches the server can start a run with anything at all.
             found = error.findings[0]
