@@ -4,7 +4,7 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from lockstep.action import Recoveries, substitutes
@@ -25,6 +25,9 @@ from policies.preflight import looked, looks
 from policies.provenance import Lineage
 from policies.request import foreseen
 from policies.world import World
+
+Resources = dict[str, dict[str, dict[str, bool | int | str]]]
+"""Attributes of resources by kind and name."""
 
 BACKOFF = timedelta(seconds=1)
 BACKOFF_COEFFICIENT = 2
@@ -59,7 +62,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         limits=environment.limits,
         approvers=world.agent.approvers,
         asking=world.agent.asking,
-        resources=_slice(plan, known, world),
+        resources=resources(plan.steps, known, world),
         recoveries=known,
         pins=world.pins,
         preflight=preflights(world, verdicts),
@@ -177,20 +180,18 @@ def _compose_step(
     )
 
 
-def _slice(
-    plan: Plan, known: Recoveries, world: World
-) -> dict[str, dict[str, dict[str, bool | int | str]]]:
-    """The part of the catalogue that the plan names, or that may be put in its place, so that a
-    reviewer sees what it will touch.
+def resources(steps: Iterable[Step], known: Recoveries, world: World) -> Resources:
+    """The part of the catalogue that the steps name, or that may be put in its place, so that a
+    reviewer sees what they will touch.
     """
     here = world.environment.resources
-    found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
+    found: Resources = {}
 
     def add(kind: str, name: str) -> None:
         if name in here.get(kind, {}):
             found.setdefault(kind, {})[name] = here[kind][name]
 
-    for step in (*looks(world.environment), *plan.steps):
+    for step in (*looks(world.environment), *steps):
         for resource in foreseen(step, step.spec(world.tools)).named:
             add(resource.kind, resource.name)
     for tool, errors in known.items():
