@@ -22,7 +22,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed, Refreshed, Statement
+from lockstep.lock import MAX_LOCK_BYTES, Author, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
@@ -62,23 +62,23 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
         try:
-            checked = self._checked(self._plan(proposal), proposal)
+            made = checked(self._plan(proposal), proposal, self._world)
         except LockstepError as error:
             return Checked(findings=error.findings)
-        size = len(canonical(checked.model_dump(mode="json")))
+        size = len(canonical(made.model_dump(mode="json")))
         if size <= MAX_VERDICT_BYTES:
-            return checked
+            return made
         return Checked(findings=(_too_large("verdict", size, MAX_VERDICT_BYTES),))
 
     @activity.defn(name="lockstep.freeze")
     async def freeze(self, proposal: Proposal) -> Lock:
         try:
             plan = self._plan(proposal)
-            checked = self._checked(plan, proposal)
-            if not checked.passed:
-                raise LockstepError(*checked.errors)
+            made = checked(plan, proposal, self._world)
+            if not made.passed:
+                raise LockstepError(*made.errors)
             lock = Lock.freeze(
-                freeze(plan, checked, self._world),
+                freeze(plan, made, self._world),
                 _statement(proposal, datetime.now(UTC)),
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
@@ -152,10 +152,6 @@ class WorldValidator(Validator):
             for _, _, data in self._world.contents.parts():
                 self._store.put(data)
             self._kept = True
-
-    def _checked(self, plan: Plan, proposal: Proposal) -> Checked:
-        literals = wrote(proposal, self._world)
-        return check(plan, self._world, proposal.by, literals, proposal.planner)
 
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world
@@ -234,6 +230,12 @@ class WorldValidator(Validator):
                 problem=f"the output has {size:,} bytes, more than {most:,}",
                 fix="give less",
             )
+
+
+def checked(plan: Plan, proposal: Proposal, world: World) -> Checked:
+    """The verdict on a proposal's plan, by who wrote it."""
+    author = proposal.author or Author.of(proposal.planner)
+    return check(plan, world, proposal.by, wrote(proposal, world), author)
 
 
 def wrote(proposal: Proposal, world: World) -> Trust:

@@ -19,7 +19,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding, Severity, errors_in
-from lockstep.lock import Asked
+from lockstep.lock import Author
 from lockstep.loop import listed
 from lockstep.plan import ComposeStep, Plan, Step
 from lockstep.recovery import told, way_out
@@ -55,6 +55,9 @@ from policies.world import World
 MAX_FINDINGS = 100
 """Nobody reads more, and the rest is mostly the same mistake again."""
 
+PERSON = Author(model=False)
+"""Who writes a plan that no model wrote."""
+
 MAX_GUESSES = 5
 _MOST_NAMED = 12
 """Tools that a finding lists; the model has the catalogue, a person may have only the finding."""
@@ -66,13 +69,13 @@ def check(
     world: World,
     started_by: str,
     literals: Trust = Trust.TRUSTED,
-    planner: Asked | None = None,
+    author: Author = PERSON,
 ) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
 
     `literals` says how far to believe what the plan writes down itself; a person's is believed.
-    `planner` is there where a model wrote it.
+    `author` says who wrote it; a person did, unless somebody says otherwise.
     """
     if len(plan.steps) > MAX_STEPS:
         long = _too_long(len(plan.steps), MAX_STEPS, "no environment allows more than")
@@ -152,7 +155,7 @@ def check(
     findings += uncallable([*before, *sound], world, Severity.WARNING)
     made = approval = None
     if whole:
-        submission = proposed(plan, most, world, started_by, planner)
+        submission = proposed(plan, most, world, started_by, author)
         made = submitted(submission, world)
         if made is not None:
             findings += filter(None, (refused(made),))

@@ -18,7 +18,7 @@ from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.lock import Lock
+from lockstep.lock import Author, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.planned import (
     GoalAsked,
@@ -47,8 +47,8 @@ Status = Literal["locked", "rejected", "stopped", "failed", "sampled"]
 class LockRequest(Record):
     """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. With
     `samples`, so many first proposals for the goal are checked, and none is locked. `refreshes`
-    is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
-    what the plan writes down itself.
+    is the lock whose plan it is, where one is made anew, `author` who wrote that one, and
+    `literals` how far it believed what the plan writes down itself.
     """
 
     agent: AgentName
@@ -58,6 +58,7 @@ class LockRequest(Record):
     goal: Sentence = ""
     samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES, exclude_if=is_empty)] = 0
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    author: Author | None = Field(default=None, exclude_if=is_absent)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
@@ -68,7 +69,7 @@ class LockRequest(Record):
             raise ValueError("the goal is blank")
         if self.samples and not self.goal:
             raise ValueError("samples are of a goal, and there is none")
-        if self.goal and self.refreshes:
+        if self.goal and (self.refreshes or self.author):
             raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
 
@@ -131,6 +132,7 @@ class LockPlan(Doors):
             environment=request.environment,
             by=request.by,
             refreshes=request.refreshes,
+            author=request.author,
             literals=request.literals,
         )
         checked = await verdict("check", Validator.check, proposal)
