@@ -48,7 +48,7 @@ from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.recovery import about
 from policies.request import Foreseen, foreseen, planned
-from policies.structure import GRAPHLESS, structure
+from policies.structure import structure
 from policies.submission import proposed, refused, submitted, wanted
 from policies.world import World
 
@@ -84,7 +84,8 @@ def check(
     known = recoveries(environment, world.tools, {step.tool for step in plan.steps})
     # What the environment does about errors is as much a part of what may happen as the plan.
     steps = [provided(step, known) for step in plan.steps]
-    findings = [*structure(steps), *clashing(plan, environment)]
+    tangled = [*structure(steps), *clashing(plan, environment)]
+    findings = [*tangled]
     sources = Sources(
         outputs={
             step.id: output_of(step, step.spec(world.tools))
@@ -112,8 +113,8 @@ def check(
             if not errors_in(problems):
                 usable.append((step, seen))
         findings += problems
-    # A warning leaves the graph what it is, and rules are held against it.
-    if not any(found.code in GRAPHLESS for found in errors_in(findings)):
+    # What else is wrong leaves the graph what it is, and rules are held against it.
+    if not tangled:
         findings += world.violations(steps)
     before = looks(environment)
     glances = [(step, foreseen(step, step.spec(world.tools))) for step in before]
@@ -145,9 +146,7 @@ def check(
     findings += (one for made in decisions if made.step in absent for one in unapproved(made))
     sound = [step for step, _ in usable]
     most = worst(before, world.tools, {}) + worst(sound, world.tools, known)
-    whole = len(sound) == len(steps) and not any(
-        one.code in GRAPHLESS for one in errors_in(findings)
-    )
+    whole = len(sound) == len(steps) and not tangled
     parallel = environment.limits.parallel
     reach = bounds(sound, world.tools, parallel, known, before) if whole else Bounds()
     findings += (*_limits(steps, known, world, most), *_history(reach))
