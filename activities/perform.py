@@ -39,7 +39,7 @@ from lockstep.value import Value
 from policies.arguments import check_value
 from policies.check import missing_resources
 from policies.request import arguments, attempted, provenance
-from policies.standing import holding
+from policies.standing import holding, lifting
 
 
 class Performer(House):
@@ -173,12 +173,17 @@ class _Attempt:
         # By the server's clock at which this attempt was due, for a dispatch may wait for long.
         now = activity.info().current_attempt_scheduled_time
         run, world = self.call.run, self.house.world
-        grants = tuple(
-            one for one in self.call.grants if one.run == run.id and one.expires_at > now
-        )
-        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, grants, told))
+        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, (), told))
         if decision.outcome is not Outcome.REQUIRE_APPROVAL:
             return decision
+        given = (one for one in self.call.grants if one.run == run.id and one.expires_at > now)
+        # The workflow asked the right people; who may say yes is known here as well, and as of now.
+        grants = lifting(given, decision, world.agent)
+        if grants:
+            asked = attempted(self.call, self.tool.spec, args, grants, told)
+            decision = world.decider.decide(asked)
+            if decision.outcome is not Outcome.REQUIRE_APPROVAL:
+                return decision
         # What stands is read from the worker's own files, and from nothing that a run is given.
         kept = await asyncio.to_thread(read_standing, self.house.folder)
         standing = holding(kept, decision, run.lock, world, now)

@@ -261,6 +261,60 @@ async def test_a_yes_to_anything_else_is_none(world: World, tmp_path: Path, how:
     assert [] == CALLED
 
 
+def given(world: World, **otherwise: Any) -> Grant:
+    """A yes of this run to opening the rusty valve."""
+    said: dict[str, Any] = {
+        "run": "run",
+        "step": "open",
+        "rule": "old",
+        "args_digest": digest(RUSTY),
+        "policy": world.decider.policy,
+        "by": "ana",
+        "expires_at": DUE + timedelta(hours=1),
+    }
+    return Grant.model_validate(said | otherwise)
+
+
+async def test_a_yes_of_this_run_lets_it_call(world: World, tmp_path: Path) -> None:
+    """From whoever holds the rule's role, or where anyone may."""
+    CALLED.clear()
+    for here, by in (
+        (with_fitters(world, "ana", standing=None), "ana"),
+        (with_fitters(world, "*", standing=None), "eve"),
+    ):
+        grant = given(here, by=by)
+        done = await performed(here, RUSTY, tmp_path, grant)
+        assert isinstance(done, Completed)
+        assert (grant,) == done.decision.grants
+    assert ["rusty"] * 2 == CALLED
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"by": "eve"},
+        {"run": "another"},
+        {"step": "shut"},
+        {"rule": "other"},
+        {"args_digest": digest({"valve": "rusty"})},
+        {"policy": digest("another")},
+        {"expires_at": DUE},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+async def test_a_yes_that_is_not_this_one_opens_nothing(
+    world: World, tmp_path: Path, otherwise: dict[str, Any]
+) -> None:
+    """The place of the call takes nobody's word for it that the right person was asked."""
+    CALLED.clear()
+    here = with_fitters(world, "ana", standing=None)
+    held = await performed(here, RUSTY, tmp_path, given(here, **otherwise))
+    assert isinstance(held, Withheld)
+    assert held.decision is not None
+    assert (Outcome.REQUIRE_APPROVAL, ()) == (held.decision.outcome, held.decision.grants)
+    assert [] == CALLED
+
+
 async def test_a_yes_ends_with_the_role_the_file_and_the_leave(
     world: World, tmp_path: Path
 ) -> None:
@@ -302,19 +356,10 @@ async def test_a_yes_that_stands_lifts_no_denial(world: World, tmp_path: Path) -
 async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path) -> None:
     """An attempt may be due long after the approval was given; what counts is when it is due."""
     CALLED.clear()
-    rusty: dict[str, JsonValue] = {"valve": "rusty", "spare": "spare"}
-    grant = Grant(
-        run="run",
-        step="open",
-        rule="old",
-        args_digest=digest(rusty),
-        policy=world.decider.policy,
-        by="ana",
-        expires_at=DUE + timedelta(hours=1),
-    )
+    here = with_fitters(world, "ana", standing=None)
 
-    in_time = await performed(world, rusty, tmp_path, grant)
-    late = await performed(world, rusty, tmp_path, grant, at=DUE + timedelta(hours=1))
+    in_time = await performed(here, RUSTY, tmp_path, given(here))
+    late = await performed(here, RUSTY, tmp_path, given(here), at=DUE + timedelta(hours=1))
 
     assert isinstance(in_time, Completed)
     assert isinstance(late, Withheld)
