@@ -14,9 +14,8 @@ from lockstep.action import Recoveries
 from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.checked import Checked
-from lockstep.compose import COMPOSE, ComposeSpec
+from lockstep.compose import COMPOSE
 from lockstep.decision import Decision, Outcome
-from lockstep.duration import write_duration
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding, Severity, errors_in
 from lockstep.lock import Author
@@ -50,6 +49,7 @@ from policies.recovery import about
 from policies.request import Foreseen, foreseen, planned
 from policies.structure import structure
 from policies.submission import proposed, refused, submitted, wanted
+from policies.tighter import tighter
 from policies.world import World
 
 MAX_FINDINGS = 100
@@ -107,7 +107,7 @@ def check(
                 *check_guards(step.id, step.when, sources),
                 *check_fallbacks(step, spec, sources.outputs),
                 *check_handling(said, spec, known),
-                *_tighter(step, spec),
+                *tighter(step, spec),
                 *islice(missing, max(MAX_FINDINGS - len(findings), 1)),
             ]
             if not errors_in(problems):
@@ -247,29 +247,6 @@ def _one_of(world: World) -> str:
     listed = ", ".join(f"`{one}`" for one in names[:_MOST_NAMED])
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
     return f"use one of the agent's tools: {listed}{more}"
-
-
-def _tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
-    """A step may ask for less time and fewer attempts than its tool declares, never for more."""
-    if step.timeout is not None and step.timeout > spec.timeout:
-        yield _looser(step, "timeout", write_duration(step.timeout), write_duration(spec.timeout))
-    if step.attempts is not None and step.attempts > spec.attempts:
-        yield _looser(step, "attempts", str(step.attempts), str(spec.attempts))
-    if isinstance(step, ComposeStep) and isinstance(spec, ComposeSpec):
-        for name in ("max_tokens", "max_input_tokens"):
-            asked, most = getattr(step, name), getattr(spec, name)
-            if asked is not None and asked > most:
-                yield _looser(step, name, f"{asked:,}", f"{most:,}")
-
-
-def _looser(step: Step, name: str, asked: str, most: str) -> Finding:
-    by = "the manifest's `[compose]`" if step.kind == "compose" else f"tool `{step.tool}`"
-    return Finding(
-        code="LS-PLAN-012",
-        place=f"step `{step.id}`",
-        problem=f"asks for {name} {asked}, and {by} allows {most}",
-        fix=f"lower `{name}` or leave it out",
-    )
 
 
 def _denied(step: Step, decision: Decision, says: list[str]) -> Finding:
