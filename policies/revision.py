@@ -66,9 +66,11 @@ def against(progress: Progress, plan: Plan, checked: Checked, world: World) -> t
 
 
 def _taken(step: Step, progress: Progress) -> Finding:
-    over = {one.id for one in progress.kept}
-    what = "is over, and stays as it is" if step.id in over else "was begun, and is given up"
-    fix = "leave it out" if step.id in over else "call the new step otherwise"
+    if step.id in {one.id for one in progress.kept}:
+        what, fix = "is over, and stays as it is", "leave it out"
+    else:
+        lost = "was begun, and is given up" if step.id in progress.begun else "was left out"
+        what, fix = lost, "call the new step otherwise"
     return _finding(f"step `{step.id}`", f"a step of this id {what}", fix)
 
 
