@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 
 from activities.contract import Proposal
-from activities.validate import checked
+from activities.validate import judged, proposed_in
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
+from lockstep.contents import nothing
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.plan import Plan
 from policies.world import World
 
 _RECORD = {"shadow", "permits"}
@@ -46,8 +45,7 @@ def rechecked(
 
 def _verdict(proposal: Proposal, world: World) -> Checked:
     try:
-        plan = shaped(Plan, proposal.plan, "plan")
-        return checked(plan, proposal, world)
+        return judged(proposed_in(proposal, world, nothing), proposal, world)
     except LockstepError as error:
         return Checked(findings=error.findings)
 
