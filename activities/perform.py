@@ -23,7 +23,7 @@ from activities.failure import failure, first
 from activities.house import House
 from activities.standing import read_standing
 from activities.store import load
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import MAX_DEPTH, Digest, depth, digest
 from lockstep.compose import COMPOSE
 from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
@@ -151,11 +151,19 @@ class _Attempt:
                 "deploy the locked version, or lock the plan again",
             ), None
         try:
-            return None, arguments(call, self.tool.spec.input, partial(load, self.house.store))
+            args = arguments(call, self.tool.spec.input, partial(load, self.house.store))
         except Unresolved as problem:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
             ), None
+        if depth(args) > MAX_DEPTH:
+            # Nobody could be shown them, and no run could read them again.
+            return self._finding(
+                "LS-PLAN-008",
+                f"the arguments are nested more than {MAX_DEPTH} levels deep",
+                "refer to a part of what is nested so deeply",
+            ), None
+        return None, args
 
     def _pinned(self) -> Digest:
         return self.tool.spec.digest

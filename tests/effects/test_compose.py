@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,22 @@ from lockstep.canonical import digest
 from lockstep.compose import MAX_CALLS, MAX_ROOM, Composed, Cut
 from lockstep.faults import Faults
 from lockstep.finding import Finding
-from lockstep.lock import Body, Lock
+from lockstep.lock import Body
 from lockstep.outcome import (
     AttemptEnd,
     Completed,
     Dispatch,
     Report,
-    RunFacts,
     Signalled,
     Unfit,
     Withheld,
 )
 from policies.world import World
 from tests.effects.asking import KEY, asking, billed, script, until
+from tests.effects.facts import DUE, facts
 from tests.laws.office import SUM, Json, composed, frozen, world
 from worker.standin.server import StandIn, standin
 
-DUE = datetime(2026, 1, 5, 6, tzinfo=UTC)
 FITS: Json = {"json": {"summary": "two letters", "urgency": "low"}}
 LOUD: Json = {"json": {"summary": "two letters", "urgency": "LOW"}}
 TOLD: Json = {"letters": ["one", "two"]}
@@ -67,24 +66,8 @@ class Clerk:
     def call(self, step: Json, change: Any = None, **changes: Any) -> Dispatch:
         body: Body = frozen(step, here=self.here)
         locked = composed(body)
-        facts = RunFacts(
-            id="run",
-            scheduled_at=DUE,
-            started_by="ana",
-            trigger="person",
-            inputs={},
-            lock=Lock.freeze(body).digest,
-            agent=body.agent,
-            role=body.role,
-            environment=body.environment,
-            stage=body.stage,
-            policy=body.pins.policy,
-            tool=body.pins.tools["Compose"],
-            output_bytes=body.limits.output_bytes,
-        )
-        return Dispatch(
-            run=facts.model_copy(update=change or {}), step=locked, values={}, **changes
-        )
+        told = facts(body, "Compose")
+        return Dispatch(run=told.model_copy(update=change or {}), step=locked, values={}, **changes)
 
     async def failure(self, step: Json = SPOKEN) -> ApplicationError:
         with pytest.raises(ApplicationError) as failed:

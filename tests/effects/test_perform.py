@@ -5,7 +5,7 @@ And what is true of a call is true of one that a mock answers, but that nobody i
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, tool
 from lockstep.agent import Asking
-from lockstep.canonical import digest
+from lockstep.canonical import MAX_DEPTH, digest
 from lockstep.decision import Grant, Outcome, StandingGrant
 from lockstep.environment import Binding
 from lockstep.lock import Lock
@@ -28,7 +28,6 @@ from lockstep.outcome import (
     Completed,
     Dispatch,
     Report,
-    RunFacts,
     Signalled,
     Unfit,
     Withheld,
@@ -41,6 +40,7 @@ from policies.decider import PolicyTexts
 from policies.freeze import freeze
 from policies.rules import Rules
 from policies.world import World
+from tests.effects.facts import DUE, facts
 
 CALLED: list[str] = []
 SPARES = cycle(["spare", "side"])
@@ -80,7 +80,6 @@ APPROVALS = """
 @id("old") @reason("the old valve leaks") @approvers("fitter")
 forbid (principal, action == Action::"Open", resource is Valve) when { resource.old };
 """
-DUE = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -123,24 +122,10 @@ async def performed(
 ) -> Any:
     """One attempt at opening, due at a time, with arguments that only the run knows."""
     body = locked(world).body
-    facts = RunFacts(
-        id="run",
-        scheduled_at=datetime(2026, 1, 5, 6, tzinfo=UTC),
-        started_by="ana",
-        trigger="person",
-        inputs={},
-        lock=Lock.freeze(body).digest,
-        agent=body.agent,
-        role=body.role,
-        environment=body.environment,
-        stage=body.stage,
-        policy=body.pins.policy,
-        tool=body.pins.tools["Open"],
-        output_bytes=body.limits.output_bytes,
-    )
+    told = facts(body, "Open")
     with ThreadPoolExecutor(1) as threads:
         house = Performer(world, {"Open": open_valve}, FolderStore(folder), folder, threads, {})
-        call = Dispatch(run=facts, step=body.steps[0], edited=args, grants=grants)
+        call = Dispatch(run=told, step=body.steps[0], edited=args, grants=grants)
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, current_attempt_scheduled_time=at)
         report: Report = await environment.run(house.activity_for(open_valve), call)
@@ -156,6 +141,22 @@ async def test_a_default_is_decided_like_an_argument(world: World, tmp_path: Pat
     assert isinstance(outcome, Withheld)
     assert outcome.decision is not None
     assert Outcome.DENY is outcome.decision.outcome
+    assert [] == CALLED
+
+
+async def test_arguments_that_nobody_could_read_again_are_withheld(
+    world: World, tmp_path: Path
+) -> None:
+    """What a step brings together may be deeper than any of it was; it is said, and not tried."""
+    CALLED.clear()
+    deep: JsonValue = "x"
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+
+    outcome = await performed(world, {"valve": "side", "spare": deep}, tmp_path)
+
+    assert isinstance(outcome, Withheld)
+    assert (["LS-PLAN-008"], None) == ([one.code for one in outcome.findings], outcome.args)
     assert [] == CALLED
 
 
