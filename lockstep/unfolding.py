@@ -218,10 +218,8 @@ class _Reading:
         try:
             value: JsonValue = parse_json(text, place)
         except LockstepError as error:
-            found = [_recoded(one) for one in error.findings]
-            if hint:
-                found = [one.model_copy(update={"fix": hint}) for one in found]
-            self.problems += found
+            said = {"fix": hint} if hint and error.code == "LS-LOAD-002" else {}
+            self.problems += (_recoded(one).model_copy(update=said) for one in error.findings)
             raise _Wrong from None
         return value
 
