@@ -75,6 +75,7 @@ async def test_a_model_proposes_a_loop_a_guard_a_fallback_and_a_compose_step(
 
     assert "there is no step `raed`; did you mean `read`?" in model.ledger[1].last_message
     for line in (
+        "gives summary, urgency",
         "for each of read/texts (at most 5)",
         "on ComposeRefused: a given output",
         'when read/first != ""',
