@@ -162,8 +162,7 @@ class Run(Doors):
             await Walk(context, self.values, self.skipped, over).to_its_end()
             if context.stopping is not None or not context.signals:
                 return
-            planned = self._outlay(lock)
-            self.replanning = Replanning(context, self.replans + 1, self.asked, planned)
+            self.replanning = Replanning(context, self.replans + 1, self.asked, self._outlay())
             found = await self.replanning.lock(lock, [*self.values], [*self.skipped])
             self.outlay = self.replanning.outlay
             self.asked += self.replanning.asked
@@ -175,7 +174,7 @@ class Run(Doors):
             context.go_on_with(lock)
             self._mocked(lock.body)
 
-    def _outlay(self, lock: Lock) -> Outlay:
+    def _outlay(self) -> Outlay:
         """What planning has cost so far."""
         nothing = Outlay(planning=workflow.info().workflow_id, bill=Bill(), limit=Amount())
         return self.outlay or nothing
@@ -233,7 +232,9 @@ class Run(Doors):
         )
 
     def _mocked(self, body: Body) -> None:
-        self.journal.mocked = frozenset(one.id for one in body.calls if one.tool in body.mocked)
+        """A run in which a mock has answered once stays one."""
+        mocked = {one.id for one in body.calls if one.tool in body.mocked}
+        self.journal.mocked |= mocked
 
     def _refused(
         self, lock: Digest | None, findings: tuple[Finding, ...], spent: Amount | None = None

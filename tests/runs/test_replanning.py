@@ -144,7 +144,7 @@ async def test_a_run_goes_on_with_a_new_rest_once_a_human_says_yes(
         assert opened.billed == ended.result.spent.tokens
         again = account(ended.history, ended.events, "again")
         assert ("completed", child.digest) == (again.end, _lock_sent(ended, "again"))
-        assert "running" == account(ended.history, ended.events, "up").end
+        assert "given up" == account(ended.history, ended.events, "up").end
         assert "not started" == account(ended.history, ended.events, "bye").end
         (prompt,) = [one.last_message for one in opened.model.ledger]
         assert '"detail": "the hook is stuck"' in prompt
