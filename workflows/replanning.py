@@ -29,7 +29,8 @@ from lockstep.tail import tail
 from workflows.approval import Subject, Yes, approved
 from workflows.context import RunContext
 from workflows.doors import Door
-from workflows.planning import Candidate, Midway, Planning
+from workflows.midway import Midway
+from workflows.planning import Candidate, Planning
 from workflows.verdicts import verdict
 
 _FULL = 20 * 1024 * 1024
