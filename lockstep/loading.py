@@ -79,7 +79,10 @@ def parse_json(
         for key, value in items:
             if key in result:
                 raise _refused(
-                    "LS-LOAD-005", place, f"key `{key}` stands twice in one object", "remove one"
+                    "LS-LOAD-005",
+                    place,
+                    f"key `{key[:60]}` stands twice in one object",
+                    "remove one",
                 )
             result[key] = value
         return result

@@ -33,6 +33,13 @@ def test_the_strict_reader_says_what_is_wrong(data: bytes, code: str, says: str)
     assert says in found.problem
 
 
+def test_what_is_told_is_short_whatever_was_sent() -> None:
+    """A failure travels in the history, and one of a megabyte would park the workflow itself."""
+    key = b"k" * 900_000
+    for data in (b'{"%b": 1, "%b": 2} {' % (key, key), key, b'"%b' % key, b"1" + b"0" * 900_000):
+        assert len(str(Unreadable.of(data, "json/plain").finding)) < 300
+
+
 def test_another_encoding_is_named_and_cut() -> None:
     """A megabyte of name is not repeated, and what was sent is not shown."""
     found = Unreadable.of(b"secret", "x" * 1_000_000).finding

@@ -30,6 +30,7 @@ HOSTILE = {
     "long": raw(b"9" * 6000),
     "half": raw(b'{"question": "\\ud800"}'),
     "latin": raw(b"\xff"),
+    "loud": raw(b'{"%b": 1, "%b": 2} {' % (b"k" * 400_000, b"k" * 400_000)),
     "cut": raw(b'{"lock": {'),
     "nothing": raw(b""),
     "unnamed": RawValue(Payload(data=b"{}")),
