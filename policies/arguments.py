@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from lockstep.canonical import canonical
 from lockstep.finding import Finding
+from lockstep.part import Part
 from lockstep.reference import RUN_SCHEMA, Malformed, Reference, as_reference, references
 from lockstep.schema import Schema, can_feed, fields, options, required, step_into
 from lockstep.tool import ToolSpec
@@ -180,7 +181,7 @@ class _Walk:
 
     def _validator(self, schema: Any) -> Any:
         if id(schema) not in self.validators:
-            self.validators[id(schema)] = _validator_of(_Part(self.place.root, schema))
+            self.validators[id(schema)] = _validator_of(Part(self.place.root, schema))
         return self.validators[id(schema)]
 
 
@@ -239,24 +240,8 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return RUN_SCHEMA, "what a plan may know of its run"
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """A schema within its root, told from others by identity: writing it down to compare it costs
-    more than to validate with it.
-    """
-
-    root: Schema
-    schema: Any
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Part) and self.root is other.root and self.schema is other.schema
-
-    def __hash__(self) -> int:
-        return hash((id(self.root), id(self.schema)))
-
-
 @lru_cache(maxsize=1024)
-def _validator_of(part: _Part) -> Any:
+def _validator_of(part: Part) -> Any:
     whole = dict(part.schema) if isinstance(part.schema, dict) else {}
     # What a local `$ref` may name; older schemas call it `definitions`.
     whole |= {word: part.root[word] for word in ("$defs", "definitions") if word in part.root}
