@@ -28,9 +28,6 @@ from lockstep.errors import LockstepError
 from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
-from policies.cedar.firing import Fired
-from policies.cedar.foresight import foreseen
-from policies.cedar.judgement import judged
 from policies.cedar.load import load, schema_of
 from policies.cedar.question import Facts, Question, Uid
 from policies.cedar.rules import CedarRule
@@ -200,19 +197,16 @@ class CedarDecider:
 
     def _asked(self, request: Request, grants: Grants) -> Verdict:
         # Targets that no rule tells apart get one verdict.
-        fired: dict[tuple[Fired, Slice], None] = {}
+        verdicts: dict[int, Verdict] = {}
         seen: set[Slice] = set()
         for question in self._questions(request):
             about = self._slice(request.tool, question.resource)
             if about.blind and about in seen:
                 continue
             seen.add(about)
-            if request.unknown:
-                fired[about.foreseen(question), about] = None
-            else:
-                fired[about.fired(question), about] = None
-        reach = foreseen if request.unknown else judged
-        return strictest(reach(found, about.rules, grants) for found, about in fired)
+            verdict = about.verdict(question, grants, known=not request.unknown)
+            verdicts[id(verdict)] = verdict
+        return strictest(verdicts.values())
 
     def _questions(self, request: Request) -> Iterator[Question]:
         """One for each target; for a call that touches nothing, one about the environment."""
@@ -273,6 +267,8 @@ def _asked(request: Request) -> Digest | None:
 
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    if len(targets) < 2:
+        return targets
     # By name: a record takes long to compare, and a call may touch hundreds.
     return tuple(one for _, one in sorted({(one.kind, one.name): one for one in targets}.items()))
 

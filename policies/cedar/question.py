@@ -82,13 +82,13 @@ _written = json.JSONEncoder(separators=(",", ":")).encode
 
 def _is_placeholder(value: Any) -> bool:
     """Whether a fact is Cedar's sign for a value that is not known yet."""
-    return isinstance(value, Mapping) and "__extn" in value
+    return isinstance(value, dict) and "__extn" in value
 
 
 def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
     if _is_placeholder(facts):
         return _example(type_)
-    if not isinstance(facts, Mapping):
+    if not isinstance(facts, dict):
         return facts
     inner = type_.get("attributes", {})
     return {key: _with_examples(value, inner.get(key, {})) for key, value in facts.items()}
@@ -113,7 +113,7 @@ def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
     # What a list holds is known, or the list as a whole is not.
     if _is_placeholder(facts):
         yield at
-    elif isinstance(facts, Mapping):
+    elif isinstance(facts, dict):
         for key, value in facts.items():
             yield from _placeholders(value, (*at, key))
 
@@ -132,7 +132,7 @@ def _at(values: Mapping[str, JsonValue], paths: tuple[Path, ...]) -> Mapping[str
             if part not in here:
                 break
             here = here[part]
-            if depth == len(path) or _is_placeholder(here) or not isinstance(here, Mapping):
+            if depth == len(path) or _is_placeholder(here) or not isinstance(here, dict):
                 there[part] = here
                 break
             there = there.setdefault(part, {})

@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from policies.cedar.firing import Fired, Group
+from policies.cedar.foresight import foreseen
+from policies.cedar.judgement import judged
 from policies.cedar.question import Path, Question
 from policies.cedar.reads import Reads
 from policies.cedar.rules import CedarRule
+from policies.cedar.verdict import Grants, Verdict
 
 _MOST = 64
 """Ways to divide a slice that are kept; a plan's own steps rarely leave more than a few open."""
@@ -30,6 +33,7 @@ class Slice:
     _groups: dict[frozenset[str], Group] = field(default_factory=dict)
     _open: dict[tuple[frozenset[Path], bool], frozenset[str]] = field(default_factory=dict)
     _first: dict[tuple[str, bool], str] = field(default_factory=dict)
+    _said: dict[tuple[Fired, bool], Verdict] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule], tool: str, resource: str | None) -> "Slice":
@@ -41,6 +45,19 @@ class Slice:
     def blind(self) -> bool:
         """Whether it is all one to these rules which resource of its type is touched."""
         return not Reads.of(rule.form for rule in self.rules.values()).resource
+
+    def verdict(self, question: Question, grants: Grants, *, known: bool) -> Verdict:
+        """What the rules come to; `known`: nothing in the question is open."""
+        fired = self.fired(question) if known else self.foreseen(question)
+        reach = judged if known else foreseen
+        if grants.given:
+            return reach(fired, self.rules, grants)
+        said = self._said.get((fired, known))
+        if said is None:
+            if len(self._said) >= _MOST:
+                self._said.clear()
+            said = self._said[fired, known] = reach(fired, self.rules, grants)
+        return said
 
     def fired(self, question: Question) -> Fired:
         """Of a question with nothing open."""
