@@ -50,7 +50,7 @@ def _is_plain(value: Any) -> bool:
     if kind is list:
         return all(type(child) is str or _is_plain(child) for child in value)
     if kind is int:
-        return -(2**53) < value < 2**53
+        return bool(-(2**53) < value < 2**53)
     return kind is str or value is None or kind is bool
 
 
@@ -123,7 +123,7 @@ def _is_small(value: Any) -> bool:
     if kind is list:
         return all(type(one) is str and one.isascii() for one in value)
     if kind is int:
-        return -(2**53) < value < 2**53
+        return bool(-(2**53) < value < 2**53)
     return value is None or kind is bool
 
 

@@ -145,7 +145,8 @@ class _Walk:
             yield reached
             return
         clauses = [
-            can_feed(reached.root, source, self.place.root, schema) for source in reached.schemas
+            _fed(Part(reached.root, source), Part(self.place.root, schema))
+            for source in reached.schemas
         ]
         if clauses and None not in clauses:
             yield self.place.finding(
@@ -190,7 +191,7 @@ class Reached:
     """What a reference brings: one of these schemas, in the words of one root."""
 
     root: Schema
-    schemas: tuple[dict[str, Any], ...]
+    schemas: tuple[Schema, ...]
 
 
 def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reached | Finding | None:
@@ -203,17 +204,17 @@ def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reach
                 "LS-PLAN-017", at, f"`{reference}` stands outside a loop", "add `for_each`"
             )
         root, owner = sources.item.root, "the item"
-        reached = list(sources.item.schemas)
+        reached: list[Schema] = list(sources.item.schemas)
     else:
         produced, owner = _producer(reference, sources)
         if produced is None:
             return None
-        root, reached = produced, [dict(produced)]
+        root, reached = produced, [produced]
     for part in reference.parts:
-        here: list[dict[str, Any]] = []
+        here: list[Schema] = []
         names: list[str] = []
         for candidate in reached:
-            found, known = step_into(root, candidate, part)
+            found, known = _stepped(Part(root, candidate), part)
             here += found
             names += known
         if not here:
@@ -238,6 +239,17 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return sources.inputs, "the agent's inputs"
         case _:
             return RUN_SCHEMA, "what a plan may know of its run"
+
+
+@lru_cache(maxsize=4096)
+def _stepped(part: Part, name: str) -> tuple[tuple[Schema, ...], tuple[str, ...]]:
+    found, known = step_into(part.root, part.schema, name)
+    return tuple(found), tuple(known)
+
+
+@lru_cache(maxsize=4096)
+def _fed(source: Part, target: Part) -> str | None:
+    return can_feed(source.root, source.schema, target.root, target.schema)
 
 
 @lru_cache(maxsize=1024)

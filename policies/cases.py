@@ -29,9 +29,9 @@ from lockstep.submission import SUBJECT, Submission
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments, check_value
 from policies.cedar.rules import CedarRule, read
-from policies.check import missing_resources
 from policies.decider import PolicyTexts
 from policies.misfit import did_you_mean
+from policies.missing import missing_resources
 from policies.request import foreseen, planned, real
 from policies.world import World
 

@@ -63,6 +63,13 @@ class Decider(Protocol):
         """Whether any rule that counts speaks of plans as a whole."""
         ...
 
+    @property
+    def names_steps(self) -> bool:
+        """Whether any rule looks at what a step is called: two calls that are the same in all else
+        may then be two questions.
+        """
+        ...
+
     def decide(self, request: Request) -> Decision:
         """Never raises: what cannot be decided is denied, and the decision says so."""
         ...

@@ -30,6 +30,7 @@ from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
 from policies.cedar.load import load, schema_of
 from policies.cedar.question import Facts, Question, Uid
+from policies.cedar.reads import Reads
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import (
     AGENT,
@@ -72,6 +73,7 @@ class CedarDecider:
     _rules: tuple[CedarRule, ...]
     _shadow: ShadowPolicy | None
     _plans: PlanPolicy | None
+    _names_steps: bool
     _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
@@ -112,11 +114,16 @@ class CedarDecider:
             _rules=tuple(rule for rule in calls if rule.file != SHADOW),
             _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
             _plans=PlanPolicy.of(plans, environment, shadow) if plans else None,
+            _names_steps=Reads.of(rule.form for rule in calls).looks_at("step"),
         )
 
     @property
     def submits(self) -> bool:
         return self._plans is not None and self._plans.counts
+
+    @property
+    def names_steps(self) -> bool:
+        return self._names_steps
 
     def submit(self, request: Submission) -> Decision | None:
         """As `decide`, of a whole plan."""

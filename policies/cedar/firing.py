@@ -39,6 +39,8 @@ class Fired:
     errors: frozenset[str] = frozenset()
 
     def __or__(self, other: "Fired") -> "Fired":
+        if other is NOTHING:
+            return self
         return Fired(
             self.certain | other.certain,
             self.possible | other.possible,
