@@ -86,7 +86,7 @@ def waits(steps: Iterable[Provided]) -> dict[str, tuple[str, ...]]:
     found = list(steps)
     whose = owners(found)
     if not whose:
-        return {step.id: step.needs for step in found}
+        return {step.id: tuple(sorted({*step.needs})) for step in found}
     return {
         step.id: tuple(sorted(({*step.needs} - {whose.get(step.id)}) | {*stand_ins(step)}))
         for step in found

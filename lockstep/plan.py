@@ -111,13 +111,14 @@ class Flow:
     @cached_property
     def draws(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs this step cannot do without, sorted."""
-        return tuple(sorted({*self.fed_by, *self.guarded_by}))
+        return tuple(sorted({*self.fed_by, *self.guarded_by})) if self.when else self.fed_by
 
     @cached_property
     def fed_by(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs its arguments are made of, sorted."""
+        found = sources(self.args)
         source = self.for_each.source if self.for_each else None
-        return tuple(sorted({*sources(self.args), *named([source] if source else [])}))
+        return tuple(sorted({*found, *named([source])})) if source else found
 
     @cached_property
     def guarded_by(self) -> tuple[str, ...]:

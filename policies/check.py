@@ -112,7 +112,7 @@ def check(
     findings += unhandled(sound, environment, world.tools)
     findings += uncallable([*before, *sound], world, Severity.WARNING)
     made = approval = None
-    if whole:
+    if whole and world.decider.weighs_plans:
         submission = proposed(plan, most, world, started_by, planner)
         made = submitted(submission, world)
         if made is not None:

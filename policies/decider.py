@@ -64,6 +64,11 @@ class Decider(Protocol):
         ...
 
     @property
+    def weighs_plans(self) -> bool:
+        """Whether any rule does, be it only tried; where none does `submit` answers nothing."""
+        ...
+
+    @property
     def names_steps(self) -> bool:
         """Whether any rule looks at what a step is called: two calls that are the same in all else
         may then be two questions.

@@ -36,7 +36,7 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                 f"draws from `{owner}`, for which it stands in and which then has no output",
                 "draw from something else",
             )
-        for need in (one for one in step.needs if one != owner):
+        for need in sorted({*step.needs} - {owner}):
             if need not in seen:
                 yield _unknown(step, f"needs step `{need}`", need, seen)
             elif need in whose and need != step.id:

@@ -122,6 +122,10 @@ class CedarDecider:
         return self._plans is not None and self._plans.counts
 
     @property
+    def weighs_plans(self) -> bool:
+        return self._plans is not None
+
+    @property
     def names_steps(self) -> bool:
         return self._names_steps
 
