@@ -6,10 +6,11 @@ lone surrogates) has no digest, and is refused rather than rounded.
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, NewType
 
 import rfc8785
-from pydantic import AfterValidator, JsonValue
+from pydantic import AfterValidator, JsonValue, WrapValidator
 
 Digest = NewType("Digest", str)
 """`sha256:` and 64 hexadecimal digits."""
@@ -99,17 +100,22 @@ def depth(value: Any) -> int:
 
 
 def _exactly(value: Any) -> Any:
-    if _is_flat(value):
-        return value
     canonical(value)
     if depth(value) > MAX_DEPTH // 2:
         raise ValueError(f"nested more than {MAX_DEPTH // 2} levels deep")
     return value
 
 
+def _unless_flat(value: Any, validate: Callable[[Any], Any]) -> Any:
+    """The value, looked at in full only where something can be wrong with it."""
+    if _is_flat(value):
+        return {key: [*one] if type(one) is list else one for key, one in value.items()}
+    return validate(value)
+
+
 def _is_flat(value: Any) -> bool:
-    """Whether a value is an object of a few words and small numbers, in ASCII throughout: then
-    nothing can be wrong with it, and most arguments are.
+    """Whether a value is an object of words, lists of words, and small whole numbers, in ASCII
+    throughout: most arguments are, and to look at each part of them by its type takes long.
     """
     return type(value) is dict and all(
         type(key) is str and key.isascii() and _is_small(child) for key, child in value.items()
@@ -129,8 +135,10 @@ def _is_small(value: Any) -> bool:
 
 Exact = Annotated[JsonValue, AfterValidator(_exactly)]
 """A JSON value that has a digest, whichever door it came in by."""
-ExactObject = Annotated[dict[str, JsonValue], AfterValidator(_exactly)]
+ExactObject = Annotated[dict[str, JsonValue], AfterValidator(_exactly), WrapValidator(_unless_flat)]
 """The same of an object, its keys included."""
+JsonObject = Annotated[dict[str, JsonValue], WrapValidator(_unless_flat)]
+"""Any JSON object: with or without a digest."""
 
 
 def digest(value: Any) -> Digest:

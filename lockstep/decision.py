@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field
 
-from lockstep.canonical import Digest, canonical, digest, digest_bytes
+from lockstep.canonical import Digest, JsonObject, canonical, digest, digest_bytes
 from lockstep.fallback import is_absent
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
 from lockstep.provenance import Provenance
@@ -115,7 +115,7 @@ class Request(Record):
     effect: str
     outward: bool
     provenance: Provenance
-    args: dict[str, JsonValue]
+    args: JsonObject
     unknown: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     grants: tuple[AnyGrant, ...] = ()

@@ -41,7 +41,8 @@ class Lineage:
         self._whose = owners(self._steps.values())
         names = sorted({step.tool for step in self._steps.values()})
         self._bits = {name: 1 << number for number, name in enumerate(names)}
-        self._parts = {step.id: Parts.of(step) for step in self._steps.values()}
+        self._read: dict[str, Parts] = {}
+        self._alike: dict[tuple[str, str], Own] = {}
         self._names = cache(self._tools)
         self._own: dict[str, Own] = {}
         self._outputs: dict[str, Output] = {}
@@ -57,7 +58,7 @@ class Lineage:
 
     def origins(self, step: str) -> Iterator[Origin]:
         """Where each argument comes from, or each part of one that is put together."""
-        here = self._parts[step]
+        here = self._parts(self._steps[step])
         for at, found in here.args:
             yield self._origin(here, at, found)
 
@@ -110,9 +111,24 @@ class Lineage:
             seen.add(id)
         return True
 
+    def _parts(self, step: Traced) -> Parts:
+        found = self._read.get(step.id)
+        if found is None:
+            found = self._read[step.id] = Parts.of(step)
+        return found
+
     def _told(self, step: Traced) -> Own:
+        """What hangs on nothing but its own arguments is told the same as any other such call."""
+        if step.draws or step.when or step.for_each or step.id in self._whose:
+            return self._traced(step)
+        alike = (step.tool, step.spelled)
+        if alike not in self._alike:
+            self._alike[alike] = self._traced(step)
+        return self._alike[alike]
+
+    def _traced(self, step: Traced) -> Own:
         spec = self._labels.tools.get(step.tool)
-        parts = self._parts[step.id]
+        parts = self._parts(step)
         found = [(at, self._trust(parts, one)) for at, one in parts.args]
         given = worst(trust for _, trust in found)
         drawn = [self._outputs.get(one) for one in step.draws]

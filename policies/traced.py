@@ -3,6 +3,7 @@
 What that makes of them is for `policies/provenance.py`: here nothing is believed or doubted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from pydantic import JsonValue
 
 from lockstep.fallback import Provided
 from lockstep.guard import Guard
+from lockstep.loading import pointer
 from lockstep.loop import ForEach
 from lockstep.reference import Malformed
 from policies.origin import Found, positions
@@ -18,6 +20,8 @@ from policies.origin import Found, positions
 class Traced(Provided, Protocol):
     """What proposed and locked steps have in common."""
 
+    @property
+    def spelled(self) -> str: ...
     @property
     def fed_by(self) -> tuple[str, ...]: ...
     @property
@@ -45,7 +49,12 @@ class Parts:
         loop = step.for_each
         operands = (operand for guard in step.when for operand in guard.operands)
         return cls(
-            args=tuple(positions(step.args)),
+            args=tuple(positions(step.args) if "$" in step.spelled else _literals(step.args)),
             guards=tuple(one for operand in operands for _, one in positions({"": operand})),
             list=(loop.source or Malformed("no list")) if loop is not None else None,
         )
+
+
+def _literals(args: dict[str, JsonValue]) -> Iterator[tuple[str, None]]:
+    """The same positions of arguments that hold no reference."""
+    return ((pointer((name,)), None) for name in args)

@@ -24,7 +24,7 @@ from policies.request import Foreseen, foreseen
 from policies.world import World
 
 Call = tuple[str, str]
-"""A tool, and arguments as Python spells them: two that are spelled alike are the same."""
+"""A tool, and arguments as they are spelled."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Usable:
         if problems:
             return problems, None
         spec, sources = step.spec(self.world.tools), self.sources
-        call = (step.tool, repr(step.args)) if step.kind == "tool" and not step.for_each else None
+        call = (step.tool, step.spelled) if step.kind == "tool" and not step.for_each else None
         seen = self._foreseen(step, spec, call)
         sound = call in self._sound
         here = replace(sources, item=item_of(step, sources)) if step.for_each else sources
