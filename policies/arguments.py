@@ -43,9 +43,11 @@ class Sources:
 
 
 def check_arguments(
-    step: str, spec: ToolSpec, args: Mapping[str, JsonValue], sources: Sources
+    step: str, spec: ToolSpec, args: Mapping[str, JsonValue], sources: Sources | None
 ) -> Iterator[Finding]:
-    """Every misfit between a step's arguments and its tool's input schema."""
+    """Every misfit between a step's arguments and its tool's input schema; without `sources` they
+    hold no reference.
+    """
     walk = _Walk(Place(f"step `{step}`", spec.input), sources)
     yield from walk.check(spec.input, dict(args), ())
 

@@ -50,10 +50,11 @@ class Usable:
         seen = self._foreseen(step, spec, call)
         sound = call in self._sound
         here = replace(sources, item=item_of(step, sources)) if step.for_each else sources
+        known = here if "$" in step.spelled else None
         missing = missing_resources(f"step `{step.id}`", seen.named, self.world)
         problems = [
             *check_loop(step, sources),
-            *(() if sound else check_arguments(step.id, spec, step.args, here)),
+            *(() if sound else check_arguments(step.id, spec, step.args, known)),
             *check_guards(step.id, step.when, sources),
             *check_fallbacks(step, spec, sources.outputs),
             *check_handling(said, spec, self.known),

@@ -115,7 +115,8 @@ def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
         yield at
     elif isinstance(facts, dict):
         for key, value in facts.items():
-            yield from _placeholders(value, (*at, key))
+            if isinstance(value, dict):
+                yield from _placeholders(value, (*at, key))
 
 
 def _at(values: Mapping[str, JsonValue], paths: tuple[Path, ...]) -> Mapping[str, Any]:

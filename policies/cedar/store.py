@@ -23,7 +23,7 @@ _PRINCIPALS = 64
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """`things` are the resources by kind and name: as Cedar calls them, and what is said of them."""
+    """`things` are the resources by kind and name: what Cedar calls them, and their attributes."""
 
     things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
     _held: cedarpy.Entities
