@@ -9,7 +9,12 @@ document.
 Times are of the processor and not of the clock, which on a shared machine measures its neighbours;
 the collector's pauses are in them. A plan is read, shaped and checked: each has its own figure. By
 now the policies are loaded, and what they say of questions like these is remembered, as in a worker
-that has checked a plan before.
+that has checked a plan before. Of the other kinds loading is in the figure: a mutated policy is
+parsed, validated and asked for the first time.
+
+The long plans among the good ones repeat one call, and what is found of a call is found once. So
+beside the mutations stand plans of as many steps of which no two are alike, and none was seen
+before. The yardstick is a million additions in plain Python, at the beginning and at the end.
 """
 
 import json
@@ -44,6 +49,8 @@ MUTATIONS = 10_000
 PATIENCE = 10.0
 """Seconds after which a document counts as one that is never done with."""
 MOST_STEPS = 50
+FEW_STEPS = 10
+ROUNDS = 40
 
 TOKENS = (
     *('"', "{", "}", "[", "]", ":", ",", "\\", "\\ud800", "\\u202e", "null", "NaN", "-0", "1e999"),
@@ -221,6 +228,38 @@ def _long(plan: Any) -> Any:
     return {**plan, "steps": [*steps, *more]}
 
 
+def _different(plan: Any, number: int) -> Any:
+    """A long plan of which no two steps ask for the same, nor for what another number's ask for."""
+    return {
+        **plan,
+        "steps": [
+            {**step, "args": {**step["args"], "points": 1000 + MOST_STEPS * number + place}}
+            if "points" in step["args"]
+            else step
+            for place, step in enumerate(plan["steps"])
+        ],
+    }
+
+
+def yardstick() -> float:
+    began, total = time.process_time(), 0
+    for number in range(10**6):
+        total += number
+    return round(1000 * (time.process_time() - began), 1)
+
+
+def different() -> list[float]:
+    """The seconds that plans take of whose steps no two are alike."""
+    target, taken = Target(), []
+    long = json.loads(target.plans[-1])
+    for number in range(ROUNDS):
+        text = json.dumps(_different(long, number))
+        outcome, _, parts = target.outcome("plan", text)
+        assert outcome != "refused"
+        taken.append(sum(parts))
+    return taken[1:]
+
+
 def child(first: int, pipe: Connection) -> None:
     """Documents from `first` on; tells the number of each before it is begun."""
     target = Target()
@@ -241,6 +280,9 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
     outcomes: Counter[str] = Counter()
     bad: list[dict[str, Any]] = []
     plans: list[tuple[float, list[float]]] = []
+    sizes: dict[str, list[float]] = {f"to_{FEW_STEPS}_steps": [], f"to_{MOST_STEPS}_steps": []}
+    kinds: dict[str, list[float]] = {}
+    yardsticks = [yardstick()]
     slowest = (0.0, 0)
     began, number = time.monotonic(), 0
     while number < MUTATIONS:
@@ -261,8 +303,13 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                     slowest = max(slowest, (seconds, number - 1))
                     if outcome.startswith("crashed"):
                         bad.append({"number": number - 1, "kind": kind, "end": outcome})
+                    if steps:
+                        kinds.setdefault(kind, []).append(seconds)
                     if kind == "plan" and 0 < steps <= MOST_STEPS:
                         plans.append((seconds, parts))
+                        sizes[f"to_{FEW_STEPS if steps <= FEW_STEPS else MOST_STEPS}_steps"].append(
+                            seconds
+                        )
                     if number % 1000 == 0:
                         progress(f"{number:,} of {MUTATIONS:,}\n")
             bad.append({"number": number, "kind": kind, "end": "hung"})
@@ -274,6 +321,8 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
         finally:
             process.kill()
             process.join()
+    unlike = different()
+    yardsticks.append(yardstick())
     phases = zip(*(parts for _, parts in plans), strict=True)
     print(
         json.dumps(
@@ -290,6 +339,10 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                     f"{name}_cpu_ms": _spread(list(each))
                     for name, each in zip(("read", "shape", "check"), phases, strict=True)
                 },
+                "plan_cpu_ms": {name: _spread(each) for name, each in sizes.items() if each},
+                "different_steps_cpu_ms": _spread(unlike),
+                "checked_cpu_ms": {name: _spread(each) for name, each in sorted(kinds.items())},
+                "yardstick_cpu_ms": yardsticks,
                 "slowest": {"number": slowest[1], "cpu_ms": round(1000 * slowest[0], 1)},
                 "seconds": round(time.monotonic() - began, 1),
                 "bad": bad[:20],

@@ -42,7 +42,7 @@ class _Shape:
     left: tuple[tuple[str, tuple[JsonValue, ...]], ...]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _shape(part: Part) -> _Shape | None:
     """None where there is not one shape: of several the value chooses one as it is, and only the
     tool's model can say which.

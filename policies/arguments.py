@@ -243,13 +243,13 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return RUN_SCHEMA, "what a plan may know of its run"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _stepped(part: Part, name: str) -> tuple[tuple[Schema, ...], tuple[str, ...]]:
     found, known = step_into(part.root, part.schema, name)
     return tuple(found), tuple(known)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _fed(source: Part, target: Part) -> str | None:
     return can_feed(source.root, source.schema, target.root, target.schema)
 

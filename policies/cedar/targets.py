@@ -41,7 +41,7 @@ def may_name(root: Schema, at: str) -> bool:
     return _may_name(Part(root, root), at)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _may_name(part: Part, at: str) -> bool:
     return bool(kinds_at(part.root, at))
 
