@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import cedarpy
 from pydantic import JsonValue
@@ -13,8 +13,7 @@ Path = tuple[str, ...]
 """Fields, one within another."""
 
 
-@dataclass(frozen=True)
-class Uid:
+class Uid(NamedTuple):
     """An entity's type and name."""
 
     type: str
