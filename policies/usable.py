@@ -3,7 +3,7 @@
 Many steps of a plan differ in nothing but their names and in what they wait for: the same call for
 another shard, a check after each change. What is found of a call with these very arguments is found
 once. A step with something wrong in it is looked at by itself, since a finding names its place; so
-is one with guards, fallbacks or a loop.
+is one that goes round a loop. Guards and fallbacks are looked at with every step.
 """
 
 from dataclasses import dataclass, field, replace
