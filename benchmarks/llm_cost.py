@@ -42,7 +42,7 @@ from worker.serve import serving
 from worker.server import serve
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
-from workflows.run import RunRequest
+from workflows.run_request import RunRequest
 
 CLERK = Path(__file__).parent / "agents" / "clerk"
 KEY = "any-will-do"

@@ -16,6 +16,7 @@ from lockstep.canonical import Digest, digest
 from lockstep.decision import REPLAN, Principal
 from lockstep.fallback import is_absent, stand_ins
 from lockstep.lock import Body, LockedStep
+from lockstep.loop import label
 from lockstep.names import EnvironmentName, ErrorName, Person, Sentence, StepId, ToolName
 from lockstep.record import Record, is_empty
 
@@ -32,6 +33,9 @@ class Signal(Record):
     tool: ToolName
     error: ErrorName
     detail: Annotated[str, Field(max_length=MAX_DETAIL)]
+
+    def __str__(self) -> str:
+        return f"{label(self.step, self.item)}: {self.tool} signalled {self.error}({self.detail})"
 
 
 class Progress(Record):

@@ -51,7 +51,7 @@ from worker.locks import locks_of
 from worker.origins import Argument, origins, sent_out
 from worker.recorded import json_of, numbered, recorded
 
-End = Literal["completed", "failed", "skipped", "asking", "running", "not started"]
+End = Literal["completed", "failed", "given up", "skipped", "asking", "running", "not started"]
 
 
 class Part(Record):
@@ -327,6 +327,8 @@ def _end(about: tuple[Event, ...], asked: int | None = None) -> End:
                 return "skipped"
             case QuestionAsked():
                 return "asking"
+            case StepRecovering(action="replan"):
+                return "given up"
             case StepStarted() | StepRecovering():
                 return "running"
             case _:

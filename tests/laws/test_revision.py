@@ -8,6 +8,7 @@ import pytest
 from activities.prompt import Prompting
 from lockstep.amount import Amount
 from lockstep.canonical import digest
+from lockstep.case import ReplanCase
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -16,6 +17,7 @@ from lockstep.plan import Steps
 from lockstep.revision import Progress, Signal
 from lockstep.tail import MAX_LINES, tail
 from lockstep.trust import Trust
+from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
@@ -328,6 +330,23 @@ def test_a_rule_that_could_not_be_meant_does_not_load(text: str, says: str) -> N
     with pytest.raises(LockstepError) as refused:
         here_with(PERMIT + text)
     assert says in str(refused.value)
+
+
+def test_a_case_says_what_policy_is_to_say_of_it() -> None:
+    """By its facts, and held against the answer like any case."""
+    here = here_with(PERMIT + rule("permit", 'context.done.contains("ListShips")'))
+
+    def case(**fields: Any) -> ReplanCase:
+        given = {"env": "test", "errors": ["FogTooThick"], "tools": ["WeighCargo"]}
+        return ReplanCase.model_validate({**given, "expect": "ALLOW", **fields})
+
+    good = tried("replan case 1", case(done=["ListShips"], rules=["anew"]), here)
+    assert ((), frozenset({"anew"})) == (good.findings, good.reached)
+    assert () == tried("replan case 1", case(expect="REQUIRE_APPROVAL"), here).findings
+    (wrong,) = tried("replan case 1", case(), here).findings
+    assert "expected ALLOW, found REQUIRE_APPROVAL (no policy permits planning" in wrong.problem
+    (stranger,) = tried("replan case 1", case(tools=["Nobody"]), here).findings
+    assert "tool `Nobody` does not exist" in stranger.problem
 
 
 # What a human sees

@@ -141,7 +141,9 @@ class Progress:
                 row.state, row.note = "blocked", why
             case StepRecovering(step=id, item=item) as recovering:
                 row = self.steps[id]
-                row.state, row.note = "recovering", _recovering(recovering)
+                given_up = recovering.action == "replan"
+                row.state = "given up" if given_up else "recovering"
+                row.note = _recovering(recovering)
                 row.mocked = recovering.mocked
             case StepCaught(step=id, error=error, fallback=fallback):
                 row = self.steps[id]
@@ -243,6 +245,7 @@ class Progress:
             "failed": Text("✗", style="red"),
             "recovering": Text("↻", style="yellow"),
             "caught": Text("!", style="yellow"),
+            "given up": Text("!", style="yellow"),
             "skipped": Text("–", style="yellow"),
             "asking": Text("?", style="yellow"),
             "answered": Text("·", style="cyan"),

@@ -6,6 +6,7 @@ from shlex import quote
 from lockstep.agent import ANYONE, Silence
 from lockstep.duration import write_duration
 from lockstep.escalation import Ground, Question, Verdict
+from lockstep.revision import Signal
 from worker.cli.terminal import out, safe
 
 
@@ -21,6 +22,8 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         kept = f", kept in {safe(plan)}" if plan else ""
         out.print(f"  proposed   {safe(question.shown)}{kept}")
     elif question.ground in (Ground.PLAN, Ground.REPLAN):
+        for line in _signals(question):
+            out.print(f"  because    {safe(line)}")
         out.print(f"  plan       {safe(question.shown)}")
         for line in _rest(question):
             out.print(f"    {safe(line)}")
@@ -62,6 +65,16 @@ def _what(question: Question) -> tuple[str, str]:
             return "the plan as a whole", "the run does not start"
         case _:
             return f"step `{safe(question.step)}`", "the run stops"
+
+
+def _signals(question: Question) -> list[str]:
+    """What went wrong, where that is why something is planned anew."""
+    facts = question.args.preview
+    if question.ground is not Ground.REPLAN or not isinstance(facts, dict):
+        return []
+    signals = facts["signals"]
+    found = [Signal.model_validate(one) for one in signals] if isinstance(signals, list) else []
+    return [str(one) for one in found]
 
 
 def _rest(question: Question) -> list[str]:
