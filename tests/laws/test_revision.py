@@ -1,5 +1,6 @@
 """A rest that was planned anew: what stays, what may come, what is told and who is asked."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +106,29 @@ def test_a_rest_is_checked_and_frozen_with_what_is_over() -> None:
 def test_what_is_over_holds_without_a_word() -> None:
     """A rest of nothing is a rest: then the run is at its end."""
     assert ["list"] == [one.id for one in child(progress()).steps]
+
+
+def test_a_step_is_told_with_all_that_it_takes_to_list_it_again() -> None:
+    """Its guards, its loop, its fallbacks, and of a compose step what it gives: in the words of a
+    plan, and nothing where there is none.
+    """
+    each = {
+        **office.SUM,
+        "inputs": {"letter": {"$item": ""}},
+        "for_each": {"in": {"$from": "read", "path": "/texts"}, "max": 5},
+        "on_error": {"ComposeRefused": {"skip": True}},
+        "when": [{"left": {"$from": "read", "path": "/first"}, "is": "!=", "right": ""}],
+    }
+    body = office.frozen(office.READ, each)
+    fog = {"step": "read", "tool": "ReadLetters", "error": "Fog", "detail": ""}
+    at = progress(body, done=(), begun=("read",), signals=(Signal.model_validate(fog),))
+    read, said = (one.model_dump(mode="json") for one in course(at, office.world()).steps)
+    assert {"id", "tool", "args", "reason", "state"} == read.keys()
+    same = ("when", "for_each", "on_error", "output")
+    assert {name: each[name] for name in same} == {name: said[name] for name in same}
+    assert each["inputs"] == said["args"]["inputs"]
+    assert json.dumps(said) in Prompting(office.world()).about("g", None, course(at, office.world())
+    ).turns[0].text  # fmt: skip
 
 
 @pytest.mark.parametrize(
