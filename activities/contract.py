@@ -28,6 +28,7 @@ from lockstep.guard import Guard, Weighed
 from lockstep.lock import Asked, Body, Lock, Statement
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
 from lockstep.record import Record, is_empty
+from lockstep.revision import Course, Progress
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
@@ -39,6 +40,7 @@ class Proposal(Record):
 
     `planner` is there where a model wrote it; `refreshes` is the lock whose plan it is, where one
     is made anew, and `literals` how far that one believed what the plan writes down itself.
+    With `revises` the plan holds what is still to be done in a run that has come so far.
     """
 
     plan: JsonValue
@@ -48,15 +50,19 @@ class Proposal(Record):
     planner: Asked | None = None
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
+    revises: Progress | None = Field(default=None, exclude_if=is_absent)
 
 
 class Goal(Record):
-    """What somebody wants planned, and in which world."""
+    """What somebody wants planned, and in which world. `course` is there in the middle of a run,
+    where only the rest is to be planned.
+    """
 
     goal: Annotated[Sentence, Field(min_length=1)]
     agent: AgentName
     environment: EnvironmentName
     by: Person
+    course: Course | None = Field(default=None, exclude_if=is_absent)
 
 
 class Brief(Record):
@@ -149,6 +155,20 @@ class Verified(Record):
     inputs: dict[str, JsonValue]
     plan: Decision | None = Field(default=None, exclude_if=is_absent)
     approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+
+
+class Permitted(Record):
+    """Whether what is left of a run may be planned anew: policy's `decision`, and `approval`, what
+    has to be said yes to before the run goes on. `course` is what a model is told of the run, and
+    `literals` how far to believe what it then writes.
+    """
+
+    decision: Decision
+    findings: tuple[Finding, ...] = ()
+    approval: Wanted | None = Field(default=None, exclude_if=is_absent)
+    course: Course
+    literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
     grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
 
 
@@ -261,6 +281,10 @@ class Validator(ABC):
     @activity.defn(name="lockstep.verify")
     @abstractmethod
     async def verify(self, request: Verify) -> Verified: ...
+
+    @activity.defn(name="lockstep.replan")
+    @abstractmethod
+    async def replan(self, progress: Progress) -> Permitted: ...
 
     @activity.defn(name="lockstep.recheck")
     @abstractmethod

@@ -7,6 +7,7 @@ own quotes, whatever it says.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from activities.selection import nearest
 from lockstep.canonical import Digest, digest
 from lockstep.duration import write_duration
 from lockstep.finding import Finding
+from lockstep.revision import Course
 from lockstep.tool import ToolSpec
 from policies.world import World
 
@@ -39,7 +41,8 @@ class Briefing:
     @cached_property
     def told(self) -> dict[str, JsonValue]:
         """All that the model may be told but the goal and the findings."""
-        return {"system": [*self.system], "replan": [_words("replan"), _words("again")]}
+        words: list[JsonValue] = [_words("replan"), _words("again")]
+        return {"system": [*self.system], "replan": words, "tail": _words("tail")}
 
     @cached_property
     def digest(self) -> Digest:
@@ -53,9 +56,13 @@ class Prompting:
 
     world: World
 
-    def about(self, goal: str, rejected: Rejected | None = None) -> Briefing:
-        """The goal; after a rejection also what was answered, and what was wrong with it."""
-        asked = Turn("user", f"The goal: {goal}")
+    def about(
+        self, goal: str, rejected: Rejected | None = None, course: Course | None = None
+    ) -> Briefing:
+        """The goal, and how far a run has come with it; after a rejection also what was answered,
+        and what was wrong with it.
+        """
+        asked = Turn("user", "\n\n".join([f"The goal: {goal}", *_so_far(course)]))
         if rejected is None:
             return Briefing(self._system(goal), (asked,))
         found = "\n".join(map(_as_data, rejected.findings[:MAX_FINDINGS]))
@@ -155,6 +162,16 @@ def untitled(schema: Any) -> Any:
         for key, part in schema.items()
         if not (key == "title" and isinstance(part, str))
     }
+
+
+def _so_far(course: Course | None) -> Iterator[str]:
+    """What was done and what went wrong, a line each, as data."""
+    if course is None:
+        return
+    steps = (json.dumps(one.model_dump(mode="json")) for one in course.steps)
+    signals = (json.dumps(one.model_dump(mode="json")) for one in course.signals)
+    yield "\n".join([_words("tail"), "", "# The steps", "", *steps])
+    yield "\n".join(["# The errors", "", *signals])
 
 
 def _as_data(found: Finding) -> str:

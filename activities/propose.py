@@ -82,7 +82,7 @@ class ModelPlanner(Planner):
             raise _failure(ModelError(no_key(self._provider), again=False), account.total)
         settings = self._world.agent.planner
         info = activity.info()
-        briefing = self._prompting.about(ask.goal.goal, ask.rejected)
+        briefing = self._prompting.about(ask.goal.goal, ask.rejected, ask.goal.course)
         prompt = Prompt(
             model=ask.model or settings.model,
             effort=settings.effort,
@@ -164,8 +164,9 @@ class ModelPlanner(Planner):
         answer, all at the dearest rate.
         """
         settings = self._world.agent.planner
-        told = self._prompting.about(goal.goal).system
-        size = sum(len(part.encode()) for part in (*told, goal.goal))
+        told = self._prompting.about(goal.goal, course=goal.course)
+        said = (*told.system, *(turn.text for turn in told.turns))
+        size = sum(len(part.encode()) for part in said)
         answer = settings.max_tokens * MAX_ROOM
         usage = Usage(cache_write=size // _BYTES_A_TOKEN + answer, output=answer)
         return Amount(

@@ -14,10 +14,11 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Change, Proposal, Validator, Verified, Verify
+from activities.contract import Change, Permitted, Proposal, Validator, Verified, Verify
 from activities.store import Store, peek
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
+from lockstep.contents import Look
 from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -26,6 +27,7 @@ from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
+from lockstep.revision import Progress
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.arguments import Sources, check_arguments, check_value
@@ -33,6 +35,7 @@ from policies.check import MAX_FINDINGS, check, missing_resources
 from policies.freeze import freeze
 from policies.labels import planner_reads
 from policies.request import real
+from policies.revision import against, anew, course, denied, reads, ruled
 from policies.submission import refused, started, submitted, wanted
 from policies.verify import verify
 from policies.world import World
@@ -62,7 +65,7 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.check")
     async def check(self, proposal: Proposal) -> Checked:
         try:
-            checked = self._checked(self._plan(proposal), proposal)
+            checked = judged(self._plan(proposal), proposal, self._world)
         except LockstepError as error:
             return Checked(findings=error.findings)
         size = len(canonical(checked.model_dump(mode="json")))
@@ -74,11 +77,11 @@ class WorldValidator(Validator):
     async def freeze(self, proposal: Proposal) -> Lock:
         try:
             plan = self._plan(proposal)
-            checked = self._checked(plan, proposal)
+            checked = judged(plan, proposal, self._world)
             if not checked.passed:
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
-                freeze(plan, checked, self._world),
+                freeze(plan, checked, self._world, proposal.revises),
                 _statement(proposal, datetime.now(UTC)),
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
@@ -130,6 +133,19 @@ class WorldValidator(Validator):
         made = submitted(asked, world, given.statements, given.at)
         return made, wanted(made, asked, world) if made else None
 
+    @activity.defn(name="lockstep.replan")
+    async def replan(self, progress: Progress) -> Permitted:
+        world = self._world
+        made = ruled(progress, world)
+        return Permitted(
+            decision=made.decision,
+            findings=tuple(filter(None, (denied(made.decision),))),
+            approval=made.approval,
+            course=course(progress, world),
+            literals=reads(progress, world),
+            grounds=world.decider.grounds,
+        )
+
     @activity.defn(name="lockstep.recheck")
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
         body, edited, supplied = change.body, change.edited, change.supplied
@@ -153,10 +169,6 @@ class WorldValidator(Validator):
                 self._store.put(data)
             self._kept = True
 
-    def _checked(self, plan: Plan, proposal: Proposal) -> Checked:
-        literals = wrote(proposal, self._world)
-        return check(plan, self._world, proposal.by, literals, proposal.planner)
-
     def _plan(self, proposal: Proposal) -> Plan:
         world = self._world
         for what, asked, here in (
@@ -170,7 +182,7 @@ class WorldValidator(Validator):
                     f"serves {what} `{here}`, and was asked about `{asked}`",
                     f"start a worker for `{asked}`",
                 )
-        return shaped(Plan, proposal.plan, "plan")
+        return proposed_in(proposal, world, partial(peek, self._store))
 
     def _edit(self, change: Change, args: dict[str, JsonValue]) -> Iterator[Finding]:
         """Edited arguments are literals, and are held to all that the first ones were."""
@@ -234,6 +246,22 @@ class WorldValidator(Validator):
                 problem=f"the output has {size:,} bytes, more than {most:,}",
                 fix="give less",
             )
+
+
+def proposed_in(proposal: Proposal, world: World, look: Look) -> Plan:
+    """The whole plan that a proposal comes to; LockstepError where it is none."""
+    if proposal.revises is None:
+        return shaped(Plan, proposal.plan, "plan")
+    return anew(proposal.revises, proposal.plan, world, look)
+
+
+def judged(plan: Plan, proposal: Proposal, world: World) -> Checked:
+    """The verdict on a proposal whose plan this is."""
+    checked = check(plan, world, proposal.by, wrote(proposal, world), proposal.planner)
+    if proposal.revises is None:
+        return checked
+    more = against(proposal.revises, plan, checked, world)
+    return checked.model_copy(update={"findings": (*checked.findings, *more)})
 
 
 def wrote(proposal: Proposal, world: World) -> Trust:

@@ -2,8 +2,8 @@
 
 Actions are tried in their order, each at most so many times, and all that they may do is written
 down: nothing is made up when the error is there. What comes after the last of them is the plan's
-own to say, in its step's `on_error`; then the run stops. To plan anew is no action: nothing in a
-run asks a model.
+own to say, in its step's `on_error`. Where the plan says nothing either, and the catalogue allows
+it, what is left of the plan may be made anew; else the run stops.
 """
 
 from collections import Counter
@@ -142,7 +142,20 @@ class Escalate(Record):
         return "a human is asked"
 
 
-Action = Annotated[Retry | Wait | Substitute | StandIn | Escalate, Field(discriminator="kind")]
+class Replan(Record):
+    """What is left of the plan is made anew, as far as policy lets it be: by the model, within what
+    is left of the run's budget, and approved before any of it is run. What is done stays done.
+    """
+
+    kind: Literal["replan"]
+
+    def __str__(self) -> str:
+        return "the rest is planned anew"
+
+
+Action = Annotated[
+    Retry | Wait | Substitute | StandIn | Escalate | Replan, Field(discriminator="kind")
+]
 Actions = tuple[Action, ...]
 
 Recoveries = Mapping[ToolName, Mapping[ErrorName, Actions]]
@@ -156,7 +169,7 @@ def times(action: Action) -> int:
             return action.times
         case Substitute():
             return 1
-        case StandIn() | Escalate():
+        case StandIn() | Escalate() | Replan():
             return 0
 
 
@@ -201,6 +214,10 @@ def substitutes(errors: Mapping[ErrorName, Actions]) -> dict[ErrorName, Substitu
 
 def escalates(actions: Iterable[Action]) -> bool:
     return any(isinstance(action, Escalate) for action in actions)
+
+
+def replans(actions: Iterable[Action]) -> bool:
+    return any(isinstance(action, Replan) for action in actions)
 
 
 def following(actions: Sequence[Action], taken: Counter[str]) -> tuple[Action, int] | None:

@@ -46,6 +46,15 @@ class Ledger:
         """Spent plus reserved: what can no longer be promised to another step."""
         return self.spent + self.reserved
 
+    @property
+    def left(self) -> Amount:
+        """What can still be promised; of each part nothing where more is committed than allowed."""
+        return Amount(
+            calls=max(self.limit.calls - self.committed.calls, 0),
+            tokens=max(self.limit.tokens - self.committed.tokens, 0),
+            microdollars=max(self.limit.microdollars - self.committed.microdollars, 0),
+        )
+
     def reserve(self, step: str, amount: Amount) -> Exhausted | None:
         """Set the amount aside for the step, or say why it cannot be."""
         if step in self._reserved:

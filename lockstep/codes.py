@@ -59,6 +59,7 @@ CODES: dict[str, Code] = {
     "LS-PLAN-016": Code("a fallback cannot stand in for its step", Exit.REJECTED),
     "LS-PLAN-017": Code("a loop has no list to go through", Exit.REJECTED),
     "LS-PLAN-018": Code("nobody provides for an error that a tool may signal", Exit.REJECTED),
+    "LS-PLAN-019": Code("a new rest does not go with what is over", Exit.REJECTED),
     # rules over the graph
     "LS-RULE-001": Code("steps stand in a forbidden order", Exit.REJECTED),
     "LS-RULE-002": Code("a mandatory step is missing", Exit.REJECTED),

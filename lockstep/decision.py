@@ -22,6 +22,10 @@ PLAN = "plan.submit"
 """The action that stands for a plan as a whole, where a tool's name would stand."""
 
 
+REPLAN = "plan.replan"
+"""The action of planning anew what is left of a run."""
+
+
 def is_missing(value: object) -> bool:
     return not value
 
@@ -240,7 +244,9 @@ class Decision(Record):
         """Whether it is the tool itself that may not be called, and not what it would touch or
         whose words it would be given.
         """
-        denied = self.outcome is Outcome.DENY and not self.errors and self.tool != PLAN
+        denied = (
+            self.outcome is Outcome.DENY and not self.errors and self.tool not in (PLAN, REPLAN)
+        )
         about_call = bool(self.targets) or any(rule.reads for rule in self.rules)
         return denied and not (self.rules and about_call)
 
@@ -264,6 +270,8 @@ class Decision(Record):
             return f"{deciding[0].id}: {deciding[0].reason}"
         if self.outcome is Outcome.DENY and self.tool == PLAN:
             return "no policy permits this plan as a whole"
+        if self.tool == REPLAN and self.outcome is Outcome.REQUIRE_APPROVAL:
+            return "no policy permits planning anew without a human"
         if self.outcome is Outcome.DENY:
             return f"DisallowedToolError: no policy permits `{self.tool}` here"
         if self.outcome is Outcome.UNDECIDED:

@@ -28,13 +28,15 @@ class Ground(StrEnum):
     SIGNALLED = "signalled"
     PLANNING = "planning"
     PLAN = "plan"
+    REPLAN = "replan"
 
 
 class Verdict(StrEnum):
     """What a human can say. `deny` stops the run; `retry` calls again where nobody knows, or where
     the tool has signalled or a model refused; `supply` gives the step's output in the tool's place.
 
-    Of planning, `edit` gives a plan in place of the model's and `retry` lets the model go on.
+    Of planning, `edit` gives a plan in place of the model's and `retry` lets the model go on; of a
+    rest that was planned anew, `edit` gives another one.
     """
 
     APPROVE = "approve"
@@ -58,6 +60,7 @@ OFFERS: dict[Ground, tuple[Verdict, ...]] = {
     ),
     Ground.PLANNING: (Verdict.EDIT, Verdict.RETRY, Verdict.DENY),
     Ground.PLAN: (Verdict.APPROVE, Verdict.DENY),
+    Ground.REPLAN: (Verdict.APPROVE, Verdict.EDIT, Verdict.DENY),
 }
 
 

@@ -42,6 +42,7 @@ from lockstep.planned import (
     PlanRejected,
 )
 from lockstep.record import Record, is_empty
+from lockstep.replanned import RunReplanned, RunReplanning, RunRevised
 from lockstep.substitution import Replaced
 from lockstep.value import Value
 
@@ -49,7 +50,7 @@ VERSION = "events/1"
 
 
 class RunStarted(Record):
-    """`planner_calls` is 0 for every run of a lock: nothing asks a model again. Where one command
+    """`planner_calls` is 0 for every run that begins with a lock. Where one command
     planned and ran, it counts that planning, and `planned` says what it cost. `mocked` are the
     tools that a mock answers for.
     """
@@ -204,7 +205,7 @@ class StepRecovering(Record):
     item: Item = None
     error: str
     detail: str
-    action: Literal["retry", "wait", "substitute", "escalate"]
+    action: Literal["retry", "wait", "substitute", "escalate", "replan"]
     number: int
     times: int
     delay: Annotated[Duration | None, Field(exclude_if=is_absent)] = None
@@ -304,6 +305,9 @@ Happening = Annotated[
     | StepEdited
     | StepSkipped
     | StepFailed
+    | RunReplanning
+    | RunRevised
+    | RunReplanned
     | QuestionAsked
     | QuestionAnswered
     | GrantGiven

@@ -51,6 +51,8 @@ HELP: dict[str, str] = {
     "loops.",
     "LS-PLAN-018": "A warning. Name the error in the manifest, or give the step `on_error`; as it "
     "is, the signal stops the run.",
+    "LS-PLAN-019": "Give the steps that are still to be done, under ids that the run has not used, "
+    "and let them draw from steps that are done.",
     "LS-RULE-001": "Add the missing edge that is proposed.",
     "LS-RULE-002": "Add the step.",
     "LS-RULE-003": "Correct the rule: one that cannot be evaluated has not been kept.",

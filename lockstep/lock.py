@@ -168,7 +168,8 @@ class Body(Record):
     """What the digest covers. `resources` is the slice of the catalogue that the plan names, or
     that `recoveries` put in its place; those are what is done about each error of its tools.
     `literals` says whether what the plan writes down itself may be believed. `whole` says that
-    policy decides about it as a whole, too.
+    policy decides about it as a whole, too. `parent` is there where the plan was made anew in the
+    middle of a run: the lock that the run began with, or the last before this one.
     """
 
     lockstep: Literal["lock/1"] = "lock/1"
@@ -191,6 +192,7 @@ class Body(Record):
     )
     whole: bool = Field(default=False, exclude_if=is_empty)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
+    parent: Digest | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def mocked(self) -> tuple[ToolName, ...]:

@@ -30,6 +30,19 @@ class Outlay(Record):
     def spent(self) -> Amount:
         return self.bill.amount + (self.held or Amount())
 
+    def and_more(self, bill: Bill, held: Amount | None) -> "Outlay":
+        """With what was planned since."""
+        both = (self.held or Amount()) + (held or Amount())
+        return self.model_copy(update={"bill": self.bill + bill, "held": both})
+
+    def widest(self, limits: Amount) -> Amount:
+        """How far both parts together may ever go: while something is planned."""
+        return Amount(
+            calls=limits.calls,
+            tokens=max(limits.tokens, self.limit.tokens),
+            microdollars=max(limits.microdollars, self.limit.microdollars),
+        )
+
     def budget(self, limits: Amount) -> Amount:
         """Of the whole: planning and steps. Never less than what is spent already, so that steps
         that need nothing can still run.

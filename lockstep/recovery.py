@@ -30,8 +30,8 @@ class Recovery(Record):
         kinds = [action.kind for action in self.actions]
         if len(kinds) != len(set(kinds)):
             raise ValueError("of each kind of action there is one at most")
-        if {"fallback", "escalate"} & {*kinds[:-1]}:
-            raise ValueError("nothing comes after `fallback` or `escalate`")
+        if {"fallback", "escalate", "replan"} & {*kinds[:-1]}:
+            raise ValueError("nothing comes after `fallback`, `escalate` or `replan`")
         return self
 
 

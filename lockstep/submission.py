@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from lockstep.agent import ANYONE, Asking
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.decision import PLAN, Grant, Phase, Principal, Rule
+from lockstep.decision import PLAN, REPLAN, Grant, Phase, Principal, Rule
 from lockstep.names import EnvironmentName, Person, Role, ToolName
 from lockstep.record import Record
 from lockstep.tool import Effect
@@ -25,8 +25,10 @@ SUBJECT = "plan"
 
 
 def is_about_plan(question: str) -> bool:
-    """Whether a question of this id is about a plan as a whole. A step may be called `plan` too."""
-    return question.startswith(f"{ACTION}.")
+    """Whether a question of this id is about a plan as a whole, or about what is left of one. A
+    step may be called `plan` too.
+    """
+    return question.startswith((f"{ACTION}.", f"{REPLAN}."))
 
 
 class Submission(Record):

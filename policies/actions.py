@@ -12,6 +12,7 @@ from lockstep.action import (
     MAX_DISPATCHES,
     Action,
     Escalate,
+    Replan,
     Retry,
     StandIn,
     Substitute,
@@ -88,7 +89,7 @@ def _unfit(action: Action, spec: ToolSpec, environment: Environment, at: str) ->
             for found in check_value(place, spec.output, output, _CODE):
                 problem = f"for `{spec.name}`: {found.problem}"
                 yield found.model_copy(update={"problem": problem})
-        case Retry() | Wait() | StandIn() | Escalate():
+        case Retry() | Wait() | StandIn() | Escalate() | Replan():
             return
 
 

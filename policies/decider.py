@@ -10,6 +10,7 @@ from typing import Protocol
 from lockstep.canonical import Digest, digest_bytes
 from lockstep.decision import Decision, Grounds, Request
 from lockstep.record import Record
+from lockstep.revision import Replanning
 from lockstep.submission import Submission
 
 AUTHORIZE = "authorize.cedar"
@@ -69,4 +70,10 @@ class Decider(Protocol):
 
     def submit(self, request: Submission) -> Decision | None:
         """The same of a whole plan; None where no rule speaks of whole plans."""
+        ...
+
+    def replan(self, request: Replanning) -> Decision:
+        """Whether what is left of a run may be planned anew. Where no rule says so, a human does:
+        REQUIRE_APPROVAL without a rule.
+        """
         ...

@@ -51,7 +51,7 @@ def judge(question: Question, answer: Answer) -> Finding | None:
         )
     given = answer.args if answer.args is not None else answer.output
     size = len(canonical(given)) if given is not None else 0
-    most = MAX_PLAN_BYTES if question.ground is Ground.PLANNING else MAX_EDIT_BYTES
+    most = MAX_PLAN_BYTES if question.ground in (Ground.PLANNING, Ground.REPLAN) else MAX_EDIT_BYTES
     if size > most:
         return _finding(
             "LS-ASK-005",

@@ -12,6 +12,7 @@ from lockstep.checked import Checked
 from lockstep.compose import ComposeSpec
 from lockstep.decision import Outcome
 from lockstep.duration import LONGEST
+from lockstep.environment import Limits
 from lockstep.fallback import edges
 from lockstep.graph import order
 from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep, LockedToolStep
@@ -19,6 +20,7 @@ from lockstep.names import task_queue
 from lockstep.plan import ComposeStep, Plan, Step, Steps, ToolStep
 from lockstep.provenance import Provenance
 from lockstep.resource import touched
+from lockstep.revision import Progress
 from policies.handling import provided, recoveries
 from policies.labels import labels
 from policies.preflight import looked, looks
@@ -34,8 +36,10 @@ SLACK = timedelta(hours=1)
 deploy or an outage."""
 
 
-def freeze(plan: Plan, checked: Checked, world: World) -> Body:
-    """The body of the lock; ValueError for a plan that did not pass."""
+def freeze(plan: Plan, checked: Checked, world: World, revises: Progress | None = None) -> Body:
+    """The body of the lock; ValueError for a plan that did not pass. What was planned anew in the
+    middle of a run names the lock that it departs from, and has no more room than that.
+    """
     if not checked.passed:
         raise ValueError("a plan that did not pass is not frozen")
     verdicts = {decision.step: decision.outcome for decision in checked.decisions}
@@ -56,7 +60,7 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         steps=Steps(
             _step(steps[id], world, needs[id], verdicts[id], lineage.of(id)) for id in in_order
         ),
-        limits=environment.limits,
+        limits=environment.limits if revises is None else tighter(revises.body.limits, world),
         approvers=world.agent.approvers,
         asking=world.agent.asking,
         resources=_slice(plan, known, world),
@@ -65,7 +69,15 @@ def freeze(plan: Plan, checked: Checked, world: World) -> Body:
         preflight=preflights(world, verdicts),
         literals=checked.literals,
         whole=world.decider.submits,
+        parent=revises.lock if revises else None,
     )
+
+
+def tighter(limits: Limits, world: World) -> Limits:
+    """Of each limit the lower one."""
+    here = world.environment.limits
+    lower = {name: min(getattr(limits, name), getattr(here, name)) for name in Limits.model_fields}
+    return here.model_copy(update=lower)
 
 
 def preflights(world: World, verdicts: Mapping[str, Outcome]) -> tuple[LockedPreflight, ...]:

@@ -158,6 +158,14 @@ class Lineage:
         """What policy is told of a step."""
         return self._own[step].provenance
 
+    def signals(self, step: str) -> Trust:
+        """How far to believe what an error of the step's tool says."""
+        return self._own[step].signals
+
+    def is_private(self, step: str) -> bool:
+        """Whether what the step gives, its errors included, may tell of something sensitive."""
+        return self._own[step].sensitive
+
     def origins(self, step: str) -> Iterator[Origin]:
         """Where each argument comes from, or each part of one that is put together."""
         here = self._parts[step]

@@ -6,7 +6,7 @@ its lock says of it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,18 +39,19 @@ from lockstep.event import (
 )
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import Body, LockedStep
+from lockstep.lock import Body, Lock, LockedStep
 from lockstep.names import ErrorName
+from lockstep.outcome import Dispatch
 from lockstep.plan import Plan, Step
 from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.submission import is_about_plan
 from policies.misfit import did_you_mean
+from worker.locks import locks_of
 from worker.origins import Argument, origins, sent_out
 from worker.recorded import json_of, numbered, recorded
-from worker.runs import lock_of
 
-End = Literal["completed", "failed", "skipped", "asking", "running", "not started"]
+End = Literal["completed", "failed", "given up", "skipped", "asking", "running", "not started"]
 
 
 class Part(Record):
@@ -108,18 +109,20 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     one that its lock does not have.
     """
     id, item = _named(step)
-    lock = lock_of(history)
-    steps = {} if lock is None else {one.id: one for one in lock.body.calls}
-    run = f"run `{history.workflow_id}`"
-    if lock is None or id not in steps:
-        raise _stranger(run, id, steps)
     everything = list(events)
+    locks = locks_of(history, everything)
+    names = {one.id: None for lock in locks for one in lock.body.calls}
+    run = f"run `{history.workflow_id}`"
+    if id not in names:
+        raise _stranger(run, id, names)
+    sent = sent_out(history, id, item)
+    lock = _lock_for(id, sent, locks)
+    steps = {one.id: one for one in lock.body.calls}
     found = steps[id]
     whole = tuple(event for event in everything if _is_about(event, id))
     if item is not None and not any(_item_of(event) == item for event in whole):
         raise _no_item(run, found, item, whole)
     about = whole if item is None else tuple(one for one in whole if _is_about_item(one, id, item))
-    sent = sent_out(history, id, item)
     if sent is not None and item is None and found.for_each is not None:
         # What a human wrote for one item is not what the loop was sent out with.
         sent = sent.model_copy(update={"edited": None, "item": None})
@@ -146,6 +149,13 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         end=_end(about, item),
         events=about,
     )
+
+
+def _lock_for(id: str, sent: Dispatch | None, locks: Sequence[Lock]) -> Lock:
+    """The lock by which a step was run, or is to be: later ones hold what is over as well."""
+    having = [one for one in locks if any(step.id == id for step in one.body.calls)]
+    by = [one for one in having if sent is not None and one.digest == sent.run.lock]
+    return (by or having)[-1]
 
 
 def _principal(body: Body, events: Iterable[Event]) -> Principal:
@@ -317,6 +327,8 @@ def _end(about: tuple[Event, ...], asked: int | None = None) -> End:
                 return "skipped"
             case QuestionAsked():
                 return "asking"
+            case StepRecovering(action="replan"):
+                return "given up"
             case StepStarted() | StepRecovering():
                 return "running"
             case _:

@@ -3,14 +3,12 @@
 from collections.abc import Iterable
 
 from activities.contract import Proposal
-from activities.validate import wrote
+from activities.validate import judged, proposed_in
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
+from lockstep.contents import nothing
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.plan import Plan
-from policies.check import check
 from policies.world import World
 
 _RECORD = {"shadow", "permits"}
@@ -47,9 +45,7 @@ def rechecked(
 
 def _verdict(proposal: Proposal, world: World) -> Checked:
     try:
-        plan = shaped(Plan, proposal.plan, "plan")
-        literals = wrote(proposal, world)
-        return check(plan, world, proposal.by, literals, proposal.planner)
+        return judged(proposed_in(proposal, world, nothing), proposal, world)
     except LockstepError as error:
         return Checked(findings=error.findings)
 

@@ -13,7 +13,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.contract import Counted, Gathered, Reply, Weighing
 from lockstep.checked import Checked
+from lockstep.errors import LockstepError
 from lockstep.finding import Finding
+from lockstep.lock import Lock
 from lockstep.outcome import Report
 from lockstep.record import Record
 from lockstep.value import Value
@@ -26,6 +28,7 @@ Recorded = tuple[Scheduled, Any]
 VERDICTS = "lockstep."
 CHECK = "lockstep.check"
 PROPOSE = "lockstep.propose"
+FREEZE = "lockstep.freeze"
 READINGS: dict[str, type[Record]] = {
     "lockstep.weigh": Weighing,
     "lockstep.keep": Value,
@@ -36,7 +39,7 @@ READINGS: dict[str, type[Record]] = {
 
 def recorded(events: "list[HistoryEvent] | Any") -> Iterator[Recorded]:
     """Each scheduled activity with what came of it: a step's outcome, the verdict on a
-    plan, a model's answer, or what was read of stored values."""
+    plan, a model's answer, a lock, or what was read of stored values."""
     ends: dict[int, Any] = {}
     for event in events:
         if event.HasField("activity_task_completed_event_attributes"):
@@ -65,12 +68,14 @@ def _end(scheduled: Scheduled, payloads: Any) -> Any:
             return Checked.model_validate(json_of(payloads)[0])
         if kind == PROPOSE:
             return Reply.model_validate(json_of(payloads)[0])
+        if kind == FREEZE:
+            return Lock.model_validate(json_of(payloads)[0])
         if kind in READINGS:
             return READINGS[kind].model_validate(json_of(payloads)[0])
         if kind.startswith(VERDICTS):
             return None
         return Report.model_validate(json_of(payloads)[0]).outcome
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, LockstepError) as error:
         return Finding(
             code="LS-REPLAY-001",
             place=f"step `{scheduled.activity_id}`",

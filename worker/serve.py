@@ -86,6 +86,7 @@ async def serving(
                     validator.check,
                     validator.freeze,
                     validator.verify,
+                    validator.replan,
                     validator.recheck,
                     reader.weigh,
                     reader.keep,

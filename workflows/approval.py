@@ -46,14 +46,29 @@ class Yes:
         )
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is asked about: `asking` is the workflow's type, `shown` a line of what is proposed."""
+
+    asking: str
+    prefix: str = ACTION
+    ground: Ground = Ground.PLAN
+    shown: str = ""
+    goal: str = ""
+
+
 async def approved(
-    wanted: Wanted, desk: Desk, journal: Journal, asking: str
-) -> tuple[Yes, ...] | Finding:
-    """A yes for every rule, or why there is none. `asking` is the workflow's type."""
+    wanted: Wanted, desk: Desk, journal: Journal, subject: Subject, author: str = ""
+) -> tuple[Yes, ...] | Finding | None:
+    """A yes for every rule, or why there is none; None where a human gave another plan instead.
+    Who is the plan's `author` need not be asked for what they may say yes to.
+    """
     given: list[Yes] = []
     left = list(wanted.rules)
+    if author:
+        given, left = _taken(wanted, left, author, journal)
     while left:
-        question = _question(wanted, left, len(given) + 1, asking)
+        question = _question(wanted, left, len(given) + 1, subject)
         if not question.approvers:
             return _finding(
                 f"{left[0].id}: {left[0].reason}; and nobody may say yes to it",
@@ -67,12 +82,10 @@ async def approved(
                     "ask again, and answer before the deadline",
                 )
             case Answer(verdict=Verdict.APPROVE):
-                yes = _yes(wanted, left, answer.by)
-                given.append(yes)
-                left = [rule for rule in left if rule.id not in yes.rules]
-                journal.write(
-                    PlanApproved(by=yes.by, roles=yes.roles, rules=yes.rules, policy=wanted.policy)
-                )
+                more, left = _taken(wanted, left, answer.by, journal)
+                given += more
+            case Answer(verdict=Verdict.EDIT):
+                return None
             case Answer():
                 note = f": {answer.note}" if answer.note else ""
                 return _finding(f"`{answer.by}` said no{note}", "change the plan, or ask again")
@@ -81,28 +94,39 @@ async def approved(
     return tuple(given)
 
 
+def _taken(
+    wanted: Wanted, left: list[Rule], by: str, journal: Journal
+) -> tuple[list[Yes], list[Rule]]:
+    """One person's yes, as far as it goes, and the rules that are left."""
+    yes = _yes(wanted, left, by)
+    if not yes.rules:
+        return [], left
+    journal.write(PlanApproved(by=yes.by, roles=yes.roles, rules=yes.rules, policy=wanted.policy))
+    return [yes], [rule for rule in left if rule.id not in yes.rules]
+
+
 def _yes(wanted: Wanted, left: list[Rule], by: str) -> Yes:
     mine = {rule.id: held for rule in left if (held := wanted.roles(rule, by))}
     roles = sorted({role for held in mine.values() for role in held})
     return Yes(by=by, rules=tuple(sorted(mine)), roles=tuple(roles), at=workflow.now())
 
 
-def _question(wanted: Wanted, left: list[Rule], number: int, asking: str) -> Question:
+def _question(wanted: Wanted, left: list[Rule], number: int, subject: Subject) -> Question:
     roles = sorted({role for rule in left for role in rule.approvers})
     people = sorted({one for role in roles for one in wanted.people.get(role, ())})
     now = workflow.now()
     first, *rest = left
     more = f", and {len(rest)} more" if rest else ""
     return Question(
-        id=f"{ACTION}.{number}",
+        id=f"{subject.prefix}.{number}",
         run=workflow.info().workflow_id,
         step=SUBJECT,
-        tool=asking,
-        ground=Ground.PLAN,
+        tool=subject.asking,
+        ground=subject.ground,
         why=f"{first.id}: {first.reason}{more}",
-        step_reason="",
+        step_reason=subject.goal,
         args=Value.of(wanted.facts, ARGS_PREVIEW_BYTES)[0],
-        shown=_shown(wanted),
+        shown=subject.shown or _shown(wanted),
         rules=tuple(left),
         roles=tuple(roles),
         approvers=tuple(people),

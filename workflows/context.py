@@ -18,8 +18,9 @@ from lockstep.decision import Decision
 from lockstep.escalation import Question
 from lockstep.fallback import owners
 from lockstep.finding import Finding
-from lockstep.lock import Body, LockedStep
+from lockstep.lock import Body, Lock, LockedStep
 from lockstep.outcome import Dispatch, RunFacts
+from lockstep.revision import Signal
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
 from workflows.journal import Journal
@@ -43,6 +44,8 @@ class RunContext:
     hollow: set[str] = field(default_factory=set)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     stopping: Finding | None = None
+    signals: list[Signal] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
     rechecks: int = 0
 
     def time_left(self) -> timedelta | None:
@@ -68,6 +71,25 @@ class RunContext:
         if self.stopping is None:
             self.stopping = finding
             self.desk.closed = True
+
+    @property
+    def is_halting(self) -> bool:
+        """Whether no further step is to begin: the run stops, or its rest is planned anew."""
+        return self.stopping is not None or bool(self.signals)
+
+    def go_on_with(self, lock: Lock) -> None:
+        """What is left is another lock's from here on."""
+        self.body = lock.body
+        self.facts = self.facts.model_copy(
+            update={
+                "lock": lock.digest,
+                "tool": lock.digest,
+                "role": lock.body.role,
+                "policy": lock.body.pins.policy,
+                "output_bytes": lock.body.limits.output_bytes,
+            }
+        )
+        self.signals.clear()
 
     def without(self, step: str | None) -> tuple[str, ...]:
         """What would not run if the step did not: itself, all that draw from its output, and what

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lockstep.finding import Finding
+from lockstep.revision import Signal
 from lockstep.value import Value
 
 
@@ -25,7 +26,9 @@ class Stopped:
 
 @dataclass(frozen=True)
 class NotStarted:
-    """The run stopped elsewhere before this step began or while it waited."""
+    """The run stopped elsewhere, or its rest is to be planned anew, before this step began or while
+    it waited.
+    """
 
 
 @dataclass(frozen=True)
@@ -35,4 +38,11 @@ class Caught:
     error: str
 
 
-End = Done | Skipped | Stopped | NotStarted
+@dataclass(frozen=True)
+class Abandoned:
+    """The tool signalled an error for which what is left of the plan is to be made anew."""
+
+    signal: Signal
+
+
+End = Done | Skipped | Stopped | Abandoned | NotStarted

@@ -34,7 +34,7 @@ from lockstep.samples import MAX_SAMPLES
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill
-from workflows.approval import Yes, approved
+from workflows.approval import Subject, Yes, approved
 from workflows.doors import Door, Doors
 from workflows.planning import Candidate, Planning
 from workflows.questioning import NoAnswer
@@ -225,11 +225,12 @@ class LockPlan(Doors):
 
     async def _approved(self, wanted: Wanted) -> tuple[Yes, ...] | Finding:
         try:
-            answer = await approved(wanted, self.desk, self.journal, "LockPlan")
+            answer = await approved(wanted, self.desk, self.journal, Subject("LockPlan"))
         except (Exception, asyncio.CancelledError):
             self._if_cancelled()
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
+        assert answer is not None, "of a plan as a whole nobody is offered to give another"
         return answer
 
     async def take(self, given: Answer, door: Door) -> Finding | None:

@@ -14,7 +14,7 @@ from lockstep.lock import LockedStep
 from lockstep.loop import ForEach
 from lockstep.value import Value
 from workflows.context import RunContext
-from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped
 from workflows.reading import kept, read, sources, stopped
 from workflows.step import StepLife
 from workflows.together import together
@@ -28,6 +28,7 @@ class Loop:
     step: LockedStep
     each: ForEach
     values: dict[str, Value]
+    abandoned: bool = False
 
     async def live(self) -> End:
         """Until every item is done, or one of them ends it for all."""
@@ -39,7 +40,7 @@ class Loop:
             for item in range(length)
         ]
         ends = await together(lives)
-        for kind in (Stopped, Skipped, NotStarted):
+        for kind in (Stopped, Abandoned, Skipped, NotStarted):
             for end in ends:
                 if isinstance(end, kind):
                     return end
@@ -62,7 +63,7 @@ class Loop:
         return found.items
 
     async def _one(self, item: int) -> End:
-        if self.run.stopping or self.step.id in self.run.gone:
+        if self.run.stopping or self.step.id in self.run.gone or self.abandoned:
             return NotStarted()
         end = await StepLife(self.run, self.step, self.values, item=item).live()
         if isinstance(end, Caught):
@@ -70,6 +71,8 @@ class Loop:
         if isinstance(end, Stopped):
             # At once, so that no other item begins.
             self.run.stop(end.finding)
+        if isinstance(end, Abandoned):
+            self.abandoned = True
         if isinstance(end, Skipped):
             self.run.leave_out(self.step.id)
             return Skipped(f"item {item}: {end.because}")

@@ -6,6 +6,7 @@ on, or to stop. The budget is reserved before each question and settled with wha
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -24,12 +25,15 @@ from activities.contract import (
     Validator,
 )
 from lockstep.amount import Amount
+from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.checked import Checked
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.finding import Finding
 from lockstep.lock import Asked
 from lockstep.planned import PlanChecked, PlanningHalted, PlanProposed
+from lockstep.revision import Progress
+from lockstep.trust import Trust
 from lockstep.usage import Bill
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
@@ -55,22 +59,51 @@ class Candidate:
     checked: Checked
 
 
+@dataclass(frozen=True)
+class Midway:
+    """In the middle of a run: where it is, what policy says, and what both leave.
+
+    `used` is how often the run has asked the model before, and `brief` asks again what planning may
+    take. `prefix` and `questions` are what its activities and questions are called after.
+    """
+
+    progress: Progress
+    literals: Trust
+    used: int
+    ledger: Ledger
+    prefix: str
+    questions: str
+    brief: Callable[[], Awaitable[Brief]]
+
+
 class Planning:
     """One goal's way to a plan; `bill`, `last` and `gaps` hold whatever becomes of it."""
 
-    def __init__(self, goal: Goal, brief: Brief, journal: Journal, desk: Desk) -> None:
+    def __init__(
+        self, goal: Goal, brief: Brief, journal: Journal, desk: Desk, midway: Midway | None = None
+    ) -> None:
         self.goal = goal
         self.last: Candidate | None = None
         self.gaps: tuple[str, ...] = ()
+        self.by_hand: Candidate | None = None
         self._brief = brief
         self._journal = journal
         self._desk = desk
-        self._model = Questioning(brief, journal)
+        self._midway = midway
+        self._prefix = midway.prefix if midway else ""
+        ledger = midway.ledger if midway else None
+        self._model = Questioning(brief, journal, ledger, self._prefix)
         self._checks = self._questions = self._raises = self._sent_back = 0
-        self._left = self._allowed = brief.replans
+        # In the middle of a run the first proposal is a re-plan already.
+        self._left = brief.replans - (midway.used + 1 if midway else 0)
+        self._allowed = brief.replans
         self._refused = 0
-        self._by_hand: Candidate | None = None
         self._changing = asyncio.Lock()
+
+    @property
+    def asked(self) -> int:
+        """How often the model was asked."""
+        return self._model.asked
 
     @property
     def bill(self) -> Bill:
@@ -83,7 +116,9 @@ class Planning:
         return self._model.held
 
     async def find(self) -> Candidate | Finding:
-        """A candidate that passed, or what the planning was stopped for. Raises NoAnswer."""
+        """A candidate that passed, or what the planning was stopped for. Raises NoAnswer, but in
+        the middle of a run, where a human is asked instead.
+        """
         rejected: Rejected | None = None
         while True:
             turn = await self._turn(rejected)
@@ -97,12 +132,23 @@ class Planning:
                     continue
             halted = turn if isinstance(turn, Finding) else self._exhausted()
             answer = await self._halt(halted)
-            if answer is None or self._by_hand is not None:
-                return self._by_hand or halted
+            if self.by_hand is not None:
+                return self.taken_by_hand()
+            if answer is None:
+                return halted
 
     async def _turn(self, rejected: Rejected | None) -> Candidate | Rejected | Finding:
         """One proposal of the model, looked at; a finding where it must not be asked again."""
-        reply = await self._reply(rejected)
+        if self._brief.findings:
+            return self._brief.findings[0]
+        if self._left < 0:
+            return self._exhausted()
+        try:
+            reply = await self._reply(rejected)
+        except NoAnswer as error:
+            if self._midway is None:
+                raise
+            return error.finding
         if isinstance(reply, Finding):
             return reply
         self.gaps = reply.gaps or self.gaps
@@ -154,9 +200,7 @@ class Planning:
     async def _checked(self, plan: JsonValue, by: str, asked: Asked | None) -> Candidate:
         """The recorded verdict on a proposal, whoever made it."""
         goal = self.goal
-        proposal = Proposal(
-            plan=plan, agent=goal.agent, environment=goal.environment, by=by, planner=asked
-        )
+        proposal = self._proposal(plan, by, asked)
         self._journal.write(
             PlanProposed(
                 agent=goal.agent,
@@ -167,7 +211,8 @@ class Planning:
             )
         )
         self._checks += 1
-        checked = await verdict(f"check.{self._checks}", Validator.check, proposal)
+        name = f"{self._prefix}check.{self._checks}"
+        checked = await verdict(name, Validator.check, proposal)
         self._journal.write(
             PlanChecked(
                 findings=checked.findings,
@@ -177,6 +222,23 @@ class Planning:
             )
         )
         return Candidate(proposal, checked)
+
+    def _proposal(self, plan: JsonValue, by: str, asked: Asked | None) -> Proposal:
+        goal, midway = self.goal, self._midway
+        proposal = Proposal(
+            plan=plan, agent=goal.agent, environment=goal.environment, by=by, planner=asked
+        )
+        if midway is None:
+            return proposal
+        # A person's word is believed, but not more than what stays of the plan before.
+        literals = midway.literals if asked else midway.progress.body.literals
+        return proposal.model_copy(update={"revises": midway.progress, "literals": literals})
+
+    def taken_by_hand(self) -> Candidate:
+        """The plan that a human gave; the next one they give is another."""
+        assert self.by_hand is not None, "somebody has given one"
+        given, self.by_hand = self.by_hand, None
+        return given
 
     def _exhausted(self) -> Finding:
         more = max(self._brief.replans, 1)
@@ -195,6 +257,9 @@ class Planning:
         if not isinstance(answer, Answer) or answer.verdict is Verdict.DENY:
             return None
         if answer.verdict is Verdict.RETRY:
+            if self._brief.findings and self._midway is not None:
+                self._brief = await self._midway.brief()
+                self._model.go_by(self._brief)
             more = max(self._brief.replans, 1)
             self._raises += 1
             self._allowed += more
@@ -210,10 +275,10 @@ class Planning:
         count = len(steps) if isinstance(steps, list) else 0
         now, asking = workflow.now(), self._brief.asking
         return Question(
-            id=f"plan.{self._questions}",
+            id=f"{self._midway.questions if self._midway else 'plan'}.{self._questions}",
             run=workflow.info().workflow_id,
             step="plan",
-            tool="LockPlan",
+            tool="Run" if self._midway else "LockPlan",
             ground=Ground.PLANNING,
             why=finding.problem,
             step_reason=self.goal.goal,
@@ -271,6 +336,6 @@ class Planning:
             # While that was asked, time may have run out.
             problem = next(iter(found.checked.errors), None) or self._desk.problem(given)
             if problem is None:
-                self.last = self._by_hand = found
+                self.last = self.by_hand = found
                 self._desk.take(given, door)
             return problem

@@ -21,7 +21,7 @@ from temporalio.exceptions import TimeoutError as AttemptTimeoutError
 
 from activities.contract import Ask, Brief, Planner, Reply
 from lockstep.amount import Amount
-from lockstep.budget import Ledger
+from lockstep.budget import Exhausted, Ledger
 from lockstep.canonical import digest
 from lockstep.codes import CODES
 from lockstep.finding import Finding
@@ -45,14 +45,22 @@ class NoAnswer(Exception):
 
 
 class Questioning:
-    """One planning's questions to the model; `bill` is of all that were asked."""
+    """One planning's questions to the model; `bill` is of all that were asked.
 
-    def __init__(self, brief: Brief, journal: Journal) -> None:
+    Within a run they count against what is left of its budget as well, and their activities are
+    called after the `prefix`.
+    """
+
+    def __init__(
+        self, brief: Brief, journal: Journal, within: Ledger | None = None, prefix: str = ""
+    ) -> None:
         self.bill = Bill()
+        self.asked = 0
         self._brief = brief
         self._journal = journal
         self._ledger = Ledger(brief.limit)
-        self._answers = 0
+        self._within = within
+        self._prefix = prefix
 
     @property
     def held(self) -> Amount | None:
@@ -60,8 +68,12 @@ class Questioning:
         return self._brief.reserve.times(self.bill.unknown) if self.bill.unknown else None
 
     def allow_again(self) -> None:
-        """As much again may be spent."""
+        """As much again may be spent, as far as the run has it."""
         self._ledger.limit += self._brief.limit
+
+    def go_by(self, brief: Brief) -> None:
+        """Where the first brief could not be kept."""
+        self._brief = brief
 
     async def ask(self, ask: Ask) -> Reply | Finding:
         """An answer, or a finding where the budget has no room for it. Raises NoAnswer."""
@@ -70,8 +82,8 @@ class Questioning:
 
     async def numbered(self, ask: Ask) -> tuple[int, Reply] | Finding:
         """The same, with the answer's number; several may be asked at once."""
-        name = f"propose.{self._answers + 1}"
-        spent = self._ledger.reserve(name, self._brief.reserve)
+        name = f"{self._prefix}propose.{self.asked + 1}"
+        spent = self._reserved(name)
         if spent is not None:
             return Finding(
                 code="LS-MODEL-009",
@@ -79,8 +91,8 @@ class Questioning:
                 problem=f"the budget for planning has no room for another call: {spent}",
                 fix="allow as much again (retry), give a plan by hand (edit), or stop (deny)",
             )
-        self._answers += 1
-        number = self._answers
+        self.asked += 1
+        number = self.asked
         try:
             reply = await workflow.execute_activity_method(
                 Planner.propose,
@@ -122,14 +134,27 @@ class Questioning:
         )
         return number, reply
 
+    def _reserved(self, name: str) -> Exhausted | None:
+        """Why there is no room for another question, if there is none."""
+        asked = self._brief.reserve
+        spent = self._ledger.reserve(name, asked)
+        if spent is None and self._within is not None:
+            spent = self._within.reserve(name, asked)
+            if spent is not None:
+                self._ledger.settle(name, Amount())
+        return spent
+
     def _failed(self, number: int, finding: Finding, bill: Bill) -> None:
-        self._settle(f"propose.{number}", bill)
+        self._settle(f"{self._prefix}propose.{number}", bill)
         self._journal.write(PlannerFailed(answer=number, finding=finding, bill=bill))
 
     def _settle(self, name: str, bill: Bill) -> None:
         """What is known is spent; a call that ended without a word may have cost all it could."""
         self.bill += bill
-        self._ledger.settle(name, bill.amount + self._brief.reserve.times(bill.unknown))
+        spent = bill.amount + self._brief.reserve.times(bill.unknown)
+        self._ledger.settle(name, spent)
+        if self._within is not None:
+            self._within.settle(name, spent)
 
 
 def _gave_up(error: ActivityError) -> tuple[Finding, Bill]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from temporalio import workflow
 
@@ -18,11 +18,13 @@ from lockstep.action import (
     Action,
     Actions,
     Escalate,
+    Replan,
     Retry,
     StandIn,
     Substitute,
     Wait,
     following,
+    replans,
     times,
 )
 from lockstep.amount import Amount
@@ -103,8 +105,8 @@ class Recovering:
                 return Again(other=True)
             case Escalate():
                 return Escalated()
-            case StandIn():
-                raise AssertionError("a stand-in is the step's fallback, and taken as that")
+            case StandIn() | Replan():
+                raise AssertionError("it is no course of the step's own, and never comes up here")
             case unknown:
                 assert_never(unknown)
 
@@ -125,20 +127,36 @@ class Recovering:
     ) -> None:
         assert not isinstance(action, StandIn)
         delay = course.delay if isinstance(course, Again) else timedelta()
+        self._told(
+            outcome,
+            used,
+            action=action.kind,
+            number=number,
+            times=times(action),
+            delay=delay or None,
+            changes=outcome.changes if isinstance(action, Substitute) else (),
+        )
+
+    def replans(self, outcome: Signalled) -> bool:
+        """Whether the rest is to be planned anew: where the plan itself provides for nothing."""
+        provided = outcome.name in self.step.on_error
+        return not provided and replans(self.errors.get(outcome.name, ()))
+
+    def replanned(self, outcome: Signalled, used: Amount) -> None:
+        """Told like the actions before it."""
+        self._told(outcome, used, action="replan", number=1, times=1)
+
+    def _told(self, outcome: Signalled, used: Amount, **course: Any) -> None:
         self.run.journal.write(
             StepRecovering(
                 step=self.step.id,
                 item=self.item,
                 error=outcome.name,
                 detail=outcome.detail[:500],
-                action=action.kind,
-                number=number,
-                times=times(action),
-                delay=delay or None,
-                changes=outcome.changes if isinstance(action, Substitute) else (),
                 recovery=outcome.recovery,
                 spent=used,
                 mocked=outcome.mocked,
+                **course,
             )
         )
 

@@ -22,17 +22,19 @@ from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunV
 from lockstep.fallback import is_absent, last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import Lock
+from lockstep.lock import Body, Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
 from lockstep.outlay import Outlay, no_room
-from lockstep.record import Record
+from lockstep.record import Record, is_empty
 from lockstep.submission import Wanted
+from lockstep.usage import Bill
 from lockstep.value import Value
-from workflows.approval import approved
+from workflows.approval import Subject, approved
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
 from workflows.preflight import preflight
+from workflows.replanning import Replanning, is_about_replanning, stopped
 from workflows.verdicts import cancelled, failed, verdict
 from workflows.walk import Walk
 
@@ -62,7 +64,8 @@ class RunRequest(Record):
 class RunResult(Record):
     """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
     how often a model was asked for a plan: a lock leaves nothing to ask. Where the run began with a
-    planning, `planned` says what that cost, and `spent` has it in it.
+    planning, `planned` says what that cost. Where its rest was planned anew, `replans` says how
+    often, and `lock` is the last lock. `spent` has all of it in it.
     """
 
     lockstep: Literal["result/1"] = "result/1"
@@ -74,6 +77,7 @@ class RunResult(Record):
     spent: Amount = Amount()
     planner_calls: int = 0
     planned: Outlay | None = Field(default=None, exclude_if=is_absent)
+    replans: int = Field(default=0, ge=0, exclude_if=is_empty)
     findings: tuple[Finding, ...] = ()
     events: int = Field(ge=0)
     head: Digest
@@ -88,6 +92,9 @@ class Run(Doors):
         super().__init__()
         self.context: RunContext | None = None
         self.planned: Outlay | None = None
+        self.outlay: Outlay | None = None
+        self.replanning: Replanning | None = None
+        self.replans = self.asked = 0
         self.values: dict[str, Value] = {}
         self.skipped: list[str] = []
 
@@ -102,7 +109,7 @@ class Run(Doors):
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = self._facts(request)
         self._started(request, facts)
-        self.planned = planned = request.planned
+        self.planned = self.outlay = planned = request.planned
         wanting = no_room(request.lock.body, planned) if planned else None
         if wanting is not None:
             return self._refused(request.lock.digest, (wanting,))
@@ -130,13 +137,12 @@ class Run(Doors):
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
-        walk = Walk(self.context, self.values, self.skipped)
         unlike: tuple[Finding, ...] = ()
         try:
             if request.lock.body.preflight:
                 unlike = await preflight(self.context)
             if not unlike:
-                await walk.to_its_end()
+                await self._walk(self.context, request.lock)
         except (Exception, asyncio.CancelledError):
             # The account is closed before the run is: who reads it should see how it ended. A run
             # that is only dropped from memory is cancelled too, with no reason, and has not ended.
@@ -149,10 +155,34 @@ class Run(Doors):
             return self._refused(request.lock.digest, unlike, self.context.ledger.committed)
         return self._ended(self.context)
 
+    async def _walk(self, context: RunContext, lock: Lock) -> None:
+        """To the end of the lock, or of the last that was made of it on the way."""
+        over: frozenset[str] = frozenset()
+        while True:
+            await Walk(context, self.values, self.skipped, over).to_its_end()
+            if context.stopping is not None or not context.signals:
+                return
+            self.replanning = Replanning(context, self.replans + 1, self.asked, self._outlay())
+            found = await self.replanning.lock(lock, [*self.values], [*self.skipped])
+            self.outlay = self.replanning.outlay
+            self.asked += self.replanning.asked
+            if isinstance(found, Finding):
+                context.stop(stopped(context.signals, found))
+                return
+            self.replans += 1
+            lock, over = found, self.replanning.kept
+            context.go_on_with(lock)
+            self._mocked(lock.body)
+
+    def _outlay(self) -> Outlay:
+        """What planning has cost so far."""
+        nothing = Outlay(planning=workflow.info().workflow_id, bill=Bill(), limit=Amount())
+        return self.outlay or nothing
+
     async def _unapproved(self, wanted: Wanted) -> Finding | None:
         """Ask for a yes to the whole of it; why there is none."""
         try:
-            answer = await approved(wanted, self.desk, self.journal, "Run")
+            answer = await approved(wanted, self.desk, self.journal, Subject("Run"))
         except (Exception, asyncio.CancelledError):
             if workflow.cancellation_reason() is not None:
                 self.journal.write(RunRefused(findings=(cancelled("run"),)))
@@ -184,7 +214,7 @@ class Run(Doors):
 
     def _started(self, request: RunRequest, facts: RunFacts) -> None:
         body = request.lock.body
-        self.journal.mocked = frozenset(one.id for one in body.calls if one.tool in body.mocked)
+        self._mocked(body)
         self.journal.write(
             RunStarted(
                 run=facts.id,
@@ -200,6 +230,11 @@ class Run(Doors):
                 mocked=body.mocked,
             )
         )
+
+    def _mocked(self, body: Body) -> None:
+        """A run in which a mock has answered once stays one."""
+        mocked = {one.id for one in body.calls if one.tool in body.mocked}
+        self.journal.mocked |= mocked
 
     def _refused(
         self, lock: Digest | None, findings: tuple[Finding, ...], spent: Amount | None = None
@@ -234,8 +269,9 @@ class Run(Doors):
             outputs=self._outputs(),
             skipped=tuple(self.skipped),
             spent=spent or (self.planned.spent if self.planned else Amount()),
-            planner_calls=self.planned.bill.calls if self.planned else 0,
+            planner_calls=self.outlay.bill.calls if self.outlay else 0,
             planned=self.planned,
+            replans=self.replans,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,
@@ -259,6 +295,8 @@ class Run(Doors):
     async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take the answer, or say why not; a change is checked on what remains of the plan."""
         context = self.context
+        if self.replanning is not None and is_about_replanning(given.question):
+            return await self.replanning.take(given, door)
         if context is None or given.verdict not in _CHANGES:
             return await super().take(given, door)
         # One at a time: two changes that are fine alone need not be fine together.

@@ -30,12 +30,13 @@ from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.revision import MAX_DETAIL, Signal
 from lockstep.shown import shown
 from lockstep.value import Value
 from workflows.asking import Approved, Ask, Asking, Edited, Repeated
 from workflows.context import RunContext
 from workflows.dispatch import Failed, dispatch, spent
-from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped
 from workflows.recovering import Again, Escalated, Recovering
 
 Turn = End | Caught | Ask | Again
@@ -67,7 +68,7 @@ class StepLife:
         while self.number < MAX_DISPATCHES:
             self.number += 1
             async with self.run.slots:
-                if self._is_moot():
+                if self._is_moot() or self._is_late():
                     return NotStarted()
                 turn = await self._turn()
             # The slot is free again: a step that waits holds up no other.
@@ -78,7 +79,7 @@ class StepLife:
                         return end
                 case Again():
                     await self._recovering.pause(turn.delay, self._is_moot)
-                case Done() | Skipped() | Stopped() | NotStarted() | Caught():
+                case Done() | Skipped() | Stopped() | Abandoned() | NotStarted() | Caught():
                     return turn
                 case unknown:
                     assert_never(unknown)
@@ -115,6 +116,12 @@ class StepLife:
         gone = self.item is not None and self.step.id in self.run.gone
         return gone or self.run.stopping is not None
 
+    def _is_late(self) -> bool:
+        """Whether it waited for its turn, and by now nothing more is to begin. What has begun goes
+        on, and a loop's items are one step.
+        """
+        return self.number == 1 and self.item is None and self.run.is_halting
+
     async def _turn(self) -> Turn:
         step, journal = self.step, self.run.journal
         left = self.run.time_left()
@@ -128,6 +135,7 @@ class StepLife:
         exhausted = self.run.ledger.reserve(key, step.worst_cost)
         if exhausted is not None:
             return self._stop("LS-RUN-004", str(exhausted), "raise the limit and lock again")
+        self.run.begun.add(step.id)
         journal.write(
             StepStarted(
                 step=step.id,
@@ -214,6 +222,8 @@ class StepLife:
                 return course
             case Escalated():
                 return self._escalated(call, outcome)
+            case None if self._recovering.replans(outcome):
+                return self._abandoned(outcome, used)
             case None if self._refused(outcome):
                 # What a model refuses may be said in other words.
                 return self._escalated(call, outcome)
@@ -235,6 +245,18 @@ class StepLife:
         """Whether a model refused, and nothing is to take its answer's place."""
         refused = self.step.kind == "compose" and outcome.name == REFUSED
         return refused and outcome.name not in self.step.on_error
+
+    def _abandoned(self, outcome: Signalled, used: Amount) -> Abandoned:
+        self._recovering.replanned(outcome, used)
+        return Abandoned(
+            Signal(
+                step=self.step.id,
+                item=self.item,
+                tool=self.step.tool,
+                error=outcome.name,
+                detail=outcome.detail[:MAX_DETAIL],
+            )
+        )
 
     def _caught(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
         fallback = self.step.on_error.get(outcome.name)
@@ -296,7 +318,7 @@ class StepLife:
                 return None
             case Finding():
                 return self._fail(said, Amount())
-            case Done() | Skipped() | Stopped() | NotStarted():
+            case Done() | Skipped() | Stopped() | Abandoned() | NotStarted():
                 return said
             case unknown:
                 assert_never(unknown)

@@ -14,7 +14,7 @@ from lockstep.fallback import Fallback, owners, stand_ins
 from lockstep.lock import LockedStep
 from lockstep.value import Value
 from workflows.context import RunContext
-from workflows.ends import Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped
 from workflows.loop import Loop
 from workflows.reading import guarded, kept
 from workflows.step import StepLife
@@ -23,11 +23,14 @@ from workflows.together import together
 
 @dataclass
 class Walk:
-    """Of one run; `values` and `skipped` fill as it goes."""
+    """Of one run; `values` and `skipped` fill as it goes. `over` are the steps that an earlier walk
+    came by.
+    """
 
     run: RunContext
     values: dict[str, Value] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
+    over: frozenset[str] = frozenset()
     _whose: dict[str, str] = field(init=False)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
@@ -38,18 +41,20 @@ class Walk:
     async def to_its_end(self) -> None:
         """Every step done, left out or not begun. Cancelled in the lock's order, if at all."""
         for step in self.run.body.steps:
-            if step.id not in self._whose:
+            if step.id not in self._whose and step.id not in self.over:
                 self._tasks[step.id] = asyncio.create_task(self._one(step), name=step.id)
         await together([*self._tasks.values()])
 
     async def _one(self, step: LockedStep) -> None:
         await self._needs_of(step)
-        self._account(step, await self._end_of(step))
+        # A stand-in is a part of what its step has begun, and is not kept from it.
+        end = NotStarted() if self.run.is_halting else await self._end_of(step)
+        self._account(step, end)
 
     async def _needs_of(self, step: LockedStep) -> None:
         for need in step.needs:
             # A stand-in needs the step that waits for it here.
-            if need != self._whose.get(step.id):
+            if need != self._whose.get(step.id) and need not in self.over:
                 await asyncio.shield(self._tasks[need])
 
     async def _end_of(self, step: LockedStep) -> End:
@@ -99,7 +104,7 @@ class Walk:
                 return end
             case Skipped(because):
                 return Skipped(f"`{other.id}`, which was to stand in, was left out: {because}")
-            case Stopped() | NotStarted():
+            case Stopped() | Abandoned() | NotStarted():
                 return NotStarted()
             case unknown:
                 assert_never(unknown)
@@ -123,5 +128,7 @@ class Walk:
                 self.run.journal.write(StepSkipped(step=step.id, because=because))
             case Stopped(finding):
                 self.run.stop(finding)
+            case Abandoned(signal):
+                self.run.signals.append(signal)
             case NotStarted():
                 pass

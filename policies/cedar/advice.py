@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lockstep.decision import PLAN, REPLAN
 from lockstep.finding import Finding
-from lockstep.submission import ACTION
 from policies.cedar.schema import ENVIRONMENT, Vocabulary
 from policies.cedar.types import CedarType, Fields
 
@@ -111,7 +111,7 @@ def _said(error: str, words: Vocabulary) -> tuple[str, str]:
 
 
 def _action(words: Vocabulary, name: str) -> tuple[str, str]:
-    fix = did_you_mean(name, [*words.actions, ACTION]) or "name a tool of this agent"
+    fix = did_you_mean(name, [*words.actions, PLAN, REPLAN]) or "name a tool of this agent"
     return f"there is no tool `{name}`", fix
 
 
@@ -144,7 +144,7 @@ def _argument(words: Vocabulary, path: str, tool: str) -> tuple[str, str]:
     fix = did_you_mean(parts[-1], record.get("attributes", {})) or "narrow the rule's action"
     if parts[0] == "trusted":
         return f"there is no argument `{'.'.join(parts[1:])}` of `{tool}`", fix
-    if parts[0] != "args" or tool == ACTION:
+    if parts[0] != "args" or tool in (PLAN, REPLAN):
         return f"`context.{path}` is not known of `{tool}`", fix
     name = ".".join(parts[1:])
     if _is_opaque(words.args[tool], parts[1:]):

@@ -22,9 +22,20 @@ from typing import Any
 import cedarpy
 
 from lockstep.canonical import Digest, digest, digest_bytes
-from lockstep.decision import Decision, Grounds, Phase, Principal, Request, Shadow, Target
+from lockstep.decision import (
+    PLAN,
+    REPLAN,
+    Decision,
+    Grounds,
+    Phase,
+    Principal,
+    Request,
+    Shadow,
+    Target,
+)
 from lockstep.environment import Attribute, Environment
 from lockstep.errors import LockstepError
+from lockstep.revision import Replanning
 from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
 from policies.cedar.advice import one_line
@@ -32,7 +43,9 @@ from policies.cedar.firing import Fired
 from policies.cedar.foresight import foreseen
 from policies.cedar.judgement import judged
 from policies.cedar.load import load, schema_of
+from policies.cedar.own import OwnPolicy, own
 from policies.cedar.question import Facts, Question, Uid
+from policies.cedar.replan import ReplanPolicy
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import (
     AGENT,
@@ -48,7 +61,7 @@ from policies.cedar.slices import Slice
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
-from policies.cedar.whole import PlanPolicy, about_plans
+from policies.cedar.whole import PlanPolicy
 from policies.decider import SHADOW, PolicyTexts
 
 ENGINE = f"cedarpy {version('cedarpy')}"
@@ -74,7 +87,8 @@ class CedarDecider:
     _store: cedarpy.Entities
     _rules: tuple[CedarRule, ...]
     _shadow: ShadowPolicy | None
-    _plans: PlanPolicy | None
+    _plans: PlanPolicy
+    _anew: ReplanPolicy
     _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
     _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
@@ -87,8 +101,7 @@ class CedarDecider:
         schema = schema_of(words)
         rules = load(texts, words, schema)
         known: dict[str, Any] = {"files": texts.digests(), "schema": words.document}
-        plans = [rule for rule in rules if about_plans(rule)]
-        calls = [rule for rule in rules if not about_plans(rule)]
+        calls = [rule for rule in rules if not own(rule)]
         tried = [rule for rule in calls if rule.file == SHADOW]
         shadow = digest_bytes(texts.shadow.encode())
         held = entities(environment, words.types)
@@ -114,20 +127,27 @@ class CedarDecider:
             _store=store,
             _rules=tuple(rule for rule in calls if rule.file != SHADOW),
             _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
-            _plans=PlanPolicy.of(plans, environment, shadow) if plans else None,
+            _plans=PlanPolicy(OwnPolicy.of(PLAN, rules, environment, shadow)),
+            _anew=ReplanPolicy(OwnPolicy.of(REPLAN, rules, environment, shadow)),
         )
 
     @property
     def submits(self) -> bool:
-        return self._plans is not None and self._plans.counts
+        return self._plans.own.counts
 
     def submit(self, request: Submission) -> Decision | None:
         """As `decide`, of a whole plan."""
-        if self._plans is None:
+        if not self._plans.own.speaks:
             return None
         made = self._plans.submit(request, self.policy, self.engine)
         if request.phase is not Phase.RUN:
             return made
+        known = {"asked": request.facts, "grounds": self.grounds.digest}
+        return made.model_copy(update=known)
+
+    def replan(self, request: Replanning) -> Decision:
+        """As `decide`, of planning anew."""
+        made = self._anew.decide(request, self.policy, self.engine)
         known = {"asked": request.facts, "grounds": self.grounds.digest}
         return made.model_copy(update=known)
 

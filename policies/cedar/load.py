@@ -12,13 +12,12 @@ import cedarpy
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import MAX_FINDINGS
-from lockstep.submission import ACTION
 from policies.cedar.advice import advise, one_line, unheard
 from policies.cedar.annotations import refused
+from policies.cedar.own import CONTEXTS, own
+from policies.cedar.own import words as words_of
 from policies.cedar.rules import CedarRule, read, twice
 from policies.cedar.schema import Vocabulary
-from policies.cedar.whole import about_plans
-from policies.cedar.whole import words as plan_words
 from policies.decider import PolicyTexts
 
 
@@ -32,10 +31,12 @@ def load(texts: PolicyTexts, words: Vocabulary, schema: cedarpy.Schema) -> tuple
         problems += wrong
     problems += twice(rules)
     problems += _mixed(rules)
-    plans = [rule for rule in rules if rule.tools == frozenset({ACTION})]
-    problems += _invalid([rule for rule in rules if not about_plans(rule)], words, schema)
-    if plans:
-        problems += _invalid(plans, plan_words(), schema_of(plan_words()))
+    problems += _invalid([rule for rule in rules if not own(rule)], words, schema)
+    for action in CONTEXTS:
+        about = [rule for rule in rules if rule.tools == frozenset({action})]
+        if about:
+            known = words_of(action)
+            problems += _invalid(about, known, schema_of(known))
     if problems:
         raise LockstepError(*problems[:MAX_FINDINGS])
     return tuple(sorted(rules, key=lambda rule: rule.rule.id))
@@ -43,10 +44,13 @@ def load(texts: PolicyTexts, words: Vocabulary, schema: cedarpy.Schema) -> tuple
 
 def _mixed(rules: list[CedarRule]) -> Iterator[Finding]:
     for rule in rules:
-        if about_plans(rule) and rule.tools != frozenset({ACTION}):
+        named = own(rule)
+        if named and len(rule.tools or ()) > 1:
+            first = min(named)
             yield refused(
                 rule.place,
-                f"names `{ACTION}` beside tools, and a plan has no arguments",
+                f"names `{first}` beside {'tools' if len(named) < 2 else f'`{max(named)}`'}, "
+                "which has other facts",
                 "give it a rule of its own",
             )
 

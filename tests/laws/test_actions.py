@@ -113,7 +113,7 @@ def wrong(*actions: Json, **spec: Any) -> list[str]:
         {"kind": "fallback", "output": {}, "skip": True},
         {"kind": "fallback", "skip": False},
         {"kind": "fallback", "step": "near"},
-        {"kind": "replan"},
+        {"kind": "replan", "times": 3},
         {"kind": "escalate", "to": "ann"},
     ],
 )

@@ -71,11 +71,11 @@ def test_a_denial_cannot_be_approved() -> None:
 def test_what_is_offered_follows_from_why_is_asked() -> None:
     """Approval where approval is missing; a second call only where nobody knows of the first, where
     the tool named its trouble, or where nothing was called but a model; an output only for a tool
-    that named its trouble.
+    that named its trouble; another plan only for one that was not carried out.
     """
     assert Verdict.APPROVE in OFFERS[Ground.APPROVAL]
     approvable = [ground for ground in Ground if Verdict.APPROVE in OFFERS[ground]]
-    assert [Ground.APPROVAL, Ground.PLAN] == approvable
+    assert [Ground.APPROVAL, Ground.PLAN, Ground.REPLAN] == approvable
     again = [ground for ground in Ground if Verdict.RETRY in OFFERS[ground]]
     assert [Ground.UNKNOWN, Ground.SIGNALLED, Ground.PLANNING] == again
     assert [Ground.SIGNALLED] == [one for one in Ground if Verdict.SUPPLY in OFFERS[one]]

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,12 +118,19 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    yard: Yard, folder: Path, *scenes: Json, settings: str = "", serve: bool = True
+    yard: Yard,
+    folder: Path,
+    *scenes: Json,
+    settings: str = "",
+    serve: bool = True,
+    furnish: Callable[[Path], None] = renamed,
 ) -> AsyncIterator[Office]:
-    """`settings` are lines for `[planner]`; with `serve` false a test starts workers itself."""
+    """`settings` are lines for `[planner]`; with `serve` false a test starts workers itself.
+    `furnish` is what is different about the agent, its name included.
+    """
 
     def change(root: Path) -> None:
-        renamed(root)
+        furnish(root)
         with (root / "agent.toml").open("a") as manifest:
             manifest.write(f"\n[planner]\n{settings}\n")
 

@@ -152,6 +152,7 @@ _END = {
     "failed": "[red]failed[/red]",
     "skipped": "[yellow]was skipped[/yellow]",
     "asking": "[yellow]waits for a human[/yellow]",
+    "given up": "[yellow]was given up[/yellow], and the rest planned anew",
     "running": "[cyan]is running[/cyan], or was when the run ended",
     "not started": "[dim]was not started[/dim]",
 }

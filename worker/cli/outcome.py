@@ -18,7 +18,9 @@ def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None
         out.print(f"[red]{ended.status}[/red] {safe(ended.run)}")
         return
     out.print(f"[green]completed[/green] {safe(ended.run)}")
-    for id in last(lock.steps) if lock else ended.outputs:
+    # A run whose rest was planned anew ended by another lock than the one it began with.
+    known = lock is not None and lock.digest == ended.lock
+    for id in last(lock.steps) if lock is not None and known else ended.outputs:
         value = ended.outputs.get(id)
         if value is None:
             continue

@@ -16,8 +16,8 @@ from activities.cases import answered
 from lockstep.codes import Exit
 from policies.cases import Tried, rules_in, rules_of, unreached
 from policies.cedar.load import schema_of
+from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
-from policies.cedar.whole import about_plans, beside
 from worker.cli.drawing import COLOURS
 from worker.cli.options import EnvironmentOption, agent_here
 from worker.cli.terminal import (
@@ -121,9 +121,10 @@ def schema(
     package = agent_here(agent)
     world = package.world(env)
     words = vocabulary(world.tools, world.environment)
-    if any(about_plans(rule) for rule in rules_in(world.texts)):
-        # Only then: to an editor, a rule that constrains no action would speak of plans too.
-        words = replace(words, document=beside(words.document))
+    # Only those that are named: to an editor, a rule that constrains no action speaks of all.
+    named = {action for rule in rules_in(world.texts) for action in own(rule)}
+    if named:
+        words = replace(words, document=beside(words.document, named))
     if is_json() and out_file is None:
         emit_json(words.document)
         return

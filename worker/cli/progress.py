@@ -35,7 +35,9 @@ from lockstep.event import (
     StepStarted,
 )
 from lockstep.lock import Lock
+from lockstep.replanned import RunReplanned, RunRevised
 from lockstep.submission import ACTION, is_about_plan
+from lockstep.tail import Tail
 from worker.cli.terminal import counted, plain
 
 
@@ -69,6 +71,7 @@ class Progress:
     def __post_init__(self) -> None:
         self._began = time.monotonic()
         self._open: set[str] = set()
+        self._tail: Tail | None = None
         for step in self.lock.body.calls:
             self.steps[step.id] = StepView(step.id, step.tool)
         live = self.console.is_terminal and not self.quiet
@@ -138,7 +141,9 @@ class Progress:
                 row.state, row.note = "blocked", why
             case StepRecovering(step=id, item=item) as recovering:
                 row = self.steps[id]
-                row.state, row.note = "recovering", _recovering(recovering)
+                given_up = recovering.action == "replan"
+                row.state = "given up" if given_up else "recovering"
+                row.note = _recovering(recovering)
                 row.mocked = recovering.mocked
             case StepCaught(step=id, error=error, fallback=fallback):
                 row = self.steps[id]
@@ -147,6 +152,12 @@ class Progress:
                 row = self.steps[id]
                 whose = f"as {person} gives it" if person else "as the plan gives it"
                 row.state, row.note = "done", f"{by} stood in" if by else whose
+            case RunRevised(tail=tail):
+                self._tail = tail
+                return
+            case RunReplanned():
+                self._go_on()
+                return
             case StepSkipped(step=id, because=because):
                 row = self.steps[id]
                 row.state, row.note = "skipped", because
@@ -176,6 +187,15 @@ class Progress:
         if row.since:
             row.took = (event.at - row.since).total_seconds()
         self._line(row, row.state, row.note)
+
+    def _go_on(self) -> None:
+        """With other steps to come."""
+        for id in self._tail.removed if self._tail else ():
+            row = self.steps[id]
+            if row.state == "waiting":
+                row.state, row.note = "skipped", "not in the new plan"
+        for id, tool in self._tail.tools.items() if self._tail else ():
+            self.steps[id] = StepView(id, tool)
 
     def _asked(self, question: str, step: str) -> StepView:
         """The row of what a question is about: a step, or all of them together."""
@@ -225,6 +245,7 @@ class Progress:
             "failed": Text("✗", style="red"),
             "recovering": Text("↻", style="yellow"),
             "caught": Text("!", style="yellow"),
+            "given up": Text("!", style="yellow"),
             "skipped": Text("–", style="yellow"),
             "asking": Text("?", style="yellow"),
             "answered": Text("·", style="cyan"),
@@ -251,4 +272,6 @@ def _recovering(what: StepRecovering) -> str:
         way = f"with {', '.join(map(str, what.changes))}"
     elif what.action == "escalate":
         way = "a human is asked"
+    elif what.action == "replan":
+        way = "the rest is planned anew"
     return f"{item}{what.error}: {way}{count}"

@@ -6,6 +6,7 @@ from shlex import quote
 from lockstep.agent import ANYONE, Silence
 from lockstep.duration import write_duration
 from lockstep.escalation import Ground, Question, Verdict
+from lockstep.revision import Signal
 from worker.cli.terminal import out, safe
 
 
@@ -20,8 +21,12 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         out.print(f"  goal       {safe(question.step_reason)}")
         kept = f", kept in {safe(plan)}" if plan else ""
         out.print(f"  proposed   {safe(question.shown)}{kept}")
-    elif question.ground is Ground.PLAN:
+    elif question.ground in (Ground.PLAN, Ground.REPLAN):
+        for line in _signals(question):
+            out.print(f"  because    {safe(line)}")
         out.print(f"  plan       {safe(question.shown)}")
+        for line in _rest(question):
+            out.print(f"    {safe(line)}")
         for rule in question.rules:
             roles = " or ".join(rule.approvers)
             out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
@@ -48,8 +53,12 @@ def show_question(question: Question, plan: Path | None = None) -> None:
 def _what(question: Question) -> tuple[str, str]:
     """What waits, and what becomes of it if nobody answers."""
     match question.ground:
+        case Ground.PLANNING if question.tool == "Run":
+            return "planning the rest anew", "the run stops"
         case Ground.PLANNING:
             return "planning", "the planning stops"
+        case Ground.REPLAN:
+            return "the new rest of the plan", "the run stops"
         case Ground.PLAN if question.tool == "LockPlan":
             return "the plan as a whole", "it is not locked"
         case Ground.PLAN:
@@ -58,8 +67,30 @@ def _what(question: Question) -> tuple[str, str]:
             return f"step `{safe(question.step)}`", "the run stops"
 
 
+def _signals(question: Question) -> list[str]:
+    """What went wrong, where that is why something is planned anew."""
+    facts = question.args.preview
+    if question.ground is not Ground.REPLAN or not isinstance(facts, dict):
+        return []
+    signals = facts["signals"]
+    found = [Signal.model_validate(one) for one in signals] if isinstance(signals, list) else []
+    return [str(one) for one in found]
+
+
+def _rest(question: Question) -> list[str]:
+    """What is still to be done, and what it may cost, where that is what is asked about."""
+    facts = question.args.preview
+    if question.ground is not Ground.REPLAN or not isinstance(facts, dict):
+        return []
+    lines, calls, tokens = facts["rest"], facts["calls"], facts["tokens"]
+    rest = [str(line) for line in lines] if isinstance(lines, list) else []
+    return [*rest, f"at most {calls} calls, {tokens} tokens"]
+
+
 def _tail(question: Question, offer: Verdict) -> str:
     """What an answer needs besides its name, and what it does where that is not plain."""
+    if question.ground is Ground.REPLAN:
+        return " --args @PLAN   [dim]give another rest[/dim]" if offer is Verdict.EDIT else ""
     if question.ground is not Ground.PLANNING:
         if offer is Verdict.SUPPLY:
             return " --output @output.json   [dim]the step's output, in the tool's place[/dim]"
@@ -77,7 +108,8 @@ def _tail(question: Question, offer: Verdict) -> str:
 
 def _large(question: Question) -> bool:
     """Whether there are more arguments than anybody types: they are edited in a file."""
-    return question.ground is not Ground.PLANNING and question.args.preview is None
+    planning = question.ground in (Ground.PLANNING, Ground.REPLAN)
+    return not planning and question.args.preview is None
 
 
 def show_waiting(lasting: bool) -> None:

@@ -40,6 +40,7 @@ from worker.cli.terminal import (
 from worker.history import PLANNING, events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
+from worker.locks import locks_of
 from worker.plans import ended
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
@@ -94,10 +95,10 @@ class _Seen:
 
     @property
     def lock(self) -> Lock | None:
-        """The lock that a run was started with, or that a planning made."""
+        """The lock that a run goes by, or that a planning made."""
         if isinstance(self.ended, LockResult):
             return self.ended.lock
-        return lock_of(self.history)
+        return next(reversed(locks_of(self.history, self.events)), None)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def _show_run(seen: _Seen, home: Home) -> None:
         if isinstance(event.what, RunStarted):
             out.print(safe(tell(event)))
     if seen.lock is not None:
-        progress = Progress(seen.lock, out, quiet=True)
+        progress = Progress(lock_of(seen.history) or seen.lock, out, quiet=True)
         progress.take(seen.events)
         out.print(progress.table(datetime.now(UTC)))
     for question in seen.questions:

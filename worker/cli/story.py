@@ -51,6 +51,7 @@ from lockstep.planned import (
     PlanRejected,
 )
 from lockstep.recovery import way_out
+from lockstep.replanned import RunReplanned, RunReplanning, RunRevised
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 
@@ -170,6 +171,17 @@ def told(what: Happening) -> str:
         case StepFailed(finding=finding, mocked=mocked):
             how = " on a mock's answer" if mocked else ""
             return f"step failed{how}: {finding}"
+        case RunReplanning(signals=signals, decision=made):
+            errors = ", ".join(sorted({one.error for one in signals}))
+            said = f"the rest is to be planned anew because of {errors}: policy says {made.outcome}"
+            lines = [f"{said} ({made.why})", *(f"  shadow: {line}" for line in shadowed(made))]
+            return "\n".join(lines)
+        case RunRevised(lock=lock, tail=tail, by=by):
+            whose = f" by {by}" if by else ""
+            lines = [f"  {line}" for line in tail.lines]
+            return "\n".join([f"a new rest{whose}: {tail}, lock {lock[:19]}…", *lines])
+        case RunReplanned(lock=lock, parent=parent):
+            return f"run goes on with lock {lock[:19]}…, made of {parent[:19]}…"
         case QuestionAsked(question=question):
             return f"question {question.id} asked, answer by {question.deadline:%Y-%m-%d %H:%M} UTC"
         case QuestionAnswered(question=question, verdict=verdict, by=by, door=door, note=note):
@@ -243,6 +255,8 @@ def _course(what: StepRecovering) -> str:
             return f"so it is called with other arguments{count}: {changes}"
         case "escalate":
             return f"so a human is asked{f'; {way_out(what.recovery)}' if what.recovery else ''}"
+        case "replan":
+            return "so the rest is planned anew"
 
 
 def _subject(blocked: StepBlocked) -> str:

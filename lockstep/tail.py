@@ -1,0 +1,99 @@
+"""What is different about the rest of a run once it was planned anew, in lines that a person reads
+before saying yes.
+"""
+
+from collections.abc import Iterator
+
+from lockstep.canonical import canonical
+from lockstep.lock import Body, LockedStep
+from lockstep.names import StepId, ToolName
+from lockstep.record import Record
+from lockstep.shown import shown
+
+MAX_LINES = 100
+"""Nobody reads more in a question; the lock itself can be written out and compared."""
+_LONGEST = 300
+
+
+class Tail(Record):
+    """`kept` are over and stay, `given_up` were sent out and gave nothing; `removed`, `changed` and
+    `added` are of the steps to come, and `tools` names the tool of each of those that are left or
+    new.
+
+    `lines` tell them one by one: `! ` what is given up, `- ` what is not done any more; then, in
+    the order in which they may run, `~ ` what is done otherwise, `+ ` what is new, and `  ` what
+    stays as it was.
+    """
+
+    kept: tuple[StepId, ...]
+    given_up: tuple[StepId, ...]
+    removed: tuple[StepId, ...]
+    changed: tuple[StepId, ...]
+    added: tuple[StepId, ...]
+    tools: dict[StepId, ToolName]
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """In one line."""
+        counts = (
+            ("given up", self.given_up),
+            ("new", self.added),
+            ("changed", self.changed),
+            ("dropped", self.removed),
+        )
+        told = [f"{len(steps)} {what}" for what, steps in counts if steps]
+        count = len(self.kept)
+        stay = f"{count} step{'' if count == 1 else 's'} stay{'s' if count == 1 else ''}"
+        return f"{stay}; {', '.join(told) or 'nothing to come changes'}"
+
+
+def tail(old: Body, new: Body, kept: frozenset[str], given_up: frozenset[str]) -> Tail:
+    """Of two locks of one run, of which these steps are over, and these are given up."""
+    before = {step.id: step for step in old.steps if step.id not in kept}
+    after = {step.id: step for step in new.steps if step.id not in kept}
+    changed = [id for id in after if id in before and _said(after[id]) != _said(before[id])]
+    lost = [id for id in before if id in given_up]
+    removed = [id for id in before if id not in after and id not in given_up]
+    lines = [
+        *(_line("!", before[id]) for id in lost),
+        *(_line("-", before[id]) for id in removed),
+        *_marked(before, after, changed),
+    ]
+    more = len(lines) - MAX_LINES
+    return Tail(
+        kept=tuple(step.id for step in new.steps if step.id in kept),
+        given_up=tuple(lost),
+        removed=tuple(removed),
+        changed=tuple(changed),
+        added=tuple(id for id in after if id not in before),
+        tools={step.id: step.tool for step in after.values()},
+        lines=(*lines[:MAX_LINES], *([f"… {more:,} lines more"] if more > 0 else [])),
+    )
+
+
+def _marked(
+    before: dict[str, LockedStep], after: dict[str, LockedStep], changed: list[str]
+) -> Iterator[str]:
+    for id, step in after.items():
+        mark = "~" if id in changed else " " if id in before else "+"
+        yield _line(mark, step)
+
+
+def _line(mark: str, step: LockedStep) -> str:
+    """`+ tell  Echo(text="…") after fetch; why`."""
+    parts = [f"{mark} {step.id}  {step.tool}({shown(step.args)})"]
+    if step.needs:
+        parts.append(f"after {', '.join(step.needs)}")
+    if step.for_each is not None:
+        parts.append(f"for each of at most {step.for_each.max}")
+    if step.when:
+        parts.append(f"when {'; '.join(map(str, step.when))}")
+    line = " ".join(parts) + (f": {step.reason}" if step.reason else "")
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _said(step: LockedStep) -> bytes:
+    """All of it but the verdict on it, and where its arguments are taken to come from: both follow
+    from the plan it stands in.
+    """
+    return canonical(step.model_dump(mode="json", exclude={"expected", "provenance"}))

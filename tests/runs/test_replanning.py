@@ -1,0 +1,255 @@
+"""What is left of a run, planned anew when a tool signals what the plan does not provide for.
+
+Each run here is replayed and compared like every run of the yard: which lock it went on with, and
+why, follows from its history.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from lockstep.errors import LockstepError
+from lockstep.escalation import Ground, Question, Verdict
+from tests.runs.office import KEY, Office, office, scene, working
+from tests.runs.yard import (
+    Book,
+    Handle,
+    Json,
+    Yard,
+    output,
+    plan,
+    renamed,
+    replace,
+    say,
+    step,
+    with_,
+)
+from worker.account import account
+from worker.locks import locks_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PERMIT = """
+@id("crane.go-on")
+@reason("an operator finds a way")
+permit (principal, action == Action::"plan.replan", resource)
+when { context.errors == ["Jammed"] && context.replans < 2 };
+"""
+FORBID = """
+@id("crane.stand-still")
+@reason("a crane that may have lifted is looked at")
+forbid (principal, action == Action::"plan.replan", resource)
+when { context.unknown };
+"""
+
+
+def anew(policy: str = "") -> Callable[[Path], None]:
+    """The crane, whose rest is planned anew when its hook is stuck."""
+
+    def change(root: Path) -> None:
+        renamed(root)
+        replace(
+            root / "environments" / "test.toml",
+            'recovery = "free the hook"\nactions = [{ kind = "escalate" }]',
+            'recovery = "free the hook"\nactions = [{ kind = "replan" }]',
+        )
+        with (root / "policy" / "authorize.cedar").open("a") as rules:
+            rules.write(policy)
+
+    return change
+
+
+def stuck(book: Book) -> tuple[Json, ...]:
+    """A plan whose lift jams: what is said before stays, what draws from the lift cannot be."""
+    return (
+        say(),
+        with_(step("up", "Lift", ledger=book.name, load="pallet", jams=True), after=["hello"]),
+        step("tell", "Echo", text=output("up")),
+        with_(say("bye", "good bye"), after=["tell"]),
+    )
+
+
+def rest(book: Book, id: str = "again") -> Json:
+    """A rest that works: another lift, and the same is told of it."""
+    return plan(
+        step(id, "Lift", ledger=book.name, load="pallet"),
+        step("tell", "Echo", text=output(id)),
+        say("so", output("hello")),
+    )
+
+
+@asynccontextmanager
+async def begun(
+    yard: Yard, folder: Path, book: Book, *answers: Json, policy: str = ""
+) -> AsyncIterator[tuple[Office, Handle]]:
+    told = scene("lift", *({"proposal": one} for one in answers))
+    async with office(yard, folder, told, furnish=anew(policy)) as opened:
+        lock = opened.yard.lock(*stuck(book))
+        yield opened, await opened.yard.start(lock)
+
+
+async def asked(opened: Office, handle: Handle, id: str) -> Question:
+    """The question of that id, once it is asked."""
+    async with asyncio.timeout(30):
+        while True:
+            found = await opened.yard.question(handle)
+            if found.id == id:
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def test_a_run_goes_on_with_a_new_rest_once_a_human_says_yes(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """What is done stays done, under a lock that names the one it departs from. What the human sees
+    is what is run, and a worker that goes away meanwhile takes nothing with it.
+    """
+    told = scene("lift", {"proposal": rest(book)})
+    async with office(yard, tmp_path, told, furnish=anew(), serve=False) as opened:
+        lock = opened.yard.lock(*stuck(book))
+        async with working(opened):
+            handle = await opened.yard.start(lock)
+            question = await asked(opened, handle, "plan.replan.1.approve.1")
+        assert (Ground.REPLAN, ("ana", "ben", "cleo")) == (question.ground, question.approvers)
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        lines = "\n".join(map(str, facts["rest"]))  # type: ignore[arg-type]  # a list of lines
+        assert '+ again  Lift(ledger="' in lines
+        assert '~ tell  Echo(text={"$from": "again", "path": "/text"})' in lines
+        assert '- bye  Echo(text="good bye")' in lines
+        assert "1 step stays; 1 given up, 2 new, 1 changed, 1 dropped" == question.shown
+        async with working(opened):
+            await opened.yard.answer(handle, question, Verdict.APPROVE, by="cleo")
+            ended = await opened.yard.ended(handle)
+        assert ("completed", 1, 1) == (
+            ended.result.status,
+            ended.result.replans,
+            ended.result.planner_calls,
+        )
+        assert ["called for pallet", "called for pallet", "lifted pallet"] == book.lines
+        assert "hello" == ended.output("so")["text"]
+        first, child = locks_of(ended.history, ended.events)
+        assert (lock.digest, first.digest, ended.result.lock) == (
+            first.digest,
+            child.body.parent,
+            child.digest,
+        )
+        (said,) = [one for one in child.statements if one.kind == "approved"]
+        assert ("cleo", ("replanning-asks",)) == (said.by, said.rules)
+        assert 1 == len(ended.of("step.completed", "hello"))
+        assert ["replan"] == [one.action for one in ended.of("step.recovering", "up")]
+        assert opened.billed == ended.result.spent.tokens
+        again = account(ended.history, ended.events, "again")
+        assert ("completed", child.digest) == (again.end, _lock_sent(ended, "again"))
+        assert "given up" == account(ended.history, ended.events, "up").end
+        assert "not started" == account(ended.history, ended.events, "bye").end
+        (prompt,) = [one.last_message for one in opened.model.ledger]
+        assert '"detail": "the hook is stuck"' in prompt
+        assert '"state": "given up"' in prompt
+        assert "good morning" not in prompt
+        assert KEY not in ended.text
+        # The child is a plan of its own, that can be run from its beginning.
+        async with working(opened):
+            fresh = await opened.yard.ended(await opened.yard.start(child))
+        assert ("completed", 0) == (fresh.result.status, fresh.result.planner_calls)
+
+
+def _lock_sent(ended, step: str) -> str:  # type: ignore[no-untyped-def]  # what the yard gave
+    from worker.origins import sent_out
+
+    sent = sent_out(ended.history, step, None)
+    assert sent is not None
+    return sent.run.lock
+
+
+async def test_policy_may_let_it_go_on_by_itself_within_a_limit(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """A proposal that takes an id again goes back to the model like any other; what is found counts
+    against the limit, and then a human is asked after all: who may give the rest by hand.
+    """
+    taken = plan(step("up", "Lift", ledger=book.name, load="pallet"), say("so"))
+    dangling = plan(step("more", "Echo", text=output("up")))
+    async with begun(yard, tmp_path, book, taken, dangling, policy=PERMIT) as (opened, handle):
+        question = await asked(opened, handle, "plan.replan.1.1")
+        assert "PlanRegenerationLimitError: exceeded max retries (2)" == question.why
+        assert (Ground.PLANNING, 2) == (question.ground, opened.asked)
+        second = opened.model.ledger[1].last_message
+        assert "LS-PLAN-019 step `up`: a step of this id was begun, and is given up" in second
+        with pytest.raises(LockstepError, match="LS-PLAN-019"):
+            await opened.yard.answer(handle, question, Verdict.EDIT, args=taken)
+        with pytest.raises(LockstepError, match="LS-ASK-003"):
+            await opened.yard.answer(handle, question, Verdict.EDIT, by="eve", args=rest(book))
+        await opened.yard.answer(handle, question, Verdict.EDIT, args=rest(book))
+        ended = await opened.yard.ended(handle)
+        assert ("completed", 1, 2) == (
+            ended.result.status,
+            ended.result.replans,
+            ended.result.planner_calls,
+        )
+        (revised,) = ended.of("run.revised")
+        assert ("ana", ("tell",), ("bye",)) == (
+            revised.by,
+            revised.tail.changed,
+            revised.tail.removed,
+        )
+
+
+async def test_a_rest_that_jams_again_is_planned_again_as_far_as_policy_permits(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Each lock names the one before it, and nobody is asked as long as policy permits it."""
+    other = yard.book()
+    lift = step("second", "Lift", ledger=other.name, load="pallet", jams=True)
+    jams = plan(lift, say("meanwhile"))
+    async with begun(yard, tmp_path, book, jams, rest(book), policy=PERMIT) as (opened, handle):
+        ended = await opened.yard.ended(handle)
+        assert ("completed", 2) == (ended.result.status, ended.result.replans)
+        first, second, third = locks_of(ended.history, ended.events)
+        assert (first.digest, second.digest) == (second.body.parent, third.body.parent)
+        assert [] == ended.of("question.asked")
+        assert 2 == opened.asked
+
+
+async def test_policy_may_forbid_it(yard: Yard, book: Book, tmp_path: Path) -> None:
+    """Then the model is not even asked, and the run ends with what was signalled and why."""
+    async with begun(yard, tmp_path, book, rest(book), policy=FORBID) as (opened, handle):
+        ended = await opened.yard.ended(handle)
+        assert ("failed", 0, "LS-POLICY-002") == (
+            ended.result.status,
+            opened.asked,
+            ended.finding.code,
+        )
+        assert "Lift signalled Jammed(the hook is stuck)" in ended.finding.problem
+        assert "BLOCKED by crane.stand-still" in ended.finding.problem
+
+
+async def test_without_a_model_a_human_gives_the_rest(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """No key is no reason to lose a run. A no ends it."""
+    book_two = yard.book()
+    async with (
+        office(
+            yard, tmp_path, scene("lift", {"nothing": True}), furnish=anew(), serve=False
+        ) as opened,
+        working(opened, key=""),
+    ):
+        handle = await opened.yard.start(opened.yard.lock(*stuck(book)))
+        question = await asked(opened, handle, "plan.replan.1.1")
+        assert "no key for the model" in question.why
+        await opened.yard.answer(handle, question, Verdict.RETRY)
+        question = await asked(opened, handle, "plan.replan.1.2")
+        await opened.yard.answer(handle, question, Verdict.EDIT, by="ben", args=rest(book))
+        ended = await opened.yard.ended(handle)
+        assert ("completed", 0) == (ended.result.status, ended.result.planner_calls)
+        assert ["ben"] == [one.by for one in ended.of("plan.approved")]
+
+        handle = await opened.yard.start(opened.yard.lock(*stuck(book_two)))
+        question = await asked(opened, handle, "plan.replan.1.1")
+        await opened.yard.answer(handle, question, Verdict.DENY)
+        ended = await opened.yard.ended(handle)
+        assert ("failed", ["called for pallet"]) == (ended.result.status, book_two.lines)
