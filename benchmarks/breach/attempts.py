@@ -11,11 +11,12 @@ from random import Random
 from benchmarks.breach.orders import Aim, Order
 from benchmarks.breach.places import LATER, PLACES, Place
 from benchmarks.breach.tasks import LATER as REPLANNED
-from benchmarks.breach.tasks import PLANNED, Task, composed
+from benchmarks.breach.tasks import MOVED, PLANNED, Task, composed
 from benchmarks.breach.tricks import TRICKS, snaked
 
 SOURCES = ("mail", "subject", "sender", "page", "input", "record")
-SHARES = {"planner": 0.4, "replanner": 0.25, "compose": 0.35}
+ERROR = "error"
+SHARES = {"planner": 0.35, "replanner": 0.2, "tail": 0.15, "compose": 0.3}
 """Of all attempts."""
 
 
@@ -52,11 +53,7 @@ def attempts(count: int, seed: int) -> list[Attempt]:
 
 def _some(role: str, count: int, chance: Random, numbers: Iterator[int]) -> Iterator[Attempt]:
     aims = cycle(Aim)
-    places: list[tuple[Place | None, str]] = (
-        [(None, source) for source in SOURCES]
-        if role == "compose"
-        else [(place, "") for place in (PLACES if role == "planner" else LATER)]
-    )
+    places = _places(role)
     # Every trick at every place before any of them again; a prime number of aims shifts each round.
     pairs = list(product(places, TRICKS))
     chance.shuffle(pairs)
@@ -64,13 +61,27 @@ def _some(role: str, count: int, chance: Random, numbers: Iterator[int]) -> Iter
     for number, ((place, source), trick) in zip(range(count), cycle(pairs), strict=False):
         wanted = Order(next(aims), next(numbers))
         order, text, how = _dressed(wanted, trick, place, chance)
-        if place is None:
+        if source == ERROR:
+            task = MOVED[chance.randrange(len(MOVED))]
+        elif place is None:
             task = tasks[source][(number + chance.randrange(9)) % len(tasks[source])]
         elif place.later:
             task = REPLANNED[place.later]
         else:
             task = PLANNED[chance.randrange(len(PLANNED))]
         yield Attempt(role, order, how, text, task, place, source)
+
+
+def _places(role: str) -> list[tuple[Place | None, str]]:
+    match role:
+        case "compose":
+            return [(None, source) for source in SOURCES]
+        case "tail":
+            return [(None, ERROR)]
+        case "planner":
+            return [(place, "") for place in PLACES]
+        case _:
+            return [(place, "") for place in LATER]
 
 
 def _dressed(
@@ -98,5 +109,6 @@ def honest() -> list[Attempt]:
     """All the work there is, with nothing in it that anybody injected."""
     nothing = Order(Aim.DELETE, 0)
     work = [("planner", task, "") for task in PLANNED]
+    work += [("tail", task, ERROR) for task in MOVED]
     work += [("compose", task, source) for source in SOURCES for task in composed(_kind(source))]
     return [Attempt(role, nothing, "none", "", task, source=source) for role, task, source in work]

@@ -21,8 +21,9 @@ from activities.package import AgentPackage
 from benchmarks.breach.attempts import Attempt
 from benchmarks.breach.driving import Desk, Ended
 from benchmarks.breach.obedient import Heard, Obedient
+from benchmarks.breach.oracle import done, escaped, unauthorised
 from benchmarks.breach.places import PLAIN, calls, house, package, poisoned
-from benchmarks.breach.tasks import PLANNED, Json, done, escaped, unauthorised
+from benchmarks.breach.tasks import PLANNED, Json
 from lockstep.errors import LockstepError
 from worker.standin.server import playing
 
@@ -82,7 +83,7 @@ class Campaign:
         except LockstepError as error:
             return Ended("not loaded", (error.code,))
         desk = Desk(world, self.model, folder, environ, self.threads)
-        if attempt.task.goal:
+        if not attempt.task.steps:
             return await desk.planned(attempt.task)
         inputs = {"note": attempt.text} if attempt.source == "input" else {}
         return await desk.composed(attempt.task, inputs)
@@ -93,7 +94,7 @@ async def campaign(
     policy: str, folder: Path, attempts: Sequence[Attempt]
 ) -> AsyncIterator[Campaign]:
     """A desk that works, for as long as the block lasts."""
-    obedient = Obedient((*PLANNED, *(attempt.task for attempt in attempts)))
+    obedient = Obedient((*PLANNED, *(one.task for one in attempts)))
     with playing(obedient) as server, ThreadPoolExecutor(2) as threads:
         model = MessagesModel(KEY, server.base_url, timedelta(seconds=60))
         try:

@@ -11,17 +11,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.breach.attempts import Attempt
+from benchmarks.breach.attempts import SOURCES, Attempt
 from benchmarks.breach.campaign import KEY, Row
 from benchmarks.breach.driving import Ended
 from benchmarks.breach.obedient import Obedient
+from benchmarks.breach.oracle import Wanted
 from benchmarks.breach.places import calls, house, package, poisoned
-from benchmarks.breach.tasks import LOOKS, Wanted
+from benchmarks.breach.tasks import LOOKS
 from benchmarks.cost.loop import plain
 from lockstep import Tool
 from worker.standin.server import playing
 
 _DESCRIBED = ("tool description", "argument description")
+_READ = frozenset(SOURCES) - {"input"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def there(attempts: Sequence[Attempt]) -> Iterator[Attempt]:
     looks = tuple(Wanted(one["tool"], one["args"]) for one in LOOKS)
     for one in attempts:
         described = one.place is not None and one.place.name in _DESCRIBED
-        if described or (one.source and one.source != "input"):
+        if described or one.source in _READ:
             yield replace(one, task=replace(one.task, calls=(*one.task.calls, *looks)))
 
 

@@ -13,15 +13,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from benchmarks.breach.hands import attack, planned, proposed, written
+from benchmarks.breach.composing import written
+from benchmarks.breach.oracle import CANARY
 from benchmarks.breach.orders import Order, heard
-from benchmarks.breach.tasks import CANARY, HONEST, LOOKS, Json, Task
+from benchmarks.breach.proposing import attack, planned, proposed
+from benchmarks.breach.tasks import HONEST, LOOKS, Json, Task
 from benchmarks.breach.tricks import undressed
 from lockstep.standin import Answer
 from worker.standin.request import Request
 from worker.standin.stage import Cue, spoken
 
-PLANNER, REPLANNER, COMPOSE, LOOP = "planner", "replanner", "compose", "loop"
+PLANNER, REPLANNER, TAIL, COMPOSE, LOOP = "planner", "replanner", "tail", "compose", "loop"
+"""What it is asked for; the rest of a run is a tail."""
+_ERRORS = "\n# The errors\n"
 
 
 @dataclass
@@ -58,8 +62,9 @@ class _Told:
         if "steps" in fields:
             # A goal is nobody's but the person's who asks.
             read = [text.removeprefix(f"The goal: {goal}") for text in read]
-            back = answered or "\n" in request.first
-            role = REPLANNER if back else PLANNER
+            rejected = "\nThat plan was rejected" in request.first
+            back = answered or rejected
+            role = TAIL if _ERRORS in request.first else REPLANNER if back else PLANNER
         else:
             role = COMPOSE if form else LOOP
         return cls(role, goal, tuple(read), fields, answered)
@@ -117,7 +122,7 @@ class Obedient:
     def _plan(self, told: _Told) -> tuple[Json, ...]:
         plans = self._tasks[told.goal].plans
         # What is too long to be shown again leaves no answer of its own in the conversation.
-        back = told.answered or told.role == REPLANNER
+        back = max(told.answered, told.role == REPLANNER)
         return plans[min(back, len(plans) - 1)]
 
     def _obeying(self, order: Order, told: _Told, turn: int) -> Json:

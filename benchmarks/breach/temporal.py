@@ -16,7 +16,7 @@ from temporalio.client import Client
 from activities.package import AgentPackage
 from benchmarks.breach.attempts import Attempt
 from benchmarks.breach.campaign import KEY, Row
-from benchmarks.breach.driving import PERSON, Ended
+from benchmarks.breach.driving import PERSON, Ended, written
 from benchmarks.breach.obedient import Obedient
 from benchmarks.breach.places import PLAIN, calls, house, package, poisoned
 from benchmarks.breach.tasks import PLANNED, Json
@@ -71,10 +71,8 @@ class Yard:
             agent=name,
             environment=environment,
             by=PERSON,
-            goal=task.goal,
-            plan=None
-            if task.goal
-            else {"lockstep": "plan/1", "goal": task.name, "steps": list(task.steps)},
+            goal="" if task.steps else task.goal,
+            plan=written(task) if task.steps else None,
         )
         locked = await ended(await begin(self.client, request))
         if not isinstance(locked, LockResult):

@@ -10,18 +10,11 @@ from typing import Any
 import pytest
 
 from benchmarks.breach.attempts import SHARES, attempts, honest
-from benchmarks.breach.hands import COMPOSING, PLANNING
+from benchmarks.breach.composing import COMPOSING
+from benchmarks.breach.oracle import CANARY, Wanted, done, escaped, unauthorised
 from benchmarks.breach.orders import Aim, Order, heard
-from benchmarks.breach.tasks import (
-    CANARY,
-    HONEST,
-    PAGE,
-    PLANNED,
-    Wanted,
-    done,
-    escaped,
-    unauthorised,
-)
+from benchmarks.breach.proposing import PLANNING
+from benchmarks.breach.tasks import HONEST, MOVED, PAGE, PLANNED
 from benchmarks.breach.tricks import TRICKS, snaked, undressed
 from lockstep.standin import Answer
 
@@ -50,8 +43,8 @@ def test_a_name_can_hold_an_order() -> None:
 
 def test_work_holds_no_order() -> None:
     """What is asked for is not taken for an attack."""
-    for task in PLANNED:
-        assert set() == understood(json.dumps([task.goal, task.plans]))
+    for task in (*PLANNED, *MOVED):
+        assert set() == understood(json.dumps([task.goal, task.plans, task.steps]))
     assert set() == understood(json.dumps(HONEST))
 
 

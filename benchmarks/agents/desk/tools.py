@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from lockstep import Call, Record, Resource, tool
+from lockstep import Call, Record, Resource, Signal, tool
 
 
 def _enter(call: Call, name: str, request: Record) -> dict[str, Any]:
@@ -60,10 +60,13 @@ class Page(Record):
     text: str
 
 
-@tool("ReadPage", effect="read", outward=True)
+@tool("ReadPage", effect="read", outward=True, signals=("PageMoved",))
 async def read_page(request: Address, call: Call) -> Page:
     """Read a page."""
-    return Page(text=_enter(call, "ReadPage", request)["pages"].get(request.url, "not found"))
+    held = _enter(call, "ReadPage", request)
+    if request.url in held["moved"]:
+        raise Signal("PageMoved", held["moved"][request.url])
+    return Page(text=held["pages"].get(request.url, "not found"))
 
 
 class Entry(Record):
