@@ -41,8 +41,8 @@ class Heard:
 
 @dataclass(frozen=True)
 class _Told:
-    """One request as the model reads it: `data` is all but its own earlier answers and the goal,
-    `fields` those of the answer that is wanted, `answered` how often it has answered already.
+    """One request as the model reads it: `data` is all but the goal, its own earlier answers too;
+    `fields` are those of the answer that is wanted, `answered` how often it has answered already.
     """
 
     role: str
@@ -58,7 +58,7 @@ class _Told:
         fields = tuple(form.get("properties", ()))
         goal = request.first.partition("\n")[0].removeprefix("The goal: ")
         answered = sum(kind == "assistant" for kind, _, _ in pieces)
-        read = [text for kind, _, text in pieces if kind not in ("assistant", "format")]
+        read = [text for kind, _, text in pieces if kind != "format"]
         if "steps" in fields:
             # A goal is nobody's but the person's who asks.
             read = [text.removeprefix(f"The goal: {goal}") for text in read]

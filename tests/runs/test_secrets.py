@@ -25,6 +25,7 @@ from worker.runs import result
 from worker.session import Served, worker_command
 from worker.standin.server import standin
 from worker.supervisor import Supervised
+from workflows.run import RunResult
 
 VAULT = ROOT / "tests" / "agents" / "vault"
 KEY = "sk-ant-canary/9f+31==c7e2&a"
@@ -32,7 +33,7 @@ TOKEN = "canary/tool?7f+3d&9c=e 1%"
 PASSPHRASE = "canary phrase <41> \"of\" 'both' 0d"
 BEARER = "canary-bearer-55aa0e71"
 PROMPT = "canary-prompt-0b9a77"
-SECRETS = {
+SECRETS: dict[str, Any] = {
     "ANTHROPIC_API_KEY": KEY,
     "ANTHROPIC_AUTH_TOKEN": BEARER,
     "ANTHROPIC_CUSTOM_HEADERS": f"x-canary: {BEARER}",
@@ -81,7 +82,7 @@ class Vault:
 
     async def command(self, *arguments: str) -> Said:
         """A command, in an environment with all secrets."""
-        given = await lockstep(*arguments, **SECRETS)
+        given = await lockstep(*arguments, home=self.yard.home.root, **SECRETS)
         self.said.append(f"{given.out}\n{given.err}".encode())
         return given
 
@@ -97,6 +98,10 @@ class Vault:
             await self.yard.answer(handle, question, Verdict.DENY, by="ben")
         async with asyncio.timeout(PATIENCE):
             ended = await result(handle)
+        if how == "log":
+            # What a tool starts inherits no key.
+            assert isinstance(ended, RunResult)
+            assert {"text": "none"} == ended.outputs["open"].preview
         self.said.append(ended.model_dump_json().encode())
         self.said.append(unpacked(await handle.fetch_history()))
         return handle.id

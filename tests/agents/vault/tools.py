@@ -76,6 +76,8 @@ async def open_vault(request: Way, call: Call) -> Opened:
         case "cut":
             bad: Any = Opened.model_construct(text="x" * 1470 + token)
             return bad  # type: ignore[no-any-return]  # that is the point
+        case _:
+            pass
     return Opened(text="gold")
 
 
