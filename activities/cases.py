@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from activities.package import AgentPackage
-from lockstep.case import Case, Cases, PlanCase
+from lockstep.case import AnyCase, Cases
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import load
-from policies.cases import Tried, tried, tried_plan
+from policies.cases import tried
+from policies.expected import Tried
 from policies.misfit import did_you_mean
 from policies.world import World
 
@@ -28,10 +29,11 @@ def answered(package: AgentPackage, environment: str | None = None) -> list[Trie
             "there are no policy cases",
             "write some; `lockstep schema cases` prints what a case may say",
         )
-    found = load(Cases, path)
-    strangers = (
-        *_strangers(package, "case", found.case, path),
-        *_strangers(package, "plan", found.plan, path),
+    given = load(Cases, path)
+    strangers = tuple(
+        found
+        for table, cases in (("case", given.case), ("plan", given.plan), ("replan", given.replan))
+        for found in _strangers(package, table, cases, path)
     )
     if strangers:
         raise LockstepError(*strangers)
@@ -43,23 +45,15 @@ def answered(package: AgentPackage, environment: str | None = None) -> list[Trie
         return worlds[name]
 
     return [
-        *(
-            tried(number, case, world(name))
-            for number, case in enumerate(found.case, start=1)
-            for name in case.environments
-            if environment in (None, name)
-        ),
-        *(
-            tried_plan(number, plan, world(name))
-            for number, plan in enumerate(found.plan, start=1)
-            for name in plan.environments
-            if environment in (None, name)
-        ),
+        tried(place, case, world(name))
+        for place, case in given.every
+        for name in case.environments
+        if environment in (None, name)
     ]
 
 
 def _strangers(
-    package: AgentPackage, table: str, cases: Sequence[Case | PlanCase], path: Path
+    package: AgentPackage, table: str, cases: Sequence[AnyCase], path: Path
 ) -> Iterator[Finding]:
     for index, case in enumerate(cases):
         for name in case.environments:

@@ -7,7 +7,7 @@ own quotes, whatever it says.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,13 @@ from activities.contract import Rejected
 from activities.model import Turn
 from activities.selection import nearest
 from lockstep.canonical import Digest, digest
+from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.duration import write_duration
+from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.revision import Course
 from lockstep.tool import ToolSpec
+from policies.labels import planner_reads
 from policies.world import World
 
 _WORDS = Path(__file__).with_name("prompts")
@@ -74,7 +77,11 @@ class Prompting:
         return Briefing(system, (asked, Turn("assistant", rejected.text), Turn("user", words)))
 
     def _system(self, asked: str) -> tuple[str, ...]:
-        return (_words("plan"), f"# The catalogue\n\n{_lines(self._catalogue(asked))}")
+        words = _words("plan")
+        if _composes(self.world):
+            # Whoever could not use it need not pay for the words.
+            words = f"{words}\n\n{_words('plan_compose')}"
+        return (words, f"# The catalogue\n\n{_lines(self._catalogue(asked))}")
 
     def _catalogue(self, asked: str) -> dict[str, JsonValue]:
         world, environment = self.world, self.world.environment
@@ -91,6 +98,8 @@ class Prompting:
             f"resources.{kind}": (len(shown), len(environment.resources[kind]))
             for kind, shown in resources.items()
         }
+        # What composes is no tool among others that could be farther from the goal.
+        specs, told = world.tools, [*tools, *([COMPOSE] if _composes(world) else [])]
         narrowed: dict[str, JsonValue] = {
             what: f"{shown} of {there}: the nearest to the goal; the others exist as well"
             for what, (shown, there) in counts.items()
@@ -102,7 +111,16 @@ class Prompting:
             "stage": environment.stage.value,
             "agent": world.agent.description,
             "inputs": world.agent.input_schema,
-            "limits": {"steps": limits.steps, "calls": limits.calls},
+            "labels": {
+                "literals": planner_reads(world).value,
+                "inputs": {name: one.trust.value for name, one in world.agent.inputs.items()},
+            },
+            "limits": {
+                "steps": limits.steps,
+                **limits.amount.model_dump(mode="json"),
+                "wall": write_duration(limits.wall),
+            },
+            "errors": _errors(environment, (specs[name] for name in told)),
             "resources": {
                 kind: {name: dict(environment.resources[kind][name]) for name in shown}
                 for kind, shown in resources.items()
@@ -112,8 +130,12 @@ class Prompting:
                 **({"others": world.own.told} if world.own.rules else {}),
             },
             "policy": dict(world.texts.files()),
-            "tools": {name: _told(world.tools[name]) for name in tools},
+            "tools": {name: _told(specs[name]) for name in told},
         }
+
+
+def _composes(world: World) -> bool:
+    return world.offers(COMPOSE) and COMPOSE in world.tools
 
 
 def _required(world: World) -> set[str]:
@@ -136,13 +158,34 @@ def _part(part: JsonValue) -> str:
 
 
 def _told(tool: ToolSpec) -> JsonValue:
-    return {
+    """What it is and does; labels where they say more than silence, which is distrust."""
+    told: dict[str, JsonValue] = {
         "description": tool.description,
         "effect": tool.effect.value,
         "input": untitled(tool.input),
         "output": untitled(tool.output),
         "signals": list(tool.signals),
         "timeout": write_duration(tool.timeout),
+        "attempts": tool.attempts,
+    }
+    said = tool.model_dump(mode="json", include={"emits", "sensitive", "declassifies"})
+    told |= {**said, **({"outward": True} if tool.acts_outward else {})}
+    if isinstance(tool, ComposeSpec):
+        # What it gives is for each step to say.
+        del told["output"]
+        told |= {"max_tokens": tool.max_tokens, "max_input_tokens": tool.max_input_tokens}
+    return told
+
+
+def _errors(environment: Environment, tools: Iterable[ToolSpec]) -> dict[str, JsonValue]:
+    """What is done here about the errors that these tools may signal."""
+    known = {error for tool in tools for error in tool.signals} & environment.errors.keys()
+    return {
+        name: {
+            "recovery": environment.errors[name].recovery,
+            "actions": [str(action) for action in environment.errors[name].actions],
+        }
+        for name in sorted(known)
     }
 
 

@@ -24,9 +24,10 @@ from activities.store import Store
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, canonical
-from lockstep.draft import MAX_DRAFT_BYTES, SCHEMA, unfold
+from lockstep.draft import SCHEMA, compact
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
+from lockstep.unfolding import MAX_DRAFT_BYTES, unfold
 from lockstep.usage import Bill, Usage
 from policies.world import World
 
@@ -165,7 +166,7 @@ class ModelPlanner(Planner):
         """
         settings = self._world.agent.planner
         told = self._prompting.about(goal.goal, course=goal.course)
-        said = (*told.system, *(turn.text for turn in told.turns))
+        said = (*told.system, *(turn.text for turn in told.turns), compact(SCHEMA))
         size = sum(len(part.encode()) for part in said)
         answer = settings.max_tokens * MAX_ROOM
         usage = Usage(cache_write=size // _BYTES_A_TOKEN + answer, output=answer)

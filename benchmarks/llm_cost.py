@@ -42,10 +42,12 @@ from worker.serve import serving
 from worker.server import serve
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
-from workflows.run import RunRequest
+from workflows.run_request import RunRequest
 
 CLERK = Path(__file__).parent / "agents" / "clerk"
 KEY = "any-will-do"
+WARM_UP = Task("independent", 3)
+"""Done by everybody before anything is measured."""
 FIRST_TOKEN_SECONDS, TOKENS_PER_SECOND = 0.5, 100
 """How long the model takes: to its first token, and from there on."""
 
@@ -175,7 +177,7 @@ async def main(sizes: tuple[int, ...], graph: bool) -> None:
             "answers": [{**answer, **pace} for answer in answers],
             "then": "cycle",
         }
-        for task in tasks
+        for task in dict.fromkeys((WARM_UP, *tasks))
         for who, answers in (("loop", task.loop_answers), ("plan", [task.planner_answer]))
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -193,8 +195,8 @@ async def main(sizes: tuple[int, ...], graph: bool) -> None:
             tool_module = sys.modules[package.tools["ListPods"].function.__module__]
             rows = [
                 await row(bench, task, tool_module.SECONDS, graph)
-                for task in (Task("independent", 3), *tasks)
-            ][1:]  # the first one warms everybody up
+                for task in (WARM_UP, *tasks)
+            ][1:]
     settings = {
         "model": bench.name,
         "tokenizer": "four bytes of UTF-8 a token",

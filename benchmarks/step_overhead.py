@@ -30,7 +30,7 @@ from worker.logs import configure
 from worker.runs import start
 from worker.serve import serving
 from worker.server import serve
-from workflows.run import RunRequest
+from workflows.run_request import RunRequest
 
 ROUNDS = 3
 SHAPES = {"chain": (100, 1), "layers": (5, 50)}

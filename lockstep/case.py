@@ -15,8 +15,8 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from lockstep.amount import Count
 from lockstep.canonical import ExactObject
-from lockstep.decision import PLAN, Outcome, Phase
-from lockstep.names import EnvironmentName, Person, RuleId, Sentence, ToolName
+from lockstep.decision import PLAN, REPLAN, Outcome, Phase
+from lockstep.names import EnvironmentName, ErrorName, Person, RuleId, Sentence, ToolName
 from lockstep.record import Record
 from lockstep.shown import shown
 
@@ -157,9 +157,68 @@ class PlanCase(Record):
         return self.name or f"a plan of {', '.join(self.tools)}"
 
 
+class ReplanCase(Record):
+    """A run whose rest is to be planned anew, by its facts, and the expected answer.
+
+    `tools` have signalled `errors`; `done` have given an output; the rest is as policy is told it.
+    """
+
+    name: Sentence = ""
+    env: EnvironmentName | tuple[EnvironmentName, ...]
+    errors: Annotated[tuple[ErrorName, ...], Field(min_length=1)]
+    tools: Annotated[tuple[ToolName, ...], Field(min_length=1)]
+    done: tuple[ToolName, ...] = ()
+    untrusted: bool = False
+    sensitive: bool = False
+    unknown: bool = False
+    replans: Annotated[int, Field(ge=0)] = 0
+    started_by: Person = "ann"
+    trigger: Literal["person", "schedule"] = "person"
+    expect: Literal[Outcome.ALLOW, Outcome.DENY, Outcome.REQUIRE_APPROVAL]
+    rules: tuple[RuleId, ...] | None = None
+    reason: Sentence | None = None
+    shadow: dict[RuleId, Outcome] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if not self.environments:
+            raise ValueError("`env` names no environment")
+        return self
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        return (self.env,) if isinstance(self.env, str) else self.env
+
+    @property
+    def tool(self) -> str:
+        return REPLAN
+
+    @property
+    def called(self) -> str:
+        return self.name or f"planning anew after {', '.join(self.errors)}"
+
+
+AnyCase = Case | PlanCase | ReplanCase
+
+
 class Cases(Record):
     """`tests/policy.toml`."""
 
     lockstep: Literal["cases/1"]
     case: Annotated[tuple[Case, ...], Field(max_length=10_000)] = ()
     plan: Annotated[tuple[PlanCase, ...], Field(max_length=10_000)] = ()
+    replan: Annotated[tuple[ReplanCase, ...], Field(max_length=10_000)] = ()
+
+    @property
+    def every(self) -> tuple[tuple[str, AnyCase], ...]:
+        """All of them, each with what it is called in messages, and its number from 1."""
+        kinds: tuple[tuple[str, tuple[AnyCase, ...]], ...] = (
+            ("case", self.case),
+            ("plan case", self.plan),
+            ("replan case", self.replan),
+        )
+        return tuple(
+            (f"{kind} {number}", one)
+            for kind, cases in kinds
+            for number, one in enumerate(cases, start=1)
+        )

@@ -28,7 +28,8 @@ class RunReplanning(Record):
 
 class RunRevised(Record):
     """A new rest was found and frozen, and nothing of it was begun: `lock` names `parent`, `worst`
-    is the most that all its steps may spend, and `by` the person who gave it in the model's place.
+    is the most that its steps to come may spend, `by` the person who gave it in the model's place,
+    and `plan` the decision on the whole of it, where policy speaks of that.
     """
 
     type: Literal["run.revised"] = "run.revised"
@@ -38,6 +39,7 @@ class RunRevised(Record):
     tail: Tail
     worst: Amount
     by: Person | None = Field(default=None, exclude_if=is_absent)
+    plan: Decision | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunReplanned(Record):

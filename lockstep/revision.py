@@ -14,9 +14,10 @@ from pydantic import Field, JsonValue
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import REPLAN, Principal
-from lockstep.fallback import is_absent, stand_ins
+from lockstep.fallback import Fallback, is_absent, stand_ins
+from lockstep.guard import Guard
 from lockstep.lock import Body, LockedStep
-from lockstep.loop import label
+from lockstep.loop import ForEach, label
 from lockstep.names import EnvironmentName, ErrorName, Person, Sentence, StepId, ToolName
 from lockstep.record import Record, is_empty
 
@@ -88,11 +89,19 @@ State = Literal["done", "left out", "given up", "still to come"]
 
 
 class Passed(Record):
-    """A step as the model is told of it: what the lock says, and nothing of what it gave."""
+    """A step as the model is told of it: what the lock says, and nothing of what it gave.
+
+    Whoever is to list a step again has to know all of it: `output` is the schema of what a compose
+    step gives.
+    """
 
     id: StepId
     tool: ToolName
     args: dict[str, JsonValue]
+    when: tuple[Guard, ...] = Field(default=(), exclude_if=is_empty)
+    for_each: ForEach | None = Field(default=None, exclude_if=is_absent)
+    on_error: dict[ErrorName, Fallback] = Field(default={}, exclude_if=is_empty)
+    output: dict[str, JsonValue] | None = Field(default=None, exclude_if=is_absent)
     reason: Sentence
     state: State
 

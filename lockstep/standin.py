@@ -20,14 +20,19 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
 
 from lockstep.amount import Count
 from lockstep.canonical import Exact, ExactObject
-from lockstep.draft import Draft, DraftStep
+from lockstep.draft import Draft, compact, folded
+from lockstep.fallback import Fallback
+from lockstep.guard import Guard
+from lockstep.loop import ForEach
 from lockstep.mishap import Cut, Failure, Hang, Position, Seconds, StreamError, Word
+from lockstep.plan import BY_KIND, COMPOSE_TAG, TOOL_TAG
 from lockstep.record import Record
 
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -73,11 +78,6 @@ _AT_ODDS = (
 """Pairs of fields that contradict each other in one answer."""
 
 
-def compact(value: JsonValue) -> str:
-    """JSON as a model writes it that was held to a schema: no white space."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def recased(value: JsonValue, fields: Collection[str]) -> JsonValue:
     """A JSON value in which the words of these fields have their capitals and small letters
     exchanged, wherever the fields stand; also in JSON that stands in it as text.
@@ -109,15 +109,43 @@ class When(Record):
     model: ModelName | None = None
 
 
-class ProposedStep(Record):
-    """A step as a plan has it. Nothing more is checked of it: a model may propose anything."""
+class _Proposed(Record):
+    """What steps of both kinds may have."""
 
-    kind: Literal["tool"] = "tool"
     id: str
-    tool: str
-    args: ExactObject = {}
+    when: tuple[Guard, ...] = ()
+    for_each: ForEach | None = None
+    on_error: dict[str, Fallback] = {}
     after: tuple[str, ...] = ()
     reason: str = ""
+    timeout: str | None = None
+    attempts: int | None = None
+
+
+class ProposedToolStep(_Proposed):
+    """A step as a plan has it. Little is checked of it: a model may propose anything."""
+
+    kind: Literal["tool"] = "tool"
+    tool: str
+    args: ExactObject = {}
+
+
+class ProposedComposeStep(_Proposed):
+    """A compose step as a plan has it; its schema is the model's own affair."""
+
+    kind: Literal["compose"]
+    instruction: str
+    inputs: ExactObject = {}
+    output: ExactObject
+    max_tokens: int | None = None
+    max_input_tokens: int | None = None
+    long: str = "refuse"
+
+
+ProposedStep = Annotated[
+    Annotated[ProposedToolStep, Tag(TOOL_TAG)] | Annotated[ProposedComposeStep, Tag(COMPOSE_TAG)],
+    BY_KIND,
+]
 
 
 class Proposal(Record):
@@ -131,19 +159,7 @@ class Proposal(Record):
     @property
     def draft(self) -> Draft:
         """The same in a model's own form."""
-        return Draft(
-            steps=tuple(
-                DraftStep(
-                    id=step.id,
-                    tool=step.tool,
-                    args_json=compact(step.args),
-                    after=step.after,
-                    reason=step.reason,
-                )
-                for step in self.steps
-            ),
-            gaps=self.gaps,
-        )
+        return folded((step.model_dump(mode="json") for step in self.steps), self.gaps)
 
 
 class Use(Record):

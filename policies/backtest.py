@@ -5,18 +5,19 @@ Rules are found by id, wherever they stand. What a case expects plays no part he
 both policies, and told where the answers differ.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from lockstep.case import Case, PlanCase
+from lockstep.case import AnyCase, Cases, ReplanCase
 from lockstep.decision import Outcome
 from lockstep.difference import Change, changes
 from lockstep.names import RuleId
 from lockstep.record import Record
-from policies.cases import Tried, rules_in, rules_of, tried, tried_plan
+from policies.cases import tried
 from policies.coded import OwnRules
 from policies.decider import PolicyTexts
+from policies.expected import Tried, rules_in, rules_of
 from policies.rules import Rules
 from policies.world import World
 
@@ -55,22 +56,15 @@ def policy_changes(old: Written, new: Written) -> tuple[Change, ...]:
     return tuple(changes(_document(*old), _document(*new)))
 
 
-def moved(
-    cases: Iterable[Case], plans: Iterable[PlanCase], old: World, new: World
-) -> Iterator[Moved]:
+def moved(cases: Cases, old: World, new: World) -> Iterator[Moved]:
     """The cases of one environment that are answered differently."""
-    environment = new.environment.name
-    for number, case in enumerate(cases, start=1):
-        if environment in case.environments:
-            before, after = (tried(number, _bare(case, at), at) for at in (old, new))
-            yield from _compared(f"case {number}", case, before, after)
-    for number, plan in enumerate(plans, start=1):
-        if environment in plan.environments:
-            first, second = (tried_plan(number, _bare_plan(plan, at), at) for at in (old, new))
-            yield from _compared(f"plan case {number}", plan, first, second)
+    for place, case in cases.every:
+        if new.environment.name in case.environments:
+            before, after = (tried(place, _bare(case, at), at) for at in (old, new))
+            yield from _compared(place, case, before, after)
 
 
-def _compared(place: str, case: Case | PlanCase, before: Tried, after: Tried) -> Iterator[Moved]:
+def _compared(place: str, case: AnyCase, before: Tried, after: Tried) -> Iterator[Moved]:
     old, new = _answer(before), _answer(after)
     if old != new:
         yield Moved(case=place, name=case.called, environment=after.environment, old=old, new=new)
@@ -91,14 +85,10 @@ def _answer(found: Tried) -> Answer:
 _EXPECTED = {"rules": None, "reason": None, "shadow": None}
 
 
-def _bare(case: Case, at: World) -> Case:
+def _bare(case: AnyCase, at: World) -> AnyCase:
     """Without what it expects, and without a yes to rules that this policy does not have."""
-    known = {*rules_of(at.texts)}
-    approved = tuple(id for id in case.approved if id in known)
-    return case.model_copy(update={**_EXPECTED, "approved": approved})
-
-
-def _bare_plan(case: PlanCase, at: World) -> PlanCase:
+    if isinstance(case, ReplanCase):
+        return case.model_copy(update=_EXPECTED)
     known = {*rules_of(at.texts)}
     approved = tuple(id for id in case.approved if id in known)
     return case.model_copy(update={**_EXPECTED, "approved": approved})

@@ -142,6 +142,10 @@ def course(progress: Progress, world: World) -> Course:
                 id=step.id,
                 tool=step.tool,
                 args=step.args,
+                when=step.when,
+                for_each=step.for_each,
+                on_error=dict(step.on_error),
+                output=dict(step.output) if step.kind == "compose" else None,
                 reason=step.reason,
                 state=_state(step.id, progress),
             )

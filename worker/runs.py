@@ -28,7 +28,9 @@ from lockstep.finding import Finding
 from lockstep.lock import Lock
 from workflows.doors import Doors
 from workflows.lock_plan import LockRequest
-from workflows.run import Run, RunRequest, RunResult
+from workflows.run import Run
+from workflows.run_request import RunRequest
+from workflows.run_result import RunResult
 
 AGENT = SearchAttributeKey.for_keyword("LockstepAgent")
 ENVIRONMENT = SearchAttributeKey.for_keyword("LockstepEnvironment")

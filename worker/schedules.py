@@ -26,7 +26,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from lockstep.errors import LockstepError
 from lockstep.lock import Lock
 from worker.runs import attributes
-from workflows.run import Run, RunRequest
+from workflows.run import Run
+from workflows.run_request import RunRequest
 
 CATCH_UP = timedelta(hours=1)
 """How late a missed run may still start; Temporal's default, a year, would start them all at

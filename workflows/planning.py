@@ -6,11 +6,9 @@ on, or to stop. The budget is reserved before each question and settled with wha
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
-from temporalio import workflow
 from temporalio.exceptions import (
     ActivityError,
 )
@@ -25,30 +23,22 @@ from activities.contract import (
     Validator,
 )
 from lockstep.amount import Amount
-from lockstep.budget import Ledger
 from lockstep.canonical import digest
 from lockstep.checked import Checked
-from lockstep.escalation import Answer, Ground, Question, Verdict
+from lockstep.escalation import Answer, Verdict
 from lockstep.finding import Finding
 from lockstep.lock import Asked
 from lockstep.planned import PlanChecked, PlanningHalted, PlanProposed
-from lockstep.revision import Progress
-from lockstep.trust import Trust
 from lockstep.usage import Bill
-from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk
 from workflows.doors import Door
+from workflows.halting import exhausted, question, too_often
 from workflows.journal import Journal
+from workflows.midway import Midway
 from workflows.questioning import NoAnswer, Questioning
 from workflows.verdicts import cancelled, verdict
 
 _NOT_ACCEPTED = "LS-MODEL-004"
-_TO_GO_ON, _TO_EDIT = 20 * 1024 * 1024, 40 * 1024 * 1024
-"""Bytes of history after which a planning is not let go on, and takes no plan more: past 50 MB the
-server would end it, and all would be lost.
-"""
-MAX_RAISES = 10
-"""How often a planning may be let go on: each time may cost as much as the whole did before."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +47,6 @@ class Candidate:
 
     proposal: Proposal
     checked: Checked
-
-
-@dataclass(frozen=True)
-class Midway:
-    """In the middle of a run: where it is, what policy says, and what both leave.
-
-    `used` is how often the run has asked the model before, and `brief` asks again what planning may
-    take. `prefix` and `questions` are what its activities and questions are called after.
-    """
-
-    progress: Progress
-    literals: Trust
-    used: int
-    ledger: Ledger
-    prefix: str
-    questions: str
-    brief: Callable[[], Awaitable[Brief]]
 
 
 class Planning:
@@ -99,6 +72,11 @@ class Planning:
         self._allowed = brief.replans
         self._refused = 0
         self._changing = asyncio.Lock()
+
+    @property
+    def _more(self) -> int:
+        """How many proposals a human may allow at once."""
+        return max(self._brief.replans, 1)
 
     @property
     def asked(self) -> int:
@@ -130,7 +108,7 @@ class Planning:
                 if self._left:
                     self._left -= 1
                     continue
-            halted = turn if isinstance(turn, Finding) else self._exhausted()
+            halted = turn if isinstance(turn, Finding) else exhausted(self._allowed, self._more)
             answer = await self._halt(halted)
             if self.by_hand is not None:
                 return self.taken_by_hand()
@@ -142,7 +120,7 @@ class Planning:
         if self._brief.findings:
             return self._brief.findings[0]
         if self._left < 0:
-            return self._exhausted()
+            return exhausted(self._allowed, self._more)
         try:
             reply = await self._reply(rejected)
         except NoAnswer as error:
@@ -240,86 +218,41 @@ class Planning:
         given, self.by_hand = self.by_hand, None
         return given
 
-    def _exhausted(self) -> Finding:
-        more = max(self._brief.replans, 1)
-        return Finding(
-            code="LS-PLAN-014",
-            place="planner",
-            problem=f"PlanRegenerationLimitError: exceeded max retries ({self._allowed})",
-            fix="Fallback: escalate to human review: give a plan (edit), allow "
-            f"{more} more (retry), or stop (deny)",
-        )
-
     async def _halt(self, finding: Finding) -> Answer | None:
         """Ask a human; None if the planning is to end here."""
         self._journal.write(PlanningHalted(finding=finding, bill=self.bill))
-        answer = await self._desk.ask(self._question(finding))
+        self._questions += 1
+        asked = question(
+            f"{self._midway.questions if self._midway else 'plan'}.{self._questions}",
+            "Run" if self._midway else "LockPlan",
+            finding,
+            self._brief,
+            goal=self.goal.goal,
+            plan=self.last.proposal.plan if self.last else {},
+        )
+        answer = await self._desk.ask(asked)
         if not isinstance(answer, Answer) or answer.verdict is Verdict.DENY:
             return None
         if answer.verdict is Verdict.RETRY:
             if self._brief.findings and self._midway is not None:
                 self._brief = await self._midway.brief()
                 self._model.go_by(self._brief)
-            more = max(self._brief.replans, 1)
             self._raises += 1
-            self._allowed += more
+            self._allowed += self._more
             # The question that follows is the first of them.
-            self._left = more - 1
+            self._left = self._more - 1
             self._model.allow_again()
         return answer
-
-    def _question(self, finding: Finding) -> Question:
-        self._questions += 1
-        plan: JsonValue = self.last.proposal.plan if self.last else {}
-        steps = plan.get("steps", []) if isinstance(plan, dict) else []
-        count = len(steps) if isinstance(steps, list) else 0
-        now, asking = workflow.now(), self._brief.asking
-        return Question(
-            id=f"{self._midway.questions if self._midway else 'plan'}.{self._questions}",
-            run=workflow.info().workflow_id,
-            step="plan",
-            tool="Run" if self._midway else "LockPlan",
-            ground=Ground.PLANNING,
-            why=finding.problem,
-            step_reason=self.goal.goal,
-            args=Value.of(plan, ARGS_PREVIEW_BYTES)[0],
-            shown=f"{count} step{'' if count == 1 else 's'}" if count else "no plan",
-            rules=(),
-            roles=self._brief.roles,
-            approvers=self._brief.approvers,
-            asked_at=now,
-            deadline=now + asking.deadline,
-            silence=asking.silence,
-        )
-
-    def _too_often(self, given: Answer) -> Finding | None:
-        """Why a planning is not let go on, or does not look at one more plan."""
-        size = workflow.info().get_current_history_size()
-        match given.verdict:
-            case Verdict.RETRY if self._raises >= MAX_RAISES:
-                problem = f"the model was let go on {self._raises} times and did not get there"
-            case Verdict.RETRY if size > _TO_GO_ON:
-                problem = f"its history has {size:,} bytes, and has room for no more proposals"
-            case Verdict.EDIT if size > _TO_EDIT:
-                problem = f"its history has {size:,} bytes, and has room for no more plans"
-            case _:
-                return None
-        return Finding(
-            code="LS-ASK-006",
-            place=f"question `{given.question}`",
-            problem=problem,
-            fix="stop it (deny), and plan again or lock a plan by hand",
-        )
 
     async def take(self, given: Answer, door: Door) -> Finding | None:
         """Take an answer, or say why not; a plan by hand has to pass like any other."""
         if given.verdict is not Verdict.EDIT:
-            problem = self._desk.problem(given) or self._too_often(given)
+            problem = self._desk.problem(given) or too_often(given, self._raises)
             if problem is None:
                 self._desk.take(given, door)
             return problem
         async with self._changing:
-            problem = self._desk.problem(given) or self._too_often(given)
+            problem = self._desk.problem(given) or too_often(given, self._raises)
             problem = problem or self._desk.tried(given)
             if problem is not None:
                 return problem

@@ -13,7 +13,7 @@ from functools import partial
 from pydantic import JsonValue
 from temporalio import workflow
 
-from activities.contract import Brief, Goal, Permitted, Planner, Validator
+from activities.contract import Brief, Goal, Permitted, Planner, Submitted, Validator, Verify
 from lockstep.action import dispatches
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
@@ -29,12 +29,15 @@ from lockstep.tail import tail
 from workflows.approval import Subject, Yes, approved
 from workflows.context import RunContext
 from workflows.doors import Door
-from workflows.planning import Candidate, Midway, Planning
+from workflows.midway import Midway
+from workflows.planning import Candidate, Planning
 from workflows.verdicts import verdict
 
 _FULL = 20 * 1024 * 1024
 """Bytes of history after which nothing is planned anew: past 50 MB the server would end the run."""
 
+_MOST_TOLD = 1024 * 1024
+"""Bytes of how far a run has come: with a proposal it has to fit one payload of 2 MiB."""
 _SHOWN = 5
 _MOST_SHOWN = 8 * 1024
 """Signals, and bytes of the lines about what is to come, that a question holds."""
@@ -74,6 +77,8 @@ class Replanning:
         """The lock to go on with, or why the run does not."""
         run = self.run
         progress = self._progress(parent, done, skipped)
+        if len(progress.model_dump_json()) > _MOST_TOLD:
+            return _finding("the run is too large to be planned anew", "split its plan")
         self.kept = frozenset(step.id for step in progress.kept)
         permitted = await verdict(self._name("permit"), Validator.replan, progress)
         grounds = permitted.grounds
@@ -173,6 +178,8 @@ class Replanning:
         """
         run = self.run
         child = await verdict(self._name("freeze"), Validator.freeze, found.proposal)
+        # As any lock is that is to be run: who starts it counts, and not only who planned it.
+        verified = await verdict(self._name("verify"), Validator.verify, self._verify(child))
         revised = RunRevised(
             number=self.number,
             lock=child.digest,
@@ -180,8 +187,11 @@ class Replanning:
             tail=tail(parent.body, child.body, self.kept, frozenset(run.begun)),
             worst=self._worst(child),
             by=None if found.proposal.planner else found.proposal.by,
+            plan=verified.plan,
         )
         run.journal.write(revised)
+        if verified.findings:
+            return verified.findings[0]
         dear = (run.ledger.committed + revised.worst).over(
             self.outlay.budget(child.body.limits.amount)
         )
@@ -190,7 +200,7 @@ class Replanning:
                 f"planning anew has left too little of the run's {dear[0]}",
                 f"raise `{dear[0]}` under `[limits]` in the manifest, and run again",
             )
-        wanted = _wanted(approval, found.checked.approval, revised, run.signals)
+        wanted = _wanted(approval, verified.approval, revised, run.signals)
         yes: tuple[Yes, ...] = ()
         if wanted is not None:
             subject = Subject(
@@ -206,6 +216,21 @@ class Replanning:
             yes = answer
         run.journal.write(RunReplanned(number=self.number, lock=child.digest, parent=parent.digest))
         return child.stating(*(one.about(child.digest, wanted) for one in yes if wanted))
+
+    def _verify(self, child: Lock) -> Verify:
+        run = self.run
+        submitted = Submitted(
+            lock=child.digest,
+            statements=child.statements,
+            by=run.facts.started_by,
+            trigger=run.facts.trigger,
+            at=workflow.now(),
+        )
+        return Verify(
+            body=child.body,
+            inputs=run.facts.inputs,
+            submitted=submitted if child.body.whole else None,
+        )
 
     def _worst(self, child: Lock) -> Amount:
         """The most that the steps to come may spend."""

@@ -5,28 +5,22 @@ event chain: completed, failed with a coded reason, or refused because the prese
 """
 
 import asyncio
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
 
-from activities.contract import Submitted, Validator, Verify
+from activities.contract import Validator
 from lockstep.amount import Amount
-from lockstep.budget import Ledger
-from lockstep.canonical import Digest, ExactObject
+from lockstep.canonical import Digest
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Verdict
 from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
-from lockstep.fallback import is_absent, last
+from lockstep.fallback import last
 from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Body, Lock
-from lockstep.names import Person
 from lockstep.outcome import RunFacts
 from lockstep.outlay import Outlay, no_room
-from lockstep.record import Record, is_empty
 from lockstep.submission import Wanted
 from lockstep.usage import Bill
 from lockstep.value import Value
@@ -35,52 +29,16 @@ from workflows.context import RunContext
 from workflows.doors import Door, Doors
 from workflows.preflight import preflight
 from workflows.replanning import Replanning, is_about_replanning, stopped
+from workflows.run_request import RunRequest
+from workflows.run_result import RunResult
 from workflows.verdicts import cancelled, failed, verdict
 from workflows.walk import Walk
-
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
-SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
-
 
 _CHANGES = (Verdict.SKIP, Verdict.EDIT, Verdict.SUPPLY)
 """Answers that change what is run, and so are held to the rules first."""
 
 _MAX_PREVIEWS = 64 * 1024
 """Bytes of outputs that a result holds in full."""
-
-
-class RunRequest(Record):
-    """The one argument of a run. `scheduled_at` is for runs about another time than now. `planned`
-    is there where what planning cost is part of what this run costs.
-    """
-
-    lock: Lock
-    inputs: ExactObject = {}
-    started_by: Person
-    scheduled_at: AwareDatetime | None = None
-    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
-
-
-class RunResult(Record):
-    """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
-    how often a model was asked for a plan: a lock leaves nothing to ask. Where the run began with a
-    planning, `planned` says what that cost. Where its rest was planned anew, `replans` says how
-    often, and `lock` is the last lock. `spent` has all of it in it.
-    """
-
-    lockstep: Literal["result/1"] = "result/1"
-    status: Literal["completed", "failed", "refused"]
-    run: str
-    lock: Digest | None
-    outputs: dict[str, Value] = {}
-    skipped: tuple[str, ...] = ()
-    spent: Amount = Amount()
-    planner_calls: int = 0
-    planned: Outlay | None = Field(default=None, exclude_if=is_absent)
-    replans: int = Field(default=0, ge=0, exclude_if=is_empty)
-    findings: tuple[Finding, ...] = ()
-    events: int = Field(ge=0)
-    head: Digest
 
 
 @workflow.defn(name="Run")
@@ -107,13 +65,13 @@ class Run(Doors):
             # Whoever reaches the server can start a run with anything at all.
             found = error.findings[0]
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
-        facts = self._facts(request)
+        facts = request.facts()
         self._started(request, facts)
         self.planned = self.outlay = planned = request.planned
         wanting = no_room(request.lock.body, planned) if planned else None
         if wanting is not None:
             return self._refused(request.lock.digest, (wanting,))
-        verified = await verdict("verify", Validator.verify, _verify(request, facts))
+        verified = await verdict("verify", Validator.verify, request.verify(facts))
         if verified.findings:
             return self._refused(request.lock.digest, verified.findings)
         self.journal.write(
@@ -133,7 +91,7 @@ class Run(Doors):
             ),
             journal=self.journal,
             desk=self.desk,
-            ledger=_ledger(request),
+            ledger=request.ledger,
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
@@ -189,28 +147,6 @@ class Run(Doors):
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return answer if isinstance(answer, Finding) else None
-
-    def _facts(self, request: RunRequest) -> RunFacts:
-        info = workflow.info()
-        attributes = workflow.info().typed_search_attributes
-        schedule = attributes.get(SCHEDULED_BY)
-        at: datetime = request.scheduled_at or attributes.get(SCHEDULED_AT) or info.start_time
-        body = request.lock.body
-        return RunFacts(
-            id=info.workflow_id,
-            scheduled_at=at,
-            started_by=_scheduler(schedule) if schedule else request.started_by,
-            trigger="schedule" if schedule else "person",
-            inputs=request.inputs,
-            lock=request.lock.digest,
-            agent=body.agent,
-            role=body.role,
-            environment=body.environment,
-            stage=body.stage,
-            policy=body.pins.policy,
-            tool=request.lock.digest,
-            output_bytes=body.limits.output_bytes,
-        )
 
     def _started(self, request: RunRequest, facts: RunFacts) -> None:
         body = request.lock.body
@@ -323,37 +259,6 @@ class Run(Doors):
         if given.verdict is Verdict.SUPPLY and given.output is not None:
             return await context.may_supply(question, given.output)
         return await context.may_skip(question)
-
-
-def _ledger(request: RunRequest) -> Ledger:
-    """What planning spent is spent."""
-    limits, planned = request.lock.body.limits.amount, request.planned
-    if planned is None:
-        return Ledger(limits)
-    ledger = Ledger(planned.budget(limits))
-    ledger.spent = planned.spent
-    return ledger
-
-
-def _verify(request: RunRequest, facts: RunFacts) -> Verify:
-    lock = request.lock
-    submitted = Submitted(
-        lock=lock.digest,
-        statements=lock.statements,
-        by=facts.started_by,
-        trigger=facts.trigger,
-        at=workflow.now(),
-    )
-    # Of most locks policy says nothing as a whole, and then nothing of this has to be recorded.
-    return Verify(
-        body=lock.body, inputs=request.inputs, submitted=submitted if lock.body.whole else None
-    )
-
-
-def _scheduler(name: str) -> str:
-    """A schedule as a person's name may look; one made elsewhere may be called anything."""
-    plain = "".join(one if one.isprintable() else "?" for one in name)
-    return f"schedule {plain}"[:120]
 
 
 def _start_code(found: Finding) -> str:

@@ -15,11 +15,9 @@ from temporalio import workflow
 from lockstep.action import MAX_DISPATCHES, substitutes
 from lockstep.amount import Amount
 from lockstep.compose import REFUSED
-from lockstep.decision import Decision, Grant, Grounds, Outcome
-from lockstep.escalation import Ground
+from lockstep.decision import Decision, Grant, Grounds
 from lockstep.event import (
     StepAttempted,
-    StepBlocked,
     StepCaught,
     StepCompleted,
     StepDecided,
@@ -31,12 +29,12 @@ from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.revision import MAX_DETAIL, Signal
-from lockstep.shown import shown
 from lockstep.value import Value
 from workflows.asking import Approved, Ask, Asking, Edited, Repeated
 from workflows.context import RunContext
 from workflows.dispatch import Failed, dispatch, spent
 from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped
+from workflows.held import about_signal, about_unknown, held_back
 from workflows.recovering import Again, Escalated, Recovering
 
 Turn = End | Caught | Ask | Again
@@ -169,12 +167,7 @@ class StepLife:
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
                 if outcome.unknown:
-                    return Ask(
-                        Ground.UNKNOWN,
-                        f"it is not known whether the call took effect ({outcome.finding.problem})",
-                        outcome.args or self.run.known_args(call),
-                        outcome.shown if outcome.args else shown(call.edited or step.args),
-                    )
+                    return about_unknown(self.run, call, outcome)
                 return self._fail(outcome.finding, used)
             case unknown:
                 assert_never(unknown)
@@ -221,25 +214,16 @@ class StepLife:
                     self.approved = None
                 return course
             case Escalated():
-                return self._escalated(call, outcome)
+                return about_signal(self.run, call, outcome, self._recovering.finding(outcome))
             case None if self._recovering.replans(outcome):
                 return self._abandoned(outcome, used)
             case None if self._refused(outcome):
                 # What a model refuses may be said in other words.
-                return self._escalated(call, outcome)
+                return about_signal(self.run, call, outcome, self._recovering.finding(outcome))
             case None:
                 return self._caught(outcome, used)
             case unknown:
                 assert_never(unknown)
-
-    def _escalated(self, call: Dispatch, outcome: Signalled) -> Ask:
-        finding = self._recovering.finding(outcome)
-        return Ask(
-            Ground.SIGNALLED,
-            f"{finding.problem}; {finding.fix}" if outcome.recovery else finding.problem,
-            outcome.args or self.run.known_args(call),
-            outcome.shown if outcome.args else shown(call.edited or self.step.args),
-        )
 
     def _refused(self, outcome: Signalled) -> bool:
         """Whether a model refused, and nothing is to take its answer's place."""
@@ -276,32 +260,14 @@ class StepLife:
         return Caught(outcome.name)
 
     def _withheld(self, outcome: Withheld) -> Stopped | Ask:
-        step, decision = self.step, outcome.decision
-        if decision is not None:
-            self._decided(decision, outcome.grounds)
-        why = str(outcome.findings[0]) if outcome.findings else decision.why if decision else ""
-        missing = decision.missing if decision else ()
-        needs_approval = decision is not None and decision.outcome is Outcome.REQUIRE_APPROVAL
-        ground = Ground.APPROVAL if needs_approval and not outcome.findings else Ground.DENIED
-        rules = missing if ground is Ground.APPROVAL else decision.rules if decision else ()
-        self.run.journal.write(
-            StepBlocked(
-                step=step.id,
-                item=self.item,
-                tool=step.tool,
-                targets=decision.targets if decision else (),
-                args=outcome.args,
-                shown=outcome.shown,
-                reason=step.reason,
-                why=why,
-                rules=rules,
-                findings=outcome.findings,
-            )
-        )
-        if outcome.args is None:
+        if outcome.decision is not None:
+            self._decided(outcome.decision, outcome.grounds)
+        found = held_back(self.step, self.item, outcome)
+        self.run.journal.write(found.event)
+        if found.ask is None:
             # Without arguments there is nothing to show a human, and nothing to edit.
             return self._fail(outcome.findings[0], Amount())
-        return Ask(ground, why, outcome.args, outcome.shown, rules)
+        return found.ask
 
     async def _asked(self, ask: Ask) -> End | None:
         """None to dispatch again."""

@@ -18,9 +18,10 @@ from typing import Any
 import anthropic
 import pytest
 
-from lockstep.draft import SCHEMA, unfold
+from lockstep.draft import SCHEMA
 from lockstep.errors import LockstepError
 from lockstep.standin import Script
+from lockstep.unfolding import unfold
 from tests.effects.standing import (
     BOTH,
     KEY,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lockstep.case import Case, PlanCase
+from lockstep.case import Case, Cases, PlanCase, ReplanCase
 from lockstep.decision import Outcome
 from policies.backtest import moved, policy_changes
 from policies.cedar.decider import CedarDecider
@@ -64,26 +64,30 @@ def test_rules_about_plans_are_compared_too() -> None:
     assert [("added", "/files/rules.py")] == told(old, coded)
 
 
+def asking(*cases: Case) -> Cases:
+    return Cases(lockstep="cases/1", case=cases)
+
+
 def test_a_case_is_told_where_two_policies_answer_otherwise() -> None:
     """With what each says and by which rule; what both say alike is not."""
-    cases = [listing("coal"), listing("grain")]
-    (found,) = moved(cases, (), under(), under(PERMIT + NO_COAL))
+    cases = asking(listing("coal"), listing("grain"))
+    (found,) = moved(cases, under(), under(PERMIT + NO_COAL))
     assert ("case 1", "test") == (found.case, found.environment)
     assert ("ALLOW by all", "DENY by no-coal") == (str(found.old), str(found.new))
-    (tried,) = moved(cases, (), under(), under(PERMIT, shadow=NO_COAL))
+    (tried,) = moved(cases, under(), under(PERMIT, shadow=NO_COAL))
     assert "ALLOW by all, shadow no-coal DENY" == str(tried.new)
 
 
 def test_what_a_case_expects_plays_no_part() -> None:
     """It may name a rule that one of the policies does not have, or a yes to one."""
     expects = listing("coal", expect="DENY", rules=["no-coal"], reason="it is over")
-    (found,) = moved([expects], (), under(), under(PERMIT + NO_COAL))
+    (found,) = moved(asking(expects), under(), under(PERMIT + NO_COAL))
     assert Outcome.ALLOW is found.old.outcome
     approved = listing("coal", approved=["ask"])
     assert ["ALLOW by all"] == [
-        str(one.old) for one in moved([approved], (), under(), under(PERMIT + NO_COAL, ASK))
+        str(one.old) for one in moved(asking(approved), under(), under(PERMIT + NO_COAL, ASK))
     ]
-    assert [] == list(moved([approved], (), under(), under(PERMIT, ASK)))
+    assert [] == list(moved(asking(approved), under(), under(PERMIT, ASK)))
 
 
 def test_cases_of_whole_plans_are_asked_of_both() -> None:
@@ -95,6 +99,27 @@ def test_cases_of_whole_plans_are_asked_of_both() -> None:
     case = PlanCase.model_validate(
         {"env": "test", "tools": ["ListShips", "PostNotice"], "expect": "ALLOW"}
     )
-    (found,) = moved((), [case], under(), under(PERMIT + whole))
+    (found,) = moved(Cases(lockstep="cases/1", plan=(case,)), under(), under(PERMIT + whole))
     assert "DENY by big" == str(found.new)
     assert str(found.old).startswith("not asked (no rule names `plan.submit`")
+
+
+def test_cases_of_planning_anew_are_asked_of_both() -> None:
+    """Where one policy speaks of it and the other leaves it to a human."""
+    forbid = (
+        '@id("stop") @reason("r") forbid (principal, action == Action::"plan.replan", resource) '
+        "when { context.unknown };"
+    )
+    case = ReplanCase.model_validate(
+        {
+            "env": "test",
+            "errors": ["FogTooThick"],
+            "tools": ["ListShips"],
+            "unknown": True,
+            "expect": "DENY",
+        }
+    )
+    cases = Cases(lockstep="cases/1", replan=(case,))
+    (found,) = moved(cases, under(), under(PERMIT + forbid))
+    assert ("replan case 1", "DENY by stop") == (found.case, str(found.new))
+    assert "REQUIRE_APPROVAL" in str(found.old)

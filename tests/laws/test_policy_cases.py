@@ -12,7 +12,8 @@ from lockstep.case import Case, Cases
 from lockstep.decision import Outcome, Phase
 from lockstep.loading import load
 from lockstep.provenance import Provenance
-from policies.cases import Tried, rules_of, tried, unreached
+from policies.cases import tried
+from policies.expected import Tried, rules_of, unreached
 from tests.laws.port import LIST, ROOT, checked, package, world, world_with
 
 FLAGSHIP = ROOT / "examples" / "cluster_digest"
@@ -24,7 +25,7 @@ def case(**fields: Any) -> Case:
 
 
 def asked(**fields: Any) -> Tried:
-    return tried(1, case(**fields), world())
+    return tried("case 1", case(**fields), world())
 
 
 def problem(**fields: Any) -> str:
@@ -128,7 +129,7 @@ def test_names_that_nobody_has_fail_a_case() -> None:
 def test_a_policy_that_cannot_be_evaluated_is_not_taken_for_a_denial() -> None:
     """A case that expects DENY would pass for as long as policy is broken."""
     broken = world_with(name="elsewhere")
-    (found,) = tried(1, case(args={"ship": "skiff"}), broken).findings
+    (found,) = tried("case 1", case(args={"ship": "skiff"}), broken).findings
     assert "expected DENY, and policy could not be evaluated (environment)" == found.problem
 
 

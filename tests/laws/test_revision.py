@@ -1,5 +1,6 @@
 """A rest that was planned anew: what stays, what may come, what is told and who is asked."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from activities.prompt import Prompting
 from lockstep.amount import Amount
 from lockstep.canonical import digest
+from lockstep.case import ReplanCase
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -16,6 +18,7 @@ from lockstep.plan import Steps
 from lockstep.revision import Progress, Signal
 from lockstep.tail import MAX_LINES, tail
 from lockstep.trust import Trust
+from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
@@ -103,6 +106,29 @@ def test_a_rest_is_checked_and_frozen_with_what_is_over() -> None:
 def test_what_is_over_holds_without_a_word() -> None:
     """A rest of nothing is a rest: then the run is at its end."""
     assert ["list"] == [one.id for one in child(progress()).steps]
+
+
+def test_a_step_is_told_with_all_that_it_takes_to_list_it_again() -> None:
+    """Its guards, its loop, its fallbacks, and of a compose step what it gives: in the words of a
+    plan, and nothing where there is none.
+    """
+    each = {
+        **office.SUM,
+        "inputs": {"letter": {"$item": ""}},
+        "for_each": {"in": {"$from": "read", "path": "/texts"}, "max": 5},
+        "on_error": {"ComposeRefused": {"skip": True}},
+        "when": [{"left": {"$from": "read", "path": "/first"}, "is": "!=", "right": ""}],
+    }
+    body = office.frozen(office.READ, each)
+    fog = {"step": "read", "tool": "ReadLetters", "error": "Fog", "detail": ""}
+    at = progress(body, done=(), begun=("read",), signals=(Signal.model_validate(fog),))
+    read, said = (one.model_dump(mode="json") for one in course(at, office.world()).steps)
+    assert {"id", "tool", "args", "reason", "state"} == read.keys()
+    same = ("when", "for_each", "on_error", "output")
+    assert {name: each[name] for name in same} == {name: said[name] for name in same}
+    assert each["inputs"] == said["args"]["inputs"]
+    assert json.dumps(said) in Prompting(office.world()).about("g", None, course(at, office.world())
+    ).turns[0].text  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -328,6 +354,23 @@ def test_a_rule_that_could_not_be_meant_does_not_load(text: str, says: str) -> N
     with pytest.raises(LockstepError) as refused:
         here_with(PERMIT + text)
     assert says in str(refused.value)
+
+
+def test_a_case_says_what_policy_is_to_say_of_it() -> None:
+    """By its facts, and held against the answer like any case."""
+    here = here_with(PERMIT + rule("permit", 'context.done.contains("ListShips")'))
+
+    def case(**fields: Any) -> ReplanCase:
+        given = {"env": "test", "errors": ["FogTooThick"], "tools": ["WeighCargo"]}
+        return ReplanCase.model_validate({**given, "expect": "ALLOW", **fields})
+
+    good = tried("replan case 1", case(done=["ListShips"], rules=["anew"]), here)
+    assert ((), frozenset({"anew"})) == (good.findings, good.reached)
+    assert () == tried("replan case 1", case(expect="REQUIRE_APPROVAL"), here).findings
+    (wrong,) = tried("replan case 1", case(), here).findings
+    assert "expected ALLOW, found REQUIRE_APPROVAL (no policy permits planning" in wrong.problem
+    (stranger,) = tried("replan case 1", case(tools=["Nobody"]), here).findings
+    assert "tool `Nobody` does not exist" in stranger.problem
 
 
 # What a human sees

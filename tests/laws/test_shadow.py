@@ -156,10 +156,10 @@ def test_a_case_may_expect_what_is_tried() -> None:
             }
         )
 
-    good = tried(1, case({"no-coal": "DENY", "ask-first": "REQUIRE_APPROVAL"}), at)
+    good = tried("case 1", case({"no-coal": "DENY", "ask-first": "REQUIRE_APPROVAL"}), at)
     assert () == good.findings
     assert {"no-coal", "ask-first"} <= good.reached
-    bad = tried(1, case({"no-coal": "REQUIRE_APPROVAL"}), at)
+    bad = tried("case 1", case({"no-coal": "REQUIRE_APPROVAL"}), at)
     assert [
         "expected shadow rule `ask-first` to say nothing, found REQUIRE_APPROVAL",
         "expected shadow rule `no-coal` to say REQUIRE_APPROVAL, found DENY",

@@ -11,13 +11,13 @@ from lockstep.case import PlanCase
 from lockstep.decision import Decision, Outcome, Phase
 from lockstep.lock import Approved, Asked, Body, Lock, Proposed, Statement
 from lockstep.usage import Bill
-from policies.cases import tried_plan
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.claims import claims
 from policies.decider import PolicyTexts
 from policies.freeze import freeze
 from policies.submission import started, submitted
+from policies.whole_cases import tried_plan
 from policies.world import World
 from tests.laws.port import BY, STEPS, plan, refusal, world
 
@@ -297,17 +297,20 @@ def test_a_case_may_be_of_a_whole_plan() -> None:
     at = here(
         PERMIT + rule("no", "context.calls > 9"), rule("ask", "context.model", approvers="master")
     )
-    assert () == tried_plan(1, case(), at).findings
-    assert () == tried_plan(1, case(calls=10, expect="DENY", rules=["no"]), at).findings
+    assert () == tried_plan("plan case 1", case(), at).findings
+    assert () == tried_plan("plan case 1", case(calls=10, expect="DENY", rules=["no"]), at).findings
     asked = case(model=True, expect="REQUIRE_APPROVAL", reason="because of ask")
-    assert () == tried_plan(1, asked, at).findings
-    assert () == tried_plan(1, case(model=True, approved=["ask"], phase="run"), at).findings
-    (wrong,) = tried_plan(1, case(calls=10), at).findings
+    assert () == tried_plan("plan case 1", asked, at).findings
+    assert (
+        ()
+        == tried_plan("plan case 1", case(model=True, approved=["ask"], phase="run"), at).findings
+    )
+    (wrong,) = tried_plan("plan case 1", case(calls=10), at).findings
     assert ("plan case 1", True) == (
         wrong.place,
         "expected ALLOW, found DENY by no" in wrong.problem,
     )
-    (nothing,) = tried_plan(1, case(), here()).findings
+    (nothing,) = tried_plan("plan case 1", case(), here()).findings
     assert "no rule names `plan.submit`" in nothing.problem
-    (stranger,) = tried_plan(1, case(tools=["Nobody"]), at).findings
+    (stranger,) = tried_plan("plan case 1", case(tools=["Nobody"]), at).findings
     assert "tool `Nobody` does not exist" == stranger.problem

@@ -15,7 +15,7 @@ from worker.history import events_of, replay
 from worker.runs import start
 from workflows.doors import Doors
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
-from workflows.run import RunRequest
+from workflows.run_request import RunRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -50,7 +50,8 @@ from tests.runs.yard import (
 )
 from worker.runs import start
 from worker.serve import serving
-from workflows.run import Run, RunRequest
+from workflows.run import Run
+from workflows.run_request import RunRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,15 +7,18 @@ why, follows from its history.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
+from lockstep.lock import Proposed
 from tests.runs.office import KEY, Office, office, scene, working
 from tests.runs.yard import (
     Book,
+    Ended,
     Handle,
     Json,
     Yard,
@@ -29,6 +32,7 @@ from tests.runs.yard import (
 )
 from worker.account import account
 from worker.locks import locks_of
+from worker.origins import sent_out
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -157,9 +161,8 @@ async def test_a_run_goes_on_with_a_new_rest_once_a_human_says_yes(
         assert ("completed", 0) == (fresh.result.status, fresh.result.planner_calls)
 
 
-def _lock_sent(ended, step: str) -> str:  # type: ignore[no-untyped-def]  # what the yard gave
-    from worker.origins import sent_out
-
+def _lock_sent(ended: Ended, step: str) -> str:
+    """The lock that a step was sent out under."""
     sent = sent_out(ended.history, step, None)
     assert sent is not None
     return sent.run.lock
@@ -253,3 +256,46 @@ async def test_without_a_model_a_human_gives_the_rest(
         await opened.yard.answer(handle, question, Verdict.DENY)
         ended = await opened.yard.ended(handle)
         assert ("failed", ["called for pallet"]) == (ended.result.status, book_two.lines)
+
+
+async def test_the_plan_as_a_whole_is_decided_for_whoever_runs_it(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Policy that speaks of whole plans is asked about the new one as about any that is run; each
+    rule that asks is answered by a role of its own.
+    """
+    rules = """
+@id("crane.looked-at")
+@reason("what was planned anew is looked at by the master")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.phase == "run" && context.model && context.tools.contains("Lift") };
+"""
+
+    def asking(root: Path) -> None:
+        anew()(root)
+        with (root / "policy" / "approvals.cedar").open("a") as policy:
+            policy.write(rules)
+
+    told = scene("lift", {"proposal": rest(book)})
+    async with office(yard, tmp_path, told, furnish=asking) as opened:
+        lock = opened.yard.lock(*stuck(book)).stating(
+            Proposed(by="ana", at=datetime(2026, 11, 21, tzinfo=UTC))
+        )
+        handle = await opened.yard.start(lock)
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        assert ["replanning-asks", "crane.looked-at"] == [one.id for one in question.rules]
+        await opened.yard.answer(handle, question, Verdict.APPROVE)
+        question = await asked(opened, handle, "plan.replan.1.approve.2")
+        assert (["crane.looked-at"], ("cleo",)) == (
+            [one.id for one in question.rules],
+            question.approvers,
+        )
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="cleo")
+        ended = await opened.yard.ended(handle)
+        assert "completed" == ended.result.status
+        (revised,) = ended.of("run.revised")
+        assert revised.plan is not None
+        child = locks_of(ended.history, ended.events)[-1]
+        again = await opened.yard.ended(await opened.yard.start(child))
+        assert ("completed", []) == (again.result.status, again.of("question.asked"))

@@ -39,7 +39,9 @@ from worker.home import Home
 from worker.replay import compared
 from worker.runs import result, start
 from worker.serve import serving
-from workflows.run import Run, RunRequest, RunResult
+from workflows.run import Run
+from workflows.run_request import RunRequest
+from workflows.run_result import RunResult
 
 ROOT = Path(__file__).parents[2]
 CRANE = ROOT / "tests" / "agents" / "crane"

@@ -93,16 +93,11 @@ def _asked(
     if given is None and not path.exists():
         return 0, []
     cases = load(Cases, path)
-    named = [env for case in cases.case for env in case.environments]
-    named += [env for plan in cases.plan for env in plan.environments]
+    named = [env for _, case in cases.every for env in case.environments]
     shared = [env for env in after.environments if env in before.environments]
     count = sum(env in shared for env in named)
     shared = [env for env in shared if env in named]
-    found = [
-        one
-        for env in shared
-        for one in moved(cases.case, cases.plan, before.world(env), after.world(env))
-    ]
+    found = [one for env in shared for one in moved(cases, before.world(env), after.world(env))]
     return count, found
 
 

@@ -17,6 +17,7 @@ from lockstep.fallback import Fallback, edges, owners
 from lockstep.graph import order
 from lockstep.guard import Guard
 from lockstep.loop import ForEach
+from lockstep.plan import Composing
 from lockstep.reference import Malformed, as_reference
 from lockstep.shown import shown
 from worker.cli.terminal import plain
@@ -137,7 +138,9 @@ def _told(step: Drawn, whose: str | None, known: Recoveries) -> Iterable[str]:
         yield f"stands in for {plain(whose)}"
     arguments = called(step.args)
     if arguments:
-        yield arguments if len(arguments) <= _WIDEST else f"{arguments[: _WIDEST - 1]}…"
+        yield _short(arguments)
+    if isinstance(step, Composing):
+        yield _short(f"gives {', '.join(map(plain, _fields(step)))}")
     yield from conditions(step, known)
     silent = sorted({*step.needs} - {*step.draws, whose})
     if silent:
@@ -145,6 +148,16 @@ def _told(step: Drawn, whose: str | None, known: Recoveries) -> Iterable[str]:
         yield f"after {', '.join(map(plain, silent))}"
     if step.reason:
         yield plain(json.dumps(step.reason, ensure_ascii=False))
+
+
+def _fields(step: Composing) -> list[str]:
+    """What the answer is made of, at its top."""
+    fields = step.output.get("properties")
+    return sorted(fields) if isinstance(fields, dict) else []
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def _ordered(steps: list[Drawn]) -> list[Drawn]:

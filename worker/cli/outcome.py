@@ -8,7 +8,7 @@ from lockstep.fallback import last
 from lockstep.lock import Lock
 from worker.cli.story import cost
 from worker.cli.terminal import counted, out, safe, show_findings
-from workflows.run import RunResult
+from workflows.run_result import RunResult
 
 
 def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None:

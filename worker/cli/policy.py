@@ -14,10 +14,10 @@ from rich.text import Text
 
 from activities.cases import answered
 from lockstep.codes import Exit
-from policies.cases import Tried, rules_in, rules_of, unreached
 from policies.cedar.load import schema_of
 from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
+from policies.expected import Tried, rules_in, rules_of, unreached
 from worker.cli.drawing import COLOURS
 from worker.cli.options import EnvironmentOption, agent_here
 from worker.cli.terminal import (
@@ -80,7 +80,7 @@ def cases(
 def _told(one: Tried) -> dict[str, Any]:
     made = one.decision
     return {
-        "number": one.number,
+        "case": one.place,
         "name": one.case.name,
         "environment": one.environment,
         "tool": one.case.tool,

@@ -51,7 +51,8 @@ from worker.inbox import open_questions
 from worker.runs import follow, result, start
 from worker.session import Served, Session, fleeting, session
 from workflows.lock_plan import LockRequest
-from workflows.run import Run, RunRequest
+from workflows.run import Run
+from workflows.run_request import RunRequest
 
 _CANCEL_PATIENCE = 10.0
 

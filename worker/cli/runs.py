@@ -45,7 +45,8 @@ from worker.plans import ended
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
 from workflows.lock_plan import LockPlan, LockResult
-from workflows.run import Run, RunResult
+from workflows.run import Run
+from workflows.run_result import RunResult
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 

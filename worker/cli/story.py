@@ -178,7 +178,7 @@ def told(what: Happening) -> str:
             return "\n".join(lines)
         case RunRevised(lock=lock, tail=tail, by=by):
             whose = f" by {by}" if by else ""
-            lines = [f"  {line}" for line in tail.lines]
+            lines = [*(f"  {line}" for line in tail.lines), *_as_a_whole(what.plan)]
             return "\n".join([f"a new rest{whose}: {tail}, lock {lock[:19]}…", *lines])
         case RunReplanned(lock=lock, parent=parent):
             return f"run goes on with lock {lock[:19]}…, made of {parent[:19]}…"

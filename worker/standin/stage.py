@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from lockstep.draft import compact
 from lockstep.errors import LockstepError
 from lockstep.loading import load, parse_json, read, shaped
-from lockstep.standin import Answer, Proposal, Scene, Script, When, compact, recased
+from lockstep.standin import Answer, Proposal, Scene, Script, When, recased
 from worker.standin.request import Request
 from worker.standin.tokens import BYTES, head
 

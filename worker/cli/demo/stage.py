@@ -38,7 +38,8 @@ from worker.runs import follow, result, start
 from worker.session import Served, Session, session
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
-from workflows.run import RunRequest, RunResult
+from workflows.run_request import RunRequest
+from workflows.run_result import RunResult
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "cluster_digest"
 ENVIRONMENTS = ("sandbox", "prod")

@@ -1,0 +1,26 @@
+"""Where a planning takes place that is not the first: in the middle of a run."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from activities.contract import Brief
+from lockstep.budget import Ledger
+from lockstep.revision import Progress
+from lockstep.trust import Trust
+
+
+@dataclass(frozen=True)
+class Midway:
+    """In the middle of a run: where it is, what policy says, and what both leave.
+
+    `used` is how often the run has asked the model before, and `brief` asks again what planning may
+    take. `prefix` and `questions` are what its activities and questions are called after.
+    """
+
+    progress: Progress
+    literals: Trust
+    used: int
+    ledger: Ledger
+    prefix: str
+    questions: str
+    brief: Callable[[], Awaitable[Brief]]
