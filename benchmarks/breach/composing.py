@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.breach.carrying import attack, draft
 from benchmarks.breach.orders import Order
-from benchmarks.breach.proposing import attack, called, draft
+from benchmarks.breach.proposing import called
 from benchmarks.breach.tasks import HONEST, Json, draws
 
 

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from benchmarks.breach.carrying import attack, planned
 from benchmarks.breach.composing import written
 from benchmarks.breach.oracle import CANARY
 from benchmarks.breach.orders import Order, heard
-from benchmarks.breach.proposing import attack, planned, proposed
+from benchmarks.breach.proposing import proposed
 from benchmarks.breach.tasks import HONEST, LOOKS, Json, Task
 from benchmarks.breach.tricks import undressed
 from lockstep.standin import Answer

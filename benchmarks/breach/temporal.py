@@ -16,8 +16,9 @@ from temporalio.client import Client
 from activities.package import AgentPackage
 from benchmarks.breach.attempts import Attempt
 from benchmarks.breach.campaign import KEY, Row
-from benchmarks.breach.driving import PERSON, Ended, written
+from benchmarks.breach.driving import Ended, written
 from benchmarks.breach.obedient import Obedient
+from benchmarks.breach.performing import PERSON
 from benchmarks.breach.places import PLAIN, calls, house, package, poisoned
 from benchmarks.breach.tasks import PLANNED, Json
 from lockstep.errors import LockstepError
@@ -30,7 +31,8 @@ from worker.serve import serving
 from worker.server import serve
 from worker.standin.server import playing
 from workflows.lock_plan import LockRequest, LockResult
-from workflows.run import RunRequest, RunResult
+from workflows.run_request import RunRequest
+from workflows.run_result import RunResult
 
 _GRACE = timedelta(milliseconds=100)
 _PATIENCE = 120

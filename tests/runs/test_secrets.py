@@ -25,7 +25,7 @@ from worker.runs import result
 from worker.session import Served, worker_command
 from worker.standin.server import standin
 from worker.supervisor import Supervised
-from workflows.run import RunResult
+from workflows.run_result import RunResult
 
 VAULT = ROOT / "tests" / "agents" / "vault"
 KEY = "sk-ant-canary/9f+31==c7e2&a"
