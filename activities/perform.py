@@ -38,7 +38,7 @@ from lockstep.shown import shown
 from lockstep.tool import Tool, harms_twice
 from lockstep.value import Value
 from policies.arguments import check_value
-from policies.check import missing_resources
+from policies.missing import missing_resources
 from policies.request import arguments, attempted, provenance
 from policies.standing import holding
 

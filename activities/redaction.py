@@ -58,14 +58,16 @@ def _spelt(value: str) -> frozenset[str]:
 
 
 def _others(value: str) -> Iterator[str]:
-    for escaped in (quote(value), quote(value, safe=""), quote_plus(value)):
+    # What the system gave us need not be UTF-8, and half a character keeps nothing from being told.
+    whole, part = quote(value, "", errors=_ANY), quote(value, errors=_ANY)
+    for escaped in (whole, part, quote_plus(value, errors=_ANY)):
         yield escaped
         yield re.sub(r"%..", lambda found: found[0].lower(), escaped)
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield repr(value)[1:-1]
     yield html.escape(value)
-    data = value.encode(errors="surrogatepass")
+    data = value.encode(errors=_ANY)
     yield data.hex()
     yield data.hex().upper()
     for before in range(3):
@@ -76,4 +78,5 @@ def _others(value: str) -> Iterator[str]:
         yield digits.translate(_URL_SAFE)
 
 
+_ANY = "surrogatepass"
 _URL_SAFE = str.maketrans("+/", "-_")

@@ -31,9 +31,10 @@ from lockstep.revision import Progress
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.arguments import Sources, check_arguments, check_value
-from policies.check import MAX_FINDINGS, check, missing_resources
+from policies.check import MAX_FINDINGS, check
 from policies.freeze import freeze
 from policies.labels import planner_reads
+from policies.missing import missing_resources
 from policies.request import real
 from policies.revision import against, anew, course, denied, reads, ruled
 from policies.submission import refused, started, submitted, wanted

@@ -56,6 +56,12 @@ def test_base64_hides_no_secret(secret: str, before: bytes, after: bytes, for_ur
     assert len(told) - len("{}") <= around + 4
 
 
+def test_what_is_no_text_is_taken_out_as_well() -> None:
+    """A variable may hold any bytes; none of them keeps an error from being told."""
+    value = b"hush-\xff-hush".decode(errors="surrogateescape")
+    assert "at ${TOKEN}" == Redaction(telling({"TOKEN": value}))(f"at {value}")
+
+
 def test_what_is_short_is_no_secret() -> None:
     """Else half of all words would be taken out."""
     assert {} == telling({"TOKEN": "x" * (SHORTEST - 1)})
