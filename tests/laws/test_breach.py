@@ -3,6 +3,7 @@ and what the oracle says.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from benchmarks.breach.attempts import SHARES, attempts, honest
 from benchmarks.breach.composing import COMPOSING
 from benchmarks.breach.oracle import CANARY, Wanted, done, escaped, unauthorised
 from benchmarks.breach.orders import Aim, Order, heard
+from benchmarks.breach.places import package
 from benchmarks.breach.proposing import PLANNING
 from benchmarks.breach.tasks import HONEST, MOVED, PAGE, PLANNED
 from benchmarks.breach.tricks import TRICKS, snaked, undressed
@@ -75,6 +77,16 @@ def test_whatever_is_answered_a_stand_in_can_say(order: Order) -> None:
 
 def call(tool: str, **args: Any) -> dict[str, Any]:
     return {"tool": tool, "args": args}
+
+
+def test_a_control_is_the_desk_without_one_rule() -> None:
+    """What is measured without the look at a whole plan is measured with all the rest."""
+    desk, unreviewed = package().texts, package("unreviewed").texts
+    assert desk.authorize == unreviewed.authorize
+    rules = re.compile(r"@id\([^@]*(?:@\w+\([^)]*\)\s*)*[^;]*;")
+    left = [one for one in rules.findall(desk.approvals) if '"desk.planned"' not in one]
+    assert left == rules.findall(unreviewed.approvals)
+    assert left
 
 
 def test_one_note_may_be_left() -> None:
