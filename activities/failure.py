@@ -83,6 +83,7 @@ def scrubbed(value: Any, filled: Filled) -> Any:
         case list():
             return [scrubbed(child, filled) for child in value]
         case dict():
-            return {filled.scrub(key): scrubbed(child, filled) for key, child in value.items()}
+            # A key that is no text is nobody's secret, and is refused where it is written down.
+            return {scrubbed(key, filled): scrubbed(child, filled) for key, child in value.items()}
         case _:
             return value

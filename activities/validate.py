@@ -23,7 +23,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed, Refreshed, Statement
+from lockstep.lock import MAX_LOCK_BYTES, Author, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
@@ -258,7 +258,8 @@ def proposed_in(proposal: Proposal, world: World, look: Look) -> Plan:
 
 def judged(plan: Plan, proposal: Proposal, world: World) -> Checked:
     """The verdict on a proposal whose plan this is."""
-    checked = check(plan, world, proposal.by, wrote(proposal, world), proposal.planner)
+    author = proposal.author or Author.of(proposal.planner)
+    checked = check(plan, world, proposal.by, wrote(proposal, world), author)
     if proposal.revises is None:
         return checked
     more = against(proposal.revises, plan, checked, world)

@@ -81,7 +81,7 @@ def parse_json(
             raise _refused(
                 "LS-LOAD-005",
                 place,
-                f"key `{_twice(items)}` stands twice in one object",
+                f"key `{_twice(items)[:60]}` stands twice in one object",
                 "remove one",
             )
         return result

@@ -10,7 +10,7 @@ from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding, Severity, errors_in
-from lockstep.lock import Asked
+from lockstep.lock import Author
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.schema import Schema
@@ -28,7 +28,7 @@ from policies.missing import missing_resources
 from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
 from policies.request import Foreseen, foreseen
-from policies.structure import GRAPHLESS, structure
+from policies.structure import structure
 from policies.submission import proposed, refused, submitted, wanted
 from policies.usable import Usable
 from policies.world import World
@@ -36,19 +36,22 @@ from policies.world import World
 MAX_FINDINGS = 100
 """Nobody reads more, and the rest is mostly the same mistake again."""
 
+PERSON = Author(model=False)
+"""Who writes a plan that no model wrote."""
+
 
 def check(
     plan: Plan,
     world: World,
     started_by: str,
     literals: Trust = Trust.TRUSTED,
-    planner: Asked | None = None,
+    author: Author = PERSON,
 ) -> Checked:
     """Every finding about the plan, and policy's decision on each step as far as it can be
     known. A plan too long for any environment is not looked at further.
 
     `literals` says how far to believe what the plan writes down itself; a person's is believed.
-    `planner` is there where a model wrote it.
+    `author` says who wrote it; a person did, unless somebody says otherwise.
     """
     if len(plan.steps) > MAX_STEPS:
         long = too_long(len(plan.steps), MAX_STEPS, "no environment allows more than")
@@ -57,7 +60,8 @@ def check(
     known = recoveries(environment, world.tools, {step.tool for step in plan.steps})
     # What the environment does about errors is as much a part of what may happen as the plan.
     steps = [provided(step, known) for step in plan.steps]
-    findings = [*structure(steps), *clashing(plan, environment)]
+    tangled = [*structure(steps), *clashing(plan, environment)]
+    findings = [*tangled]
     sources = Sources(
         outputs={
             step.id: output_of(step, step.spec(world.tools))
@@ -72,8 +76,8 @@ def check(
         if found is not None:
             usable.append((step, found))
         findings += problems
-    # A warning leaves the graph what it is, and rules are held against it.
-    if not any(found.code in GRAPHLESS for found in errors_in(findings)):
+    # What else is wrong leaves the graph what it is, and rules are held against it.
+    if not tangled:
         findings += world.violations(steps)
     before = looks(environment)
     glances = [(step, foreseen(step, step.spec(world.tools))) for step in before]
@@ -103,9 +107,7 @@ def check(
     findings += (one for made in decisions if made.step in absent for one in unapproved(made))
     sound = [step for step, _ in usable]
     most = worst(before, world.tools, {}) + worst(sound, world.tools, known)
-    whole = len(sound) == len(steps) and not any(
-        one.code in GRAPHLESS for one in errors_in(findings)
-    )
+    whole = len(sound) == len(steps) and not tangled
     parallel = environment.limits.parallel
     reach = bounds(sound, world.tools, parallel, known, before) if whole else Bounds()
     findings += (*check_limits(steps, known, world, most), *check_history(reach))
@@ -113,7 +115,7 @@ def check(
     findings += uncallable([*before, *sound], world, Severity.WARNING)
     made = approval = None
     if whole and world.decider.weighs_plans:
-        submission = proposed(plan, most, world, started_by, planner)
+        submission = proposed(plan, most, world, started_by, author)
         made = submitted(submission, world)
         if made is not None:
             findings += filter(None, (refused(made),))

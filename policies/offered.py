@@ -7,9 +7,11 @@ mended in the plan, the other perhaps in the manifest.
 from collections.abc import Iterator
 
 from lockstep.compose import COMPOSE, ComposeSpec
+from lockstep.cutting import TooLong, fitted
 from lockstep.duration import write_duration
 from lockstep.finding import Finding
 from lockstep.plan import ComposeStep, Step
+from lockstep.reference import references
 from lockstep.tool import ToolSpec
 from policies.misfit import did_you_mean
 from policies.world import World
@@ -78,6 +80,23 @@ def check_tighter(step: Step, spec: ToolSpec) -> Iterator[Finding]:
             asked, most = getattr(step, name), getattr(spec, name)
             if asked is not None and asked > most:
                 yield _looser(step, name, f"{asked:,}", f"{most:,}")
+        yield from _measured(step, spec)
+
+
+def _measured(step: ComposeStep, spec: ComposeSpec) -> Iterator[Finding]:
+    """Inputs that the plan writes down itself are measured now: a step that can only be refused
+    need not wait for its run. What references bring comes on top of it, and leaves less room.
+    """
+    known = {name: value for name, value in step.inputs.items() if not any(references({"": value}))}
+    try:
+        fitted(known, step.max_input_tokens or spec.max_input_tokens, cut=step.long == "cut")
+    except TooLong as error:
+        yield Finding(
+            code="LS-PLAN-012",
+            place=f"step `{step.id}` /inputs",
+            problem=f"what the plan itself writes there is too long: {error}",
+            fix="raise `max_input_tokens`, write less, or split the step",
+        )
 
 
 def _looser(step: Step, name: str, asked: str, most: str) -> Finding:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.placeholders import fillings
+from activities.failure import scrubbed
+from activities.placeholders import Filled, fillings
 from activities.redaction import SHORTEST, Redaction, telling
 from lockstep.environment import Binding, Environment, Stage
 from worker.logs import configure
@@ -106,3 +107,10 @@ def test_a_log_line_is_redacted_whoever_wrote_it() -> None:
     written = stream.getvalue()
     assert 2 <= written.count("${TOKEN}")
     assert not [line for line in written.splitlines() if "s3cr3t" in line]
+
+
+def test_a_value_is_redacted_throughout() -> None:
+    """Keys too; what is no text stays what it is, for whoever refuses it."""
+    filled = Filled(endpoint="", settings={}, secrets={"hush-hush": "${TOKEN}"})
+    said = {"hush-hush": [1, {2: "so hush-hush", "none": None}]}
+    assert {"${TOKEN}": [1, {2: "so ${TOKEN}", "none": None}]} == scrubbed(said, filled)
