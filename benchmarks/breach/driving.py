@@ -21,7 +21,7 @@ from activities.propose import ModelPlanner
 from activities.providers import provider
 from benchmarks.breach.performing import AT, PERSON, Going, Office, Rest, performed
 from benchmarks.breach.tasks import Json, Task
-from lockstep.lock import AnyLockedStep, Asked, Lock
+from lockstep.lock import AnyLockedStep, Lock
 from lockstep.outcome import (
     Completed,
     Signalled,
@@ -29,6 +29,7 @@ from lockstep.outcome import (
     Withheld,
 )
 from lockstep.revision import MAX_DETAIL, Progress, Signal
+from lockstep.statement import Asked
 from lockstep.value import Value
 
 

@@ -55,7 +55,7 @@ class _Told:
     @classmethod
     def of(cls, request: Request) -> "_Told":
         pieces = [one.content.partition(" ") for one in request.pieces]
-        form = next((json.loads(text) for kind, _, text in pieces if kind == "format"), {})
+        form: Json = next((json.loads(text) for kind, _, text in pieces if kind == "format"), {})
         fields = tuple(form.get("properties", ()))
         goal = request.first.partition("\n")[0].removeprefix("The goal: ")
         answered = sum(kind == "assistant" for kind, _, _ in pieces)

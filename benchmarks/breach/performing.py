@@ -25,7 +25,7 @@ from activities.store import FolderStore
 from activities.validate import WorldValidator
 from benchmarks.breach.tasks import Json, Task
 from lockstep.compose import COMPOSE
-from lockstep.lock import AnyLockedStep, Asked, Lock
+from lockstep.lock import AnyLockedStep, Lock
 from lockstep.outcome import (
     Dispatch,
     Report,
@@ -33,6 +33,8 @@ from lockstep.outcome import (
     StepOutcome,
 )
 from lockstep.revision import Progress
+from lockstep.statement import Asked
+from lockstep.trust import Trust
 from lockstep.value import Value
 from policies.world import World
 
@@ -85,7 +87,8 @@ class Office:
             environment=world.environment.name,
             by=PERSON,
             planner=asked,
-            **({"revises": rest.progress, "literals": rest.permitted.literals} if rest else {}),
+            revises=rest.progress if rest else None,
+            literals=rest.permitted.literals if rest else Trust.TRUSTED,
         )
 
     async def frozen(self, proposal: Proposal) -> Lock:
