@@ -175,6 +175,8 @@ def times(action: Action) -> int:
 
 def dispatches(errors: Mapping[ErrorName, Actions]) -> int:
     """How often one step may be sent out on account of these errors, the first time included."""
+    if not errors:
+        return 1
     return 1 + sum(times(action) for actions in errors.values() for action in actions)
 
 

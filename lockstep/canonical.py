@@ -117,9 +117,12 @@ def _is_flat(value: Any) -> bool:
     """Whether a value is an object of words, lists of words, and small whole numbers, in ASCII
     throughout: most arguments are, and to look at each part of them by its type takes long.
     """
-    return type(value) is dict and all(
-        type(key) is str and key.isascii() and _is_small(child) for key, child in value.items()
-    )
+    if type(value) is not dict:
+        return False
+    for key, child in value.items():
+        if type(key) is not str or not key.isascii() or not _is_small(child):
+            return False
+    return True
 
 
 def _is_small(value: Any) -> bool:

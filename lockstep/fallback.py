@@ -86,7 +86,11 @@ def waits(steps: Iterable[Provided]) -> dict[str, tuple[str, ...]]:
     found = list(steps)
     whose = owners(found)
     if not whose:
-        return {step.id: tuple(sorted({*step.needs})) for step in found}
+        return {
+            # A lock's are what somebody wrote down.
+            step.id: step.needs if len(step.needs) < 2 else tuple(sorted({*step.needs}))
+            for step in found
+        }
     return {
         step.id: tuple(sorted(({*step.needs} - {whose.get(step.id)}) | {*stand_ins(step)}))
         for step in found

@@ -10,6 +10,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -28,7 +29,8 @@ MAX_FINDINGS = 20
 
 # Possessive throughout: a pattern that could go back would remember every character of a string.
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
-_BRACKET = re.compile(r"[\[{\]}]")
+_DEEPER = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHERS = bytes(set(range(256)) - _DEEPER.keys())
 _TOML_TOKEN = re.compile(
     r"""
     \#[^\n]*+
@@ -87,8 +89,8 @@ def parse_json(
         return result
 
     def integer(digits: str) -> int | float:
-        if len(digits) <= 17 and _is_exact(int(digits)):
-            return int(digits)
+        if len(digits) <= 17 and _is_exact(number := int(digits)):
+            return number
         if canonical:
             return _finite(digits, place)
         raise _inexact(digits, place)
@@ -212,11 +214,9 @@ def _check_brackets(text: str, place: str, most: int) -> None:
     if "\\" in text:
         # Outside a string a parser stops at a backslash, so that nothing behind it counts.
         text = _ESCAPE.sub("", text)
-    depth = 0
-    for bracket in _BRACKET.findall("".join(text.split('"')[::2])):
-        depth += 1 if bracket in "[{" else -1
-        if depth > most:
-            raise _too_deep(place, most)
+    brackets = "".join(text.split('"')[::2]).encode().translate(None, _OTHERS)
+    if max(accumulate(map(_DEEPER.__getitem__, brackets)), default=0) > most:
+        raise _too_deep(place, most)
 
 
 def _check_toml_depth(text: str, place: str) -> None:

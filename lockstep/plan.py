@@ -162,8 +162,8 @@ class ToolStep(Record, Flow):
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
-        """The ids of all steps that must be done first, sorted."""
-        return tuple(sorted({*self.after, *self.draws}))
+        """The ids of all steps that must be done first, sorted, each once."""
+        return tuple(sorted({*self.after, *self.draws})) if self.after else self.draws
 
     @cached_property
     def size(self) -> int:

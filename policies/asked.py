@@ -5,27 +5,37 @@ unless some rule looks at what a step is called. It is put once, and each has a 
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from lockstep.decision import Decision
 from lockstep.plan import Step
 from lockstep.provenance import Provenance
-from policies.request import Foreseen, planned
+from policies.foreseen import Foreseen
+from policies.request import planned
 from policies.world import World
 
 
 def decided(
     steps: Iterable[tuple[Step, Foreseen, Provenance]], world: World, started_by: str
 ) -> Iterator[Decision]:
-    """The decisions, in the order of the steps. Whoever has foreseen two calls to be the same gives
-    the same `Foreseen` for both.
+    """The decisions, in the order of the steps. Whoever has found two calls to be the same gives
+    the very same `Foreseen` and `Provenance` for both.
     """
     # With what it was made of, whose identity is then not given to another.
-    known: dict[tuple[str, int, Provenance], tuple[Foreseen, Decision]] = {}
+    known: dict[tuple[str, int, int], tuple[Foreseen, Provenance, Decision]] = {}
+    alike = not world.decider.names_steps
     for step, seen, provenance in steps:
-        key = (step.tool, id(seen), provenance)
-        if key in known and not world.decider.names_steps:
-            yield known[key][1].model_copy(update={"step": step.id})
+        key = (step.tool, id(seen), id(provenance))
+        if alike and key in known:
+            yield known[key][2].model_copy(update={"step": step.id})
             continue
-        made = world.decider.decide(planned(step, world, started_by, provenance, seen))
-        known[key] = (seen, made)
+        ask = partial(_asked, step, world, started_by, provenance, seen)
+        made = world.familiar.decision(step, provenance, started_by, ask) if alike else ask()
+        known[key] = (seen, provenance, made)
         yield made
+
+
+def _asked(
+    step: Step, world: World, started_by: str, provenance: Provenance, seen: Foreseen
+) -> Decision:
+    return world.decider.decide(planned(step, world, started_by, provenance, seen))

@@ -21,7 +21,7 @@ from lockstep.amount import Amount
 from lockstep.bounds import Bounds
 from lockstep.duration import LONGEST
 from lockstep.fallback import owners, stand_ins, waits
-from lockstep.graph import order
+from lockstep.graph import anyhow
 from lockstep.plan import Step
 from lockstep.tool import ToolSpec
 from policies.freeze import pauses
@@ -33,6 +33,8 @@ FIRST_EVENTS = 20
 ANSWER = 8 * 1024
 """Bytes of what a step's activity gives back: a preview, a decision, its attempts."""
 READING = 4 * 1024
+
+_AT_ONCE = timedelta()
 
 MAX_EVENTS = 40_000
 MAX_BYTES = 40 * 1024 * 1024
@@ -150,7 +152,7 @@ def _longest(timeout: timedelta, attempts: int) -> timedelta:
 
 def _readings(step: Step) -> int:
     """The activities beside its calls: guards, a loop's list and its outputs, given outputs."""
-    given = any(one.output is not None for one in step.on_error.values())
+    given = bool(step.on_error) and any(one.output is not None for one in step.on_error.values())
     return bool(step.when) + 2 * bool(step.for_each) + given * times(step)
 
 
@@ -162,14 +164,18 @@ def _chain(steps: Sequence[Step], own: Mapping[str, timedelta]) -> timedelta:
     ends: dict[str, timedelta] = {}
 
     def begins(step: Step) -> timedelta:
-        return max((ends[need] for need in step.needs if need in ends), default=timedelta())
+        if not step.needs:
+            return _AT_ONCE
+        return max((ends[need] for need in step.needs if need in ends), default=_AT_ONCE)
 
     def over(step: Step, begun: timedelta) -> timedelta:
         signalled = begun + own[step.id]
+        if not step.on_error:
+            return signalled
         others = [known[name] for name in stand_ins(step)]
         return max([signalled, *(over(one, max(signalled, begins(one))) for one in others)])
 
-    for id in order(waits(steps)):
+    for id in anyhow(waits(steps)):
         if id not in whose:
             ends[id] = over(known[id], begins(known[id]))
-    return max(ends.values(), default=timedelta())
+    return max(ends.values(), default=_AT_ONCE)

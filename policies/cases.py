@@ -25,9 +25,10 @@ from lockstep.schema import fields
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments, check_value
 from policies.expected import LATER, Tried, failed, known_rules, known_tool, wrong
+from policies.foreseen import foreseen
 from policies.misfit import did_you_mean
 from policies.missing import missing_resources
-from policies.request import foreseen, planned, real
+from policies.request import planned, real
 from policies.whole_cases import tried_plan, tried_replan
 from policies.world import World
 

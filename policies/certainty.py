@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Protocol
 
 from lockstep.fallback import Provided, owners, stand_ins
-from lockstep.graph import Graph, order
+from lockstep.graph import Graph, anyhow, order
 from lockstep.guard import Guard
 from lockstep.reference import Reference, references
 from lockstep.tool import ToolSpec
@@ -85,22 +85,24 @@ class Shape:
         """`specs` are of the tools, `edits` arguments that humans gave since, by step."""
         found = list(steps)
         whose = owners(found)
-        fallbacks = {step.id: list(step.on_error.values()) for step in found}
         return cls(
             tools={step.id: step.tool for step in found},
-            needs={step.id: sorted({*step.needs} - {whose.get(step.id)}) for step in found},
+            needs={
+                step.id: sorted({*step.needs} - {whose.get(step.id)}) if step.needs else ()
+                for step in found
+            },
             draws={step.id: step.draws for step in found},
             optional=frozenset(
                 step.id
                 for step in found
-                if step.when or any(one.skip for one in fallbacks[step.id])
+                if step.when or any(one.skip for one in step.on_error.values())
             ),
-            stand_ins={step.id: stand_ins(step) for step in found if stand_ins(step)},
+            stand_ins={step.id: names for step in found if (names := stand_ins(step))},
             hollow=frozenset(
                 step.id
                 for step in found
                 # A list may be empty.
-                if step.for_each or any(one.output is not None for one in fallbacks[step.id])
+                if step.for_each or any(one.output is not None for one in step.on_error.values())
             ),
             feeds=Feeds(found),
             calls=Calls.of(found, specs or {}, edits or {}),
@@ -158,6 +160,8 @@ class Shape:
     @cached_property
     def begins(self) -> Graph:
         """What must be over before each step begins: a stand-in waits for its step to signal."""
+        if not self.whose:
+            return self.needs
         return {
             step: [*needs, *([self.whose[step]] if step in self.whose else [])]
             for step, needs in self.needs.items()
@@ -166,6 +170,8 @@ class Shape:
     @cached_property
     def ends(self) -> Graph:
         """What must be over before each step is."""
+        if not self.whose:
+            return self.needs
         return {step: [*needs, *self.stand_ins.get(step, ())] for step, needs in self.needs.items()}
 
     @cached_property
@@ -187,7 +193,7 @@ class Certainty:
         self._drawn: dict[str, int] = {}
         self._conditions: dict[str, int] = {}
         self._waits: dict[str, int] = {}
-        for number, step in enumerate(order(shape.begins)):
+        for number, step in enumerate(anyhow(shape.begins)):
             self._bit[step] = 1 << number
             owner = shape.whose.get(step)
             # A stand-in begins after all that its step began after; but the step itself, which has
@@ -199,7 +205,7 @@ class Certainty:
             for need in shape.draws.get(step, ()):
                 drawn |= self._drawn[need]
             self._behind[step], self._drawn[step] = behind, drawn | self._bit[step]
-        for step in order(shape.ends):
+        for step in anyhow(shape.ends):
             own = step in shape.optional
             # Where a stand-in may be left out its step may be, if it signals.
             own |= any(self._conditions[name] for name in shape.stand_ins.get(step, ()))

@@ -21,13 +21,13 @@ from policies.asked import decided
 from policies.bounds import bounds, worst
 from policies.declared import uncallable
 from policies.doubts import doubts
+from policies.foreseen import Foreseen, foreseen
 from policies.handling import provided, recoveries, unhandled
 from policies.labels import labels
 from policies.limits import check_history, check_limits, of_plan, too_long
 from policies.missing import missing_resources
 from policies.preflight import clashing, looked, looks, unapproved
 from policies.provenance import Lineage
-from policies.request import Foreseen, foreseen
 from policies.structure import structure
 from policies.submission import proposed, refused, submitted, wanted
 from policies.usable import Usable

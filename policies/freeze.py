@@ -23,11 +23,11 @@ from lockstep.provenance import Provenance
 from lockstep.resource import touched
 from lockstep.revision import Progress
 from lockstep.tool import ToolSpec
+from policies.foreseen import foreseen
 from policies.handling import provided, recoveries
 from policies.labels import labels
 from policies.preflight import looked, looks
 from policies.provenance import Lineage
-from policies.request import foreseen
 from policies.world import World
 
 Resources = dict[str, dict[str, dict[str, bool | int | str]]]

@@ -41,9 +41,12 @@ def provided(step: Step, known: Recoveries) -> Step:
     """The step with what the environment has in its output's place where the step itself does not
     say.
     """
+    errors = known.get(step.tool)
+    if not errors:
+        return step
     given = {
         error: fallback
-        for error, fallback in defaults(known.get(step.tool, {})).items()
+        for error, fallback in defaults(errors).items()
         if error not in step.on_error
     }
     if not given:

@@ -88,8 +88,10 @@ def literal(args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """The arguments without those that hold a reference."""
     found: dict[str, JsonValue] = {}
     for key, value in args.items():
-        if not any(True for _ in references(value)):
+        if isinstance(value, dict) and any(mark.startswith("$") for mark in value):
+            continue
+        if not isinstance(value, dict | list) or not any(True for _ in references(value)):
             found[key] = value
-        elif isinstance(value, dict) and not any(mark.startswith("$") for mark in value):
+        elif isinstance(value, dict):
             found[key] = literal(value)
     return found

@@ -46,11 +46,12 @@ class Lineage:
         self._names = cache(self._tools)
         self._own: dict[str, Own] = {}
         self._outputs: dict[str, Output] = {}
+        drawn = self._drawn()
         for step, is_over in self._order():
-            if is_over:
-                self._outputs[step.id] = self._output(step)
-            else:
+            if not is_over:
                 self._own[step.id] = self._told(step)
+            elif step.id in drawn:
+                self._outputs[step.id] = self._output(step)
 
     def of(self, step: str) -> Provenance:
         """What policy is told of a step."""
@@ -85,6 +86,10 @@ class Lineage:
                 break
             step, at = cause.step, next(iter(self._own[cause.step].provenance.untrusted), "")
         return tuple(chain)
+
+    def _drawn(self) -> set[str]:
+        """The steps whose outputs anybody gets."""
+        return {id for step in self._steps.values() for id in (*step.draws, *stand_ins(step))}
 
     def _order(self) -> Iterator[tuple[Traced, bool]]:
         """Each step twice: when it begins, and when it and what may stand in for it are over."""

@@ -5,36 +5,22 @@ Both are put together here and nowhere else, so that what a replay asks again is
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from pydantic import JsonValue
 
 from lockstep.decision import AnyGrant, Phase, Principal, Request, Target
-from lockstep.defaults import defaulted
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
 from lockstep.provenance import Provenance
-from lockstep.reference import Reference, Unresolved, references, resolve
+from lockstep.reference import Unresolved, resolve
 from lockstep.resource import Touched, touched
 from lockstep.schema import Schema
 from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
-from policies.known import blanked, literal
+from policies.foreseen import Foreseen, foreseen
 from policies.world import World
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """A step's arguments as far as the plan fixes them, defaults included; pointers to the rest;
-    and the resources that the plan names in so many words.
-    """
-
-    args: dict[str, JsonValue]
-    unknown: tuple[str, ...]
-    touched: tuple[Touched, ...]
-    named: tuple[Touched, ...]
 
 
 def planned(
@@ -185,15 +171,3 @@ def targets(found: Iterable[Touched]) -> tuple[Target, ...]:
 @lru_cache(maxsize=4096)
 def _target(kind: str, name: str) -> Target:
     return Target(kind=kind, name=name)
-
-
-def foreseen(step: Step, spec: ToolSpec) -> Foreseen:
-    """What is known of a step's call before it is made."""
-    given = dict(step.args)
-    found = list(references(given)) if "$" in step.spelled else []
-    places = tuple(at for at, one in found if isinstance(one, Reference))
-    args, unknown = defaulted(spec.input, literal(given) if found else given, places)
-    certain = touched(spec.input, args)
-    # Names that stand beside a reference in one list, too.
-    beside = touched(spec.input, blanked(given)) if found else ()
-    return Foreseen(args, unknown, certain, tuple(dict.fromkeys((*certain, *beside))))

@@ -35,7 +35,7 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                 f"draws from `{owner}`, for which it stands in and which then has no output",
                 "draw from something else",
             )
-        for need in sorted({*step.needs} - {owner}):
+        for need in sorted({*step.needs} - {owner}) if step.needs else ():
             if need not in seen:
                 yield _unknown(step, f"needs step `{need}`", need, seen)
             elif need in whose and need != step.id:
@@ -54,7 +54,6 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                     "give each its own",
                 )
     needs = {id: [one for one in found if one in seen] for id, found in waits(steps).items()}
-    known = {step.id: step for step in steps}
     for step in steps:
         if step.id in needs[step.id]:
             yield Finding(
@@ -66,6 +65,7 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
     circle = cycle({id: [one for one in found if one != id] for id, found in needs.items()})
     if circle:
         walk = " needs ".join(f"`{step}`" for step in circle)
+        known = {step.id: step for step in steps}
         edges = [(known[late], early) for late, early in pairwise(circle)]
         # Where it was made with a reference it can be mended there.
         places = [_place(late, early) for late, early in edges if _refers(late, early)]

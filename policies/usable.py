@@ -6,6 +6,7 @@ once. A step with something wrong in it is looked at by itself, since a finding 
 is one that goes round a loop. Guards and fallbacks are looked at with every step.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -15,16 +16,14 @@ from lockstep.plan import Step
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments
 from policies.fallbacks import check_fallbacks
+from policies.familiar import Call, call_of
+from policies.foreseen import Foreseen
 from policies.guards import check_guards
 from policies.handling import check_handling
 from policies.loops import check_loop, item_of
 from policies.missing import missing_resources
 from policies.offered import check_offered, check_tighter
-from policies.request import Foreseen, foreseen
 from policies.world import World
-
-Call = tuple[str, str]
-"""A tool, and arguments as they are spelled."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +44,45 @@ class Usable:
         problems = list(check_offered(step, self.world))
         if problems:
             return problems, None
+        call = call_of(step)
+        sound, bare = call in self._sound, _is_bare(step)
+        if call is not None and sound and bare:
+            return [], self._seen[call]
         spec, sources = step.spec(self.world.tools), self.sources
-        call = (step.tool, step.spelled) if step.kind == "tool" and not step.for_each else None
         seen = self._foreseen(step, spec, call)
-        sound = call in self._sound
         here = replace(sources, item=item_of(step, sources)) if step.for_each else sources
         known = here if "$" in step.spelled else None
         missing = missing_resources(f"step `{step.id}`", seen.named, self.world)
         problems = [
-            *check_loop(step, sources),
+            *(() if bare else check_loop(step, sources)),
             *(() if sound else check_arguments(step.id, spec, step.args, known)),
-            *check_guards(step.id, step.when, sources),
-            *check_fallbacks(step, spec, sources.outputs),
-            *check_handling(said, spec, self.known),
-            *check_tighter(step, spec),
+            *(() if bare else self._beside(step, said, spec)),
             *(() if sound else islice(missing, room)),
         ]
         if call is not None and not problems:
             self._sound.add(call)
         return problems, None if errors_in(problems) else seen
 
+    def _beside(self, step: Step, said: Step, spec: ToolSpec) -> Iterator[Finding]:
+        """What is wrong with a step beside its arguments and its loop."""
+        yield from check_guards(step.id, step.when, self.sources)
+        yield from check_fallbacks(step, spec, self.sources.outputs)
+        yield from check_handling(said, spec, self.known)
+        yield from check_tighter(step, spec)
+
     def _foreseen(self, step: Step, spec: ToolSpec, call: Call | None) -> Foreseen:
         found = self._seen.get(call) if call is not None else None
         if found is None:
-            found = foreseen(step, spec)
+            found = self.world.familiar.foreseen(step, spec)
             if call is not None:
                 self._seen[call] = found
         return found
+
+
+def _is_bare(step: Step) -> bool:
+    """Whether there is nothing to be wrong with beside the call itself. What the environment has
+    in an output's place is in `on_error` by now.
+    """
+    return step.kind == "tool" and not (
+        step.when or step.on_error or step.for_each or step.timeout or step.attempts
+    )

@@ -23,6 +23,7 @@ from policies.calls import Args
 from policies.certainty import Shape, Shaped
 from policies.coded import OwnRules
 from policies.decider import Decider, PolicyTexts
+from policies.familiar import Familiar
 from policies.rules import Rules
 
 
@@ -33,7 +34,7 @@ class World:
     and `Compose` where the manifest or a policy speaks of it; those usable here are named by
     `environment`, and those that are not called here answered for by `mocks`. `servers` are the MCP
     servers of the environment, with all that was pinned of each. `own` are plan rules that are
-    code.
+    code, `familiar` the calls that it has met.
     """
 
     agent: Agent
@@ -46,6 +47,7 @@ class World:
     mocks: Mapping[str, Mock] = field(default_factory=dict)
     servers: Mapping[ServerName, PinnedTools] = field(default_factory=dict)
     own: OwnRules = field(default_factory=OwnRules)
+    familiar: Familiar = field(default_factory=Familiar, init=False, compare=False, repr=False)
 
     @cached_property
     def contents(self) -> Contents:

@@ -61,8 +61,7 @@ class Facts:
         return frozenset(_placeholders(self.values, ()))
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """`resource` None: only the run will know which. `role` is the principal's and `attributes` are
     the resource's, as they stand in the `store`.
     """
