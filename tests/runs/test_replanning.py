@@ -258,6 +258,57 @@ async def test_without_a_model_a_human_gives_the_rest(
         assert ("failed", ["called for pallet"]) == (ended.result.status, book_two.lines)
 
 
+FOREMAN = """
+@id("crane.foreman-looks")
+@reason("a new rest is looked at by a foreman")
+@approvers("foreman")
+forbid (principal, action == Action::"plan.replan", resource);
+
+@id("crane.master-looks")
+@reason("what is lifted is looked at by the master")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.phase == "run" && context.tools.contains("Lift") && context.steps > 2 };
+"""
+
+
+def looked_at(root: Path) -> None:
+    """Two rules of two roles ask for a yes."""
+    anew()(root)
+    with (root / "policy" / "approvals.cedar").open("a") as policy:
+        policy.write(FOREMAN)
+
+
+@pytest.mark.parametrize("lifts", [False, True])
+async def test_a_yes_to_one_rest_is_none_to_another(
+    yard: Yard, book: Book, tmp_path: Path, lifts: bool
+) -> None:
+    """Where one of two people gives another rest instead of a yes, the other is asked once more:
+    whether the new rest needs fewer of them or as many.
+    """
+    told = scene("lift", {"proposal": rest(book)})
+    async with office(yard, tmp_path, told, furnish=looked_at) as opened:
+        lift = step("up", "Lift", ledger=book.name, load="pallet", jams=True)
+        handle = await opened.yard.start(opened.yard.lock(say(), with_(lift, after=["hello"])))
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="ana")
+        question = await asked(opened, handle, "plan.replan.1.approve.2")
+        other = rest(book, "other") if lifts else plan(say("instead"))
+        await opened.yard.answer(handle, question, Verdict.EDIT, by="cleo", args=other)
+        question = await asked(opened, handle, "plan.replan.1.approve.3")
+        assert ["crane.foreman-looks"] == [one.id for one in question.rules]
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        assert ("other" if lifts else "instead") in str(facts["rest"])
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="ben")
+        ended = await opened.yard.ended(handle)
+        assert "completed" == ended.result.status
+        (child,) = locks_of(ended.history, ended.events)[1:]
+        said = {(one.by, one.rules) for one in child.statements if one.kind == "approved"}
+        masters = {("cleo", ("crane.master-looks",))} if lifts else set()
+        assert {("ben", ("crane.foreman-looks",))} | masters == said
+
+
 async def test_the_plan_as_a_whole_is_decided_for_whoever_runs_it(
     yard: Yard, book: Book, tmp_path: Path
 ) -> None:
