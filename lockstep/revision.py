@@ -43,6 +43,10 @@ class Progress(Record):
     """How far a run of `lock` has come. `done` have an output, `skipped` were left out, `begun`
     were sent out and have none; `gone` are all that will not run any more. `left` is what of the
     run's budget is neither spent nor set aside; `replans` how often the model was asked so far.
+
+    `given_up` are steps of locks before this one that were sent out and have no output. `ends` says
+    how the calls of steps ended that have none, where `signals` do not: in which errors, or in a
+    way that leaves open what they did, which has no name.
     """
 
     lock: Digest
@@ -54,6 +58,8 @@ class Progress(Record):
     signals: Annotated[tuple[Signal, ...], Field(min_length=1)]
     edits: dict[StepId, tuple[dict[str, JsonValue], ...]] = Field(default={}, exclude_if=is_empty)
     hollow: tuple[StepId, ...] = Field(default=(), exclude_if=is_empty)
+    given_up: tuple[LockedStep, ...] = Field(default=(), exclude_if=is_empty)
+    ends: dict[StepId, tuple[str, ...]] = Field(default={}, exclude_if=is_empty)
     left: Amount
     replans: Annotated[int, Field(ge=0)]
     started_by: Person
@@ -81,8 +87,9 @@ class Progress(Record):
 
     @property
     def abandoned(self) -> tuple[LockedStep, ...]:
-        """The steps that were sent out, and are given up."""
-        return tuple(step for step in self.body.steps if step.id in {*self.begun})
+        """The steps that were sent out, and are given up: now, or when planned anew before."""
+        here = (step for step in self.body.steps if step.id in {*self.begun})
+        return (*self.given_up, *here)
 
 
 State = Literal["done", "left out", "given up", "still to come"]

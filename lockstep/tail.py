@@ -2,6 +2,7 @@
 before saying yes.
 """
 
+import json
 from collections.abc import Iterator
 
 from lockstep.canonical import canonical
@@ -12,7 +13,8 @@ from lockstep.shown import shown
 
 MAX_LINES = 100
 """Nobody reads more in a question; the lock itself can be written out and compared."""
-_LONGEST = 300
+_LONGEST = 1000
+"""Characters of a line; of arguments that are longer, the beginnings are shown."""
 
 
 class Tail(Record):
@@ -81,15 +83,30 @@ def _marked(
 
 def _line(mark: str, step: LockedStep) -> str:
     """`+ tell  Echo(text="…") after fetch; why`."""
-    parts = [f"{mark} {step.id}  {step.tool}({shown(step.args)})"]
+    parts = [f"{mark} {step.id}  {step.tool}({_called(step)})"]
     if step.needs:
         parts.append(f"after {', '.join(step.needs)}")
     if step.for_each is not None:
-        parts.append(f"for each of at most {step.for_each.max}")
+        items = json.dumps(step.for_each.model_dump(mode="json")["in"])
+        parts.append(f"for each of at most {step.for_each.max} in {items}")
     if step.when:
         parts.append(f"when {'; '.join(map(str, step.when))}")
+    for error, fallback in sorted(step.on_error.items()):
+        instead = json.dumps(fallback.model_dump(mode="json"))
+        parts.append(f"on {error} {shortened(instead, _LONGEST // 4)}")
     line = " ".join(parts) + (f": {step.reason}" if step.reason else "")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return shortened(line, _LONGEST)
+
+
+def _called(step: LockedStep) -> str:
+    """In full, as far as a line has room for it: what is run is what was read."""
+    full = ", ".join(f"{name}={json.dumps(value)}" for name, value in step.args.items())
+    return full if len(full) <= _LONGEST // 2 else shown(step.args)
+
+
+def shortened(text: str, most: int) -> str:
+    """So many characters of it at most, and a sign where there are more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _said(step: LockedStep) -> bytes:

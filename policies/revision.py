@@ -133,7 +133,7 @@ def reads(progress: Progress, world: World) -> Trust:
 
 def course(progress: Progress, world: World) -> Course:
     """What the model is told: no output, no input, nothing that a human wrote into a call; and of
-    what a step that saw something private signalled, only the name.
+    what a step signalled that saw something private, or that a human called, only the name.
     """
     lineage = Lineage(progress.body.steps, labels(world, progress.body.literals))
     return Course(
@@ -152,7 +152,9 @@ def course(progress: Progress, world: World) -> Course:
             for step in progress.body.steps
         ),
         signals=tuple(
-            one.model_copy(update={"detail": ""}) if lineage.is_private(one.step) else one
+            one.model_copy(update={"detail": ""})
+            if lineage.is_private(one.step) or one.step in progress.edits
+            else one
             for one in progress.signals
         ),
     )
@@ -237,12 +239,15 @@ def _asked(progress: Progress, world: World) -> Replanning:
 
 
 def _may_have_acted(step: LockedStep, progress: Progress, world: World) -> bool:
-    """Whether it is not certain that a step which is given up did nothing that counts."""
+    """Whether it is not certain that a step which is given up did nothing that counts, however
+    often it was called.
+    """
     spec = world.tools.get(step.tool)
-    errors = {one.error for one in progress.signals if one.step == step.id}
+    ends = {one.error for one in progress.signals if one.step == step.id}
+    ends |= {*progress.ends.get(step.id, ())}
     # Of a loop some items may be done, and a step that nobody signalled for ended otherwise.
-    sure = spec is not None and bool(errors) and step.for_each is None
-    return not sure or not all(spec.may_repeat(one) for one in errors if spec is not None)
+    sure = spec is not None and bool(ends) and step.for_each is None
+    return not sure or not all(spec.may_repeat(one) for one in ends if spec is not None)
 
 
 def _finding(place: str, problem: str, fix: str) -> Finding:

@@ -40,7 +40,11 @@ class Loop:
             for item in range(length)
         ]
         ends = await together(lives)
-        for kind in (Stopped, Abandoned, Skipped, NotStarted):
+        signals = [one for end in ends if isinstance(end, Abandoned) for one in end.signals]
+        if signals and not any(isinstance(end, Stopped) for end in ends):
+            # All of them: what one item signalled may be forbidden where another's is permitted.
+            return Abandoned(tuple(signals))
+        for kind in (Stopped, Skipped, NotStarted):
             for end in ends:
                 if isinstance(end, kind):
                     return end

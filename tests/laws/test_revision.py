@@ -197,6 +197,46 @@ def ruling(**rules: Any) -> World:
     return world_with(rules=Rules.model_validate({"lockstep": "rules/1", **rules}))
 
 
+def test_what_was_given_up_before_is_counted_ever_after() -> None:
+    """The lock that is departed from the second time does not hold it any more."""
+    signal = FOG.model_copy(update={"step": "more", "tool": "ListShips"})
+    here = ruling(at_most=[{"id": "once", "tool": "ScuttleShip", "steps": 1, "reason": "hard"}])
+    lost = frozen(LIST, SINK, here=here).steps["sink"]
+    at = progress(
+        frozen(LIST, {**LIST_AGAIN, "id": "more"}, here=here),
+        given_up=(lost,),
+        begun=("more", "sink"),
+        signals=(signal,),
+        ends={"sink": ("FogTooThick",)},
+    )
+    assert [] == told(at, AGAIN, here=here)
+    assert ["LS-RULE-005"] == [one.code for one in told(at, {**SINK, "id": "other"}, here=here)]
+    assert (
+        ruled(at, here).decision.args_digest
+        != ruled(
+            at.model_copy(update={"given_up": (), "begun": ("more",)}), here
+        ).decision.args_digest
+    )
+
+
+def test_a_step_is_as_uncertain_as_any_of_its_calls() -> None:
+    """One that did something nobody knows of is not made good by a later one that did nothing."""
+    here = world()
+    sinking = here.tools["ScuttleShip"]
+    named = {"signals": ("FogTooThick",), "no_effect": ("FogTooThick",)}
+    tools = {**here.tools, "ScuttleShip": sinking.model_copy(update=named)}
+    here = replace(
+        ruling(at_most=[{"id": "once", "tool": "ScuttleShip", "steps": 1, "reason": "hard"}]),
+        tools=tools,
+    )
+    signal = FOG.model_copy(update={"step": "sink", "tool": "ScuttleShip"})
+    given: Any = {"begun": ("sink",), "signals": (signal,)}
+    body, other = frozen(LIST, SINK, here=here), {**SINK, "id": "other"}
+    assert [] == told(progress(body, **given), other, here=here)
+    twice = progress(body, **given, ends={"sink": ("",)})
+    assert ["LS-RULE-005"] == [one.code for one in told(twice, other, here=here)]
+
+
 def test_a_step_that_humans_left_out_does_not_keep_a_rule() -> None:
     """Though it stands in the new plan as it stood in the old one."""
     here = ruling(mandatory=[{"id": "looked", "tool": "ListShips", "reason": "never blindly"}])
@@ -243,6 +283,13 @@ def test_of_what_is_private_only_the_name_of_the_error_is_told() -> None:
     (told,) = course(at, here).signals
     assert ("Lost", "") == (told.error, told.detail)
     assert ruled(at, here).decision.args_digest
+
+
+def test_of_a_call_that_a_human_wrote_only_the_name_of_the_error_is_told() -> None:
+    """Tools repeat in their errors what they were called with."""
+    at = progress(edits={"weigh": ({"ships": ["the secret one"]},)})
+    (told,) = course(at, world()).signals
+    assert ("FogTooThick", "") == (told.error, told.detail)
 
 
 def test_what_it_writes_is_believed_no_more_than_what_it_read() -> None:
@@ -410,3 +457,28 @@ def test_a_long_difference_is_cut_and_says_so() -> None:
     long = body.model_copy(update={"steps": Steps([body.steps["list"], *many])})
     found = tail(at.body, long, frozenset({"list"}), frozenset({"weigh"}))
     assert (MAX_LINES + 1, "… 2 lines more") == (len(found.lines), found.lines[-1])
+
+
+def test_what_is_run_is_what_was_read() -> None:
+    """Arguments in full, unless they are long; the list of a loop, and what comes in an output's
+    place.
+    """
+    at = progress()
+    again = child(at, AGAIN).steps["again"]
+    text = "a word said in passing, then sixty characters on, the order to scuttle the ship"
+    each = {"in": {"$from": "list", "path": "/ships"}, "max": 2}
+    fallback = {"FogTooThick": {"output": {"heaviest": text}}}
+    step = type(again).model_validate(
+        again.model_dump(mode="json")
+        | {"args": {"text": text}, "for_each": each, "on_error": fallback}
+    )
+    body = at.body.model_copy(update={"steps": Steps([at.body.steps["list"], step])})
+    (_, _, line) = tail(at.body, body, frozenset({"list"}), frozenset({"weigh"})).lines
+    assert f'text="{text}"' in line
+    assert 'at most 2 in {"$from": "list", "path": "/ships"}' in line
+    assert f'on FogTooThick {{"output": {{"heaviest": "{text}"}}}}' in line
+    long = step.model_copy(update={"args": {"text": text * 100}})
+    body = at.body.model_copy(update={"steps": Steps([at.body.steps["list"], long])})
+    (_, _, line) = tail(at.body, body, frozenset({"list"}), frozenset({"weigh"})).lines
+    assert 'text="a word said' in line
+    assert len(line) <= 1000

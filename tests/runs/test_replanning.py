@@ -31,7 +31,8 @@ from tests.runs.yard import (
     with_,
 )
 from worker.account import account
-from worker.locks import locks_of
+from worker.history import events_of
+from worker.locks import locks_of, proposed_in
 from worker.origins import sent_out
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -350,3 +351,131 @@ when { context.phase == "run" && context.model && context.tools.contains("Lift")
         child = locks_of(ended.history, ended.events)[-1]
         again = await opened.yard.ended(await opened.yard.start(child))
         assert ("completed", []) == (again.result.status, again.of("question.asked"))
+
+
+async def test_what_any_item_of_a_loop_signals_counts(yard: Yard, tmp_path: Path) -> None:
+    """Policy that permits one error and not the other is told of both, whichever item is first."""
+    permit = PERMIT.replace("Jammed", "NotFound")
+
+    def missing(root: Path) -> None:
+        anew(permit)(root)
+        with (root / "environments" / "test.toml").open("a") as manifest:
+            manifest.write(
+                '\n[errors.NotFound]\nrecovery = "look"\nactions = [{ kind = "replan" }]\n'
+            )
+        replace(
+            root / "environments" / "test.toml",
+            'recovery = "switch on the lamp"',
+            'recovery = "switch on the lamp"\nactions = [{ kind = "replan" }]',
+        )
+
+    told = scene("seek", {"proposal": plan(say("so"))})
+    async with office(yard, tmp_path, told, furnish=missing) as opened:
+        names = ["lost", "fog", "pier"]
+        each = {"in": {"$from": "all", "path": "/hands"}, "max": 5}
+        steps = (
+            say(),
+            step("all", "Muster", names=names),
+            with_(step("seek", "Seek", name={"$item": "/name"}), for_each=each),
+        )
+        handle = await opened.yard.start(opened.yard.lock(*steps))
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        assert "Foggy" in str(facts["signals"])
+        await opened.yard.answer(handle, question, Verdict.APPROVE)
+        ended = await opened.yard.ended(handle)
+        (replanning,) = ended.of("run.replanning")
+        assert [(0, "NotFound"), (1, "Foggy")] == [
+            (one.item, one.error) for one in replanning.signals
+        ]
+        assert "completed" == ended.result.status
+
+
+async def test_calls_that_were_given_up_are_counted_to_the_end(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """A rule that lets a run lift twice is not reset by planning anew."""
+
+    def twice(root: Path) -> None:
+        anew(PERMIT)(root)
+        with (root / "policy" / "rules.toml").open("a") as rules:
+            rules.write(
+                '\n[[at_most]]\nid = "crane.twice"\ntool = "Lift"\nsteps = 2\n'
+                'reason = "two lifts are enough"\n'
+            )
+
+    other, third, more = yard.book(), yard.book(), say("more")
+    told = scene(
+        "lift",
+        {
+            "proposal": plan(
+                step("second", "Lift", ledger=other.name, load="pallet", jams=True), more
+            )
+        },
+        {"proposal": plan(step("third", "Lift", ledger=third.name, load="pallet"), say("most"))},
+        {"proposal": plan(say("so"))},
+    )
+    async with office(yard, tmp_path, told, settings="replans = 5", furnish=twice) as opened:
+        handle = await opened.yard.start(opened.yard.lock(*stuck(book)))
+        ended = await opened.yard.ended(handle)
+        assert ("completed", 2, 3) == (ended.result.status, ended.result.replans, opened.asked)
+        assert "two lifts are enough (crane.twice)" in opened.model.ledger[2].last_message
+        assert [] == third.lines
+
+
+async def test_a_hostile_error_hides_nothing_and_stops_nothing(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Twenty steps signal at once, at length and in signs that no terminal should see: whoever is
+    asked sees what is to be done, and can have the lock before it is run.
+    """
+
+    def hostile(root: Path) -> None:
+        anew()(root)
+        replace(
+            root / "tools.py",
+            'Signal("Jammed", "the hook is stuck")',
+            'Signal("Jammed", "\\x1b[2J\\n" + "\\x01" * 500_000)',
+        )
+
+    order = "\x01\u202e" * 2000
+    told = scene("lift", {"proposal": plan(say("so", order), say("then", "x" * 90))})
+    async with office(yard, tmp_path, told, furnish=hostile) as opened:
+        lifts = (
+            step(f"up{n}", "Lift", ledger=yard.book().name, load="pallet", jams=True)
+            for n in range(20)
+        )
+        handle = await opened.yard.start(opened.yard.lock(say(), *lifts))
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        shown = "\n".join(map(str, facts["rest"]))  # type: ignore[arg-type]  # a list of lines
+        assert f'+ then  Echo(text="{"x" * 90}")' in shown
+        assert not {"\x00", "\x01", "\x1b", "\u202e"} & {*shown}
+        history = await handle.fetch_history()
+        proposed = proposed_in(history, await events_of(history))
+        assert proposed is not None
+        assert (facts["lock"], order) == (proposed.digest, proposed.body.steps["so"].args["text"])
+        await opened.yard.answer(handle, question, Verdict.APPROVE)
+        ended = await opened.yard.ended(handle)
+        assert ("completed", proposed.digest) == (ended.result.status, ended.result.lock)
+        (replanning,) = ended.of("run.replanning")
+        assert 0 < len(replanning.signals) <= 20
+
+
+async def test_a_rest_that_cannot_be_frozen_ends_the_run_and_its_account(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Together with what is over it is more than a lock can hold."""
+    told = scene("nothing of this", {"nothing": True})
+    async with office(yard, tmp_path, told, furnish=anew(PERMIT)) as opened:
+        lift = step("up", "Lift", ledger=yard.book().name, load="pallet", jams=True)
+        large = [say(f"said{n}", "x" * 60_000) for n in range(10)]
+        handle = await opened.yard.start(opened.yard.lock(*large, lift))
+        question = await asked(opened, handle, "plan.replan.1.1")
+        more = plan(*(say(f"more{n}", "y" * 50_000) for n in range(10)))
+        await opened.yard.answer(handle, question, Verdict.EDIT, args=more)
+        ended = await opened.yard.ended(handle)
+        assert ("failed", "LS-RUN-004") == (ended.result.status, ended.finding.code)
+        assert "LS-LOCK-003" in ended.finding.problem

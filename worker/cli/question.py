@@ -27,6 +27,9 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         out.print(f"  plan       {safe(question.shown)}")
         for line in _rest(question):
             out.print(f"    {safe(line)}")
+        if question.ground is Ground.REPLAN:
+            show = f"lockstep runs show {question.run} --out FILE"
+            out.print(f"  [dim]in full: {safe(show)}[/dim]")
         for rule in question.rules:
             roles = " or ".join(rule.approvers)
             out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
