@@ -26,7 +26,7 @@ from activities.placeholders import Filled, fill
 from lockstep.action import escalates
 from lockstep.amount import Amount
 from lockstep.call import Signal
-from lockstep.canonical import Digest, canonical
+from lockstep.canonical import MAX_DEPTH, Digest, canonical, depth
 from lockstep.decision import Decision
 from lockstep.environment import Binding
 from lockstep.finding import Finding
@@ -198,7 +198,10 @@ class Answering:
             size = len(canonical(data))
             if size > MAX_DATA:
                 raise ValueError(f"its data has {size:,} bytes, more than {MAX_DATA:,}")
-        except ValueError as error:
+            if depth(data) > MAX_DEPTH:
+                # It could be written, and not be read again by the run that waits for it.
+                raise ValueError(f"its data is nested more than {MAX_DEPTH} levels deep")
+        except (ValueError, RecursionError) as error:
             problem = RuntimeError(f"signal `{signal.name}` cannot be passed on: {error}")
             raise self._surprise(problem, filled) from None
         known = self.house.world.environment.errors.get(signal.name)

@@ -16,7 +16,7 @@ from pydantic import JsonValue, ValidationError
 from temporalio import activity
 
 from lockstep.amount import Amount
-from lockstep.canonical import Digest
+from lockstep.canonical import MAX_DEPTH, Digest, depth
 from lockstep.outcome import Attempt, AttemptEnd
 from lockstep.value import Value
 
@@ -74,7 +74,11 @@ class Attempts:
         size = len(text.encode())
         if size > MAX_PROGRESS:
             raise ValueError(f"progress has {size:,} bytes, more than {MAX_PROGRESS:,}")
-        self.progress = json.loads(text)
+        taken = json.loads(text)
+        if depth(taken) > MAX_DEPTH:
+            # The next attempt could not read it, nor the account that travels beside it.
+            raise ValueError(f"progress is nested more than {MAX_DEPTH} levels deep")
+        self.progress = taken
         self._loop.call_soon_threadsafe(self._news.set)
 
     def end(self, end: AttemptEnd, failure: str = "") -> None:

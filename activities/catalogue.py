@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import BaseModel, ValidationError
 
 from activities.placeholders import fill_at
+from activities.whereabouts import host_and_port
 from lockstep.catalogue import Change, Members, Pinned, change, fits
 from lockstep.environment import Binding, Environment, Source
 from lockstep.errors import LockstepError
@@ -54,7 +54,9 @@ class PrometheusKeeper:
     deadline: float = 30.0
 
     async def fetch(self, endpoint: str) -> Fetched:
-        where = _address(endpoint)
+        where = host_and_port(endpoint)
+        if where is None:
+            raise Unreachable("the endpoint is not the address of an HTTP server")
         url = f"{endpoint.rstrip('/')}/api/v1/label/__name__/values"
         try:
             async with asyncio.timeout(self.deadline):
@@ -96,19 +98,6 @@ async def _get(url: str, timeout: float) -> tuple[int, bytes | None]:
             if len(body) > MOST_BYTES:
                 return response.status_code, None
         return response.status_code, bytes(body)
-
-
-def _address(endpoint: str) -> str:
-    """Host and port: of an endpoint all that may be shown, since the rest can hold a password."""
-    try:
-        parts = urlsplit(endpoint)
-        scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        scheme, host, port = "", None, None
-    if scheme not in ("http", "https") or not host:
-        raise Unreachable("the endpoint is not the address of an HTTP server")
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None else f"{host}:{port}"
 
 
 KEEPERS: Mapping[Source, Keeper] = {Source.PROMETHEUS: PrometheusKeeper()}

@@ -67,7 +67,9 @@ class Composition(Answering):
     @property
     def binding(self) -> Binding:
         settings = self.house.world.environment.compose
-        return Binding(mock=settings.mock if settings is not None else None)
+        if settings is None:
+            return Binding()
+        return Binding(mock=settings.mock, faults=settings.faults)
 
     def _filled(self) -> Filled:
         # The provider's address and key are the composer's own, and reach no step.

@@ -25,7 +25,7 @@ from lockstep.escalation import Question
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
-from lockstep.lock import Asked, Body, Lock, Statement
+from lockstep.lock import Asked, Author, Body, Lock, Statement
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
 from lockstep.record import Record, is_empty
 from lockstep.revision import Course, Progress
@@ -39,8 +39,9 @@ class Proposal(Record):
     """A plan as it came, not yet trusted to be one, and who put it forward for which world.
 
     `planner` is there where a model wrote it; `refreshes` is the lock whose plan it is, where one
-    is made anew, and `literals` how far that one believed what the plan writes down itself.
-    With `revises` the plan holds what is still to be done in a run that has come so far.
+    is made anew, `author` who wrote that one, and `literals` how far it believed what the plan
+    writes down itself. With `revises` the plan holds what is still to be done in a run that has
+    come so far.
     """
 
     plan: JsonValue
@@ -48,6 +49,7 @@ class Proposal(Record):
     environment: EnvironmentName
     by: Person
     planner: Asked | None = None
+    author: Author | None = Field(default=None, exclude_if=is_absent)
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
     revises: Progress | None = Field(default=None, exclude_if=is_absent)

@@ -6,12 +6,13 @@ since a tool may take more than it looks.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue, RootModel
 
 from lockstep.call import Signal
+from lockstep.compose import COMPOSE, INVALID, SIGNALS
 from lockstep.environment import Environment
 from lockstep.faults import Faults
 from lockstep.finding import Finding
@@ -46,6 +47,7 @@ def unfit(
     manifest: Environment, tools: Mapping[str, Tool], mocks: Mapping[str, Mock], place: str
 ) -> Iterator[Finding]:
     """Faults that could not happen, or not be told as what they are."""
+    yield from _uncomposed(manifest, f"{place}/compose/faults")
     for name, binding in manifest.tools.items():
         if binding.faults is None:
             continue
@@ -53,19 +55,7 @@ def unfit(
         if name not in mocks:
             yield _finding(at, f"`{name}` is really called", "name a `mock`, or take `faults` out")
             continue
-        for signal in faults.signals:
-            if signal not in tool.spec.signals:
-                yield _finding(
-                    f"{at}/signals/{signal}",
-                    f"tool `{name}` does not declare the signal `{signal}`",
-                    did_you_mean(signal, tool.spec.signals) or "name a signal that it declares",
-                )
-        if faults.latency is not None and faults.latency.most >= tool.spec.timeout:
-            yield _finding(
-                f"{at}/latency/most",
-                f"no attempt at `{name}` may take so long",
-                "name less than the tool's timeout",
-            )
+        yield from _impossible(at, name, faults, tool.spec.signals, tool.spec.timeout)
         outputs = (one.output for one in mocks[name].answers if one.output is not None)
         if faults.bad_output and not all(any(True for _ in _ways(tool, one)) for one in outputs):
             yield _finding(
@@ -73,6 +63,41 @@ def unfit(
                 f"`{name}` takes whatever an answer of its mock would be spoilt to",
                 "take `bad_output` out, or let the tool's output require something",
             )
+
+
+def _uncomposed(manifest: Environment, at: str) -> Iterator[Finding]:
+    """The same of compose steps, each of which has an output of its own."""
+    settings = manifest.compose
+    if settings is None or settings.faults is None:
+        return
+    if settings.mock is None:
+        yield _finding(at, "a model is really asked", "name a `mock`, or take `faults` out")
+        return
+    yield from _impossible(at, COMPOSE, settings.faults, SIGNALS, settings.timeout)
+    if settings.faults.bad_output:
+        yield _finding(
+            f"{at}/bad_output",
+            f"an answer that does not fit its step is the signal `{INVALID}`",
+            f"say how often under `signals`: `{INVALID}`",
+        )
+
+
+def _impossible(
+    at: str, name: str, faults: Faults, signals: Sequence[str], timeout: timedelta
+) -> Iterator[Finding]:
+    for signal in faults.signals:
+        if signal not in signals:
+            yield _finding(
+                f"{at}/signals/{signal}",
+                f"tool `{name}` does not declare the signal `{signal}`",
+                did_you_mean(signal, signals) or "name a signal that it declares",
+            )
+    if faults.latency is not None and faults.latency.most >= timeout:
+        yield _finding(
+            f"{at}/latency/most",
+            f"no attempt at `{name}` may take so long",
+            "name less than the tool's timeout",
+        )
 
 
 def _ways(tool: Tool, output: dict[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:

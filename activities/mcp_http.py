@@ -7,13 +7,13 @@ secrets in them go nowhere else; no proxy and no `.netrc` of the worker's is use
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import httpx2
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 
 from activities.mcp_wire import Broken, Reach, Wire
+from activities.whereabouts import host_and_port
 
 CONNECT = 10.0
 """Seconds. An answer may take as long as the call may; a server that is there is there at once."""
@@ -24,7 +24,9 @@ GOODBYE = {"connect": 2.0, "read": 2.0, "write": 2.0, "pool": 2.0}
 @asynccontextmanager
 async def address(reach: Reach, wire: Wire) -> AsyncIterator[TransportStreams]:
     """The two directions of a conversation with a server, open while the block runs."""
-    where = _where(reach.url)
+    where = host_and_port(reach.url)
+    if where is None:
+        raise Broken("its `url` is not the address of an HTTP server")
     client = httpx2.AsyncClient(
         transport=_Counted(httpx2.AsyncHTTPTransport(), wire, where),
         headers={**reach.headers, "Accept-Encoding": "identity"},
@@ -83,16 +85,3 @@ class _CountedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-def _where(url: str) -> str:
-    """Host and port: of an address all that may be shown, since the rest can hold a password."""
-    try:
-        parts = urlsplit(url)
-        scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        scheme, host, port = "", None, None
-    if scheme not in ("http", "https") or not host:
-        raise Broken("its `url` is not the address of an HTTP server")
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None else f"{host}:{port}"

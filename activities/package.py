@@ -1,20 +1,12 @@
-"""Loads an agent package from its folder, and puts together the world of one environment.
-
-The agent's modules are imported under a private name, with the folder itself as the package, so
-that `from .detect import …` works and nothing the agent calls its files can shadow a module of ours
-or anybody's. The folder never goes on the import path.
-"""
+"""Loads an agent package from its folder, and puts together the world of one environment."""
 
 import difflib
-import hashlib
-import importlib.util
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
+from activities.code import tools_of
 from activities.compose import offered
 from activities.declared import read_declared
 from activities.injection import unfit
@@ -243,7 +235,7 @@ def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     policy = policy or root / POLICY
     _read_by_somebody(policy)
     rules, code = policy / RULES, policy / CODE
-    tools = _tools(root)
+    tools = tools_of(root)
     known = {*tools, *declared_names(root / "environments")}
     declared = _rules(rules, known) if _stands(rules) else Rules()
     texts = PolicyTexts(
@@ -307,58 +299,3 @@ def _text(path: Path) -> str:
         raise LockstepError.of(
             "LS-LOAD-002", str(path), "not UTF-8", "save the file as UTF-8"
         ) from None
-
-
-def _tools(root: Path) -> dict[str, Tool]:
-    module = _module(root, "tools")
-    found: dict[str, Tool] = {}
-    for value in vars(module).values():
-        if not isinstance(value, Tool):
-            continue
-        if value.name == COMPOSE:
-            raise LockstepError.of(
-                "LS-AGENT-002",
-                str(root / "tools.py"),
-                f"a tool is called `{COMPOSE}`, which is the name of what composes",
-                "rename it",
-            )
-        if found.setdefault(value.name, value) is not value:
-            raise LockstepError.of(
-                "LS-AGENT-002",
-                str(root / "tools.py"),
-                f"two tools are called `{value.name}`",
-                "rename one",
-            )
-    return found
-
-
-def _module(root: Path, name: str) -> ModuleType:
-    private = f"_lockstep_agent_{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
-    if private not in sys.modules:
-        package = ModuleType(private)
-        package.__path__ = [str(root)]
-        sys.modules[private] = package
-    full, path = f"{private}.{name}", root / f"{name}.py"
-    if full in sys.modules:
-        return sys.modules[full]
-    read(path)
-    spec = importlib.util.spec_from_file_location(full, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException as error:
-        del sys.modules[full]
-        # A module that exits would end whoever loads it, and a check with success.
-        if not isinstance(error, Exception | SystemExit):
-            raise
-        said = " ".join(str(error).split())[:500]
-        raise LockstepError.of(
-            "LS-AGENT-002",
-            str(path),
-            f"cannot be imported: {type(error).__name__}: {said}",
-            "correct the module, or install what it imports",
-        ) from error
-    return module

@@ -23,7 +23,7 @@ from activities.failure import failure, first
 from activities.house import House
 from activities.standing import read_standing
 from activities.store import load
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import MAX_DEPTH, Digest, depth, digest
 from lockstep.compose import COMPOSE
 from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
@@ -37,9 +37,9 @@ from lockstep.shown import shown
 from lockstep.tool import Tool, harms_twice
 from lockstep.value import Value
 from policies.arguments import check_value
-from policies.check import missing_resources
+from policies.missing import missing_resources
 from policies.request import arguments, attempted, provenance
-from policies.standing import holding
+from policies.standing import holding, lifting
 
 
 class Performer(House):
@@ -151,11 +151,19 @@ class _Attempt:
                 "deploy the locked version, or lock the plan again",
             ), None
         try:
-            return None, arguments(call, self.tool.spec.input, partial(load, self.house.store))
+            args = arguments(call, self.tool.spec.input, partial(load, self.house.store))
         except Unresolved as problem:
             return self._finding(
                 "LS-PLAN-009", str(problem.args[0]), "make the field required, or guard the step"
             ), None
+        if depth(args) > MAX_DEPTH:
+            # Nobody could be shown them, and no run could read them again.
+            return self._finding(
+                "LS-PLAN-008",
+                f"the arguments are nested more than {MAX_DEPTH} levels deep",
+                "refer to a part of what is nested so deeply",
+            ), None
+        return None, args
 
     def _pinned(self) -> Digest:
         return self.tool.spec.digest
@@ -173,12 +181,17 @@ class _Attempt:
         # By the server's clock at which this attempt was due, for a dispatch may wait for long.
         now = activity.info().current_attempt_scheduled_time
         run, world = self.call.run, self.house.world
-        grants = tuple(
-            one for one in self.call.grants if one.run == run.id and one.expires_at > now
-        )
-        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, grants, told))
+        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, (), told))
         if decision.outcome is not Outcome.REQUIRE_APPROVAL:
             return decision
+        given = (one for one in self.call.grants if one.run == run.id and one.expires_at > now)
+        # The workflow asked the right people; who may say yes is known here as well, and as of now.
+        grants = lifting(given, decision, world.agent)
+        if grants:
+            asked = attempted(self.call, self.tool.spec, args, grants, told)
+            decision = world.decider.decide(asked)
+            if decision.outcome is not Outcome.REQUIRE_APPROVAL:
+                return decision
         # What stands is read from the worker's own files, and from nothing that a run is given.
         kept = await asyncio.to_thread(read_standing, self.house.folder)
         standing = holding(kept, decision, run.lock, world, now)

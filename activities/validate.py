@@ -23,7 +23,7 @@ from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Lock, Proposed, Refreshed, Statement
+from lockstep.lock import MAX_LOCK_BYTES, Author, Lock, Proposed, Refreshed, Statement
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
@@ -31,9 +31,10 @@ from lockstep.revision import Progress
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.arguments import Sources, check_arguments, check_value
-from policies.check import MAX_FINDINGS, check, missing_resources
+from policies.check import MAX_FINDINGS, check
 from policies.freeze import freeze
 from policies.labels import planner_reads
+from policies.missing import missing_resources
 from policies.request import real
 from policies.revision import against, anew, course, denied, reads, ruled
 from policies.submission import refused, started, submitted, wanted
@@ -257,7 +258,8 @@ def proposed_in(proposal: Proposal, world: World, look: Look) -> Plan:
 
 def judged(plan: Plan, proposal: Proposal, world: World) -> Checked:
     """The verdict on a proposal whose plan this is."""
-    checked = check(plan, world, proposal.by, wrote(proposal, world), proposal.planner)
+    author = proposal.author or Author.of(proposal.planner)
+    checked = check(plan, world, proposal.by, wrote(proposal, world), author)
     if proposal.revises is None:
         return checked
     more = against(proposal.revises, plan, checked, world)

@@ -9,7 +9,12 @@ document.
 Times are of the processor and not of the clock, which on a shared machine measures its neighbours;
 the collector's pauses are in them. A plan is read, shaped and checked: each has its own figure. By
 now the policies are loaded, and what they say of questions like these is remembered, as in a worker
-that has checked a plan before.
+that has checked a plan before. Of the other kinds loading is in the figure: a mutated policy is
+parsed, validated and asked for the first time.
+
+The long plans among the good ones repeat one call, and what is found of a call is found once. So
+beside the mutations stand plans of as many steps of which no two are alike, and none was seen
+before. The yardstick is a million additions in plain Python, at the beginning and at the end.
 """
 
 import json
@@ -26,6 +31,7 @@ from random import Random
 from typing import Any
 
 from activities.package import load_package
+from benchmarks.mutations import structure_of, text_of
 from lockstep.agent import Agent
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
@@ -44,101 +50,8 @@ MUTATIONS = 10_000
 PATIENCE = 10.0
 """Seconds after which a document counts as one that is never done with."""
 MOST_STEPS = 50
-
-TOKENS = (
-    *('"', "{", "}", "[", "]", ":", ",", "\\", "\\ud800", "\\u202e", "null", "NaN", "-0", "1e999"),
-    *(
-        "99999999999999999999",
-        "0.1",
-        "\x00",
-        "\ufeff",
-        "\ud7ff",
-        "${A}",
-        "[[",
-        "]]",
-        "=",
-        "#",
-        '"""',
-    ),
-    *(
-        "permit",
-        "forbid",
-        "when {",
-        "};",
-        "resource",
-        "context.args.",
-        " has ",
-        "&&",
-        "(",
-        ")",
-        "@id(",
-    ),
-    *('{"$from": "fetch", "path": "/"}', '{"$input": "/title"}', '{"$run": "/id"}', '"$from"'),
-)
-ODD: tuple[Any, ...] = (
-    *(None, True, -1, 0, 2**53, 1e308, "", "x" * 10_000, "\u202e\x1b[31m", "__class__", [], {}),
-    *({"$from": "fetch"}, {"$from": "none", "path": "/a~1/0"}, {"$input": "/x"}, {"$run": ""}),
-    *({"$from": 1}, {"$x": 1}, [{"$from": "detect"}] * 50, {"a": {"b": {"c": [[[[]]]]}}}),
-)
-
-
-def text_of(random: Random, text: str) -> str:
-    """Some of the text cut out, doubled, moved, or replaced by what means something there."""
-    for _ in range(random.randint(1, 6)):
-        a, b = sorted(random.randrange(len(text) + 1) for _ in range(2))
-        b = min(b, a + random.choice((1, 1, 4, 40, 400)))
-        match random.randrange(6):
-            case 0:
-                text = text[:a] + text[b:]
-            case 1:
-                text = text[:b] + text[a:b] * random.choice((1, 2, 50)) + text[b:]
-            case 2:
-                text = text[:a] + random.choice(TOKENS) + text[b:]
-            case 3:
-                text = text[:a] + random.choice(TOKENS) * random.choice((1, 3, 200)) + text[a:]
-            case 4:
-                text = text[:a] + chr(random.randrange(0x20, 0x3000)) + text[a + 1 :]
-            case _:
-                at = random.randrange(len(text) + 1)
-                text = text[:at] + text[a:b] + text[at:]
-        text = text[:400_000] or "{"
-    return text
-
-
-def structure_of(random: Random, value: Any) -> Any:
-    """Some parts of a JSON value replaced, renamed, doubled or put in another's place."""
-    for _ in range(random.randint(1, 5)):
-        holders = _holders(value)
-        holder, key = random.choice(holders)
-        match random.randrange(5):
-            case 0:
-                holder[key] = random.choice(ODD)
-            case 1:
-                other, place = random.choice(holders)
-                # By way of text, so that nothing holds itself.
-                holder[key] = json.loads(json.dumps(other[place]))
-            case 2 if isinstance(holder, dict):
-                holder[random.choice((key.upper(), key + "x", "$from", "", key))] = holder.pop(key)
-            case 3 if isinstance(holder, list):
-                holder.extend(json.loads(json.dumps([holder[key]] * random.choice((1, 5, 60)))))
-            case _:
-                del holder[key]
-        if not _holders(value):
-            return value
-        if len(json.dumps(value)) > 400_000:
-            return value
-    return value
-
-
-def _holders(value: Any) -> list[tuple[Any, Any]]:
-    found: list[tuple[Any, Any]] = []
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        keys: Any = list(one) if isinstance(one, dict) else range(len(one))
-        found += [(one, key) for key in keys]
-        waiting += [one[key] for key in keys if isinstance(one[key], dict | list)]
-    return found
+FEW_STEPS = 10
+ROUNDS = 40
 
 
 class Target:
@@ -221,6 +134,38 @@ def _long(plan: Any) -> Any:
     return {**plan, "steps": [*steps, *more]}
 
 
+def _different(plan: Any, number: int) -> Any:
+    """A long plan of which no two steps ask for the same, nor for what another number's ask for."""
+    return {
+        **plan,
+        "steps": [
+            {**step, "args": {**step["args"], "points": 1000 + MOST_STEPS * number + place}}
+            if "points" in step["args"]
+            else step
+            for place, step in enumerate(plan["steps"])
+        ],
+    }
+
+
+def yardstick() -> float:
+    began, total = time.process_time(), 0
+    for number in range(10**6):
+        total += number
+    return round(1000 * (time.process_time() - began), 1)
+
+
+def different() -> list[float]:
+    """The seconds that plans take of whose steps no two are alike."""
+    target, taken = Target(), []
+    long = json.loads(target.plans[-1])
+    for number in range(ROUNDS):
+        text = json.dumps(_different(long, number))
+        outcome, _, parts = target.outcome("plan", text)
+        assert outcome != "refused"
+        taken.append(sum(parts))
+    return taken[1:]
+
+
 def child(first: int, pipe: Connection) -> None:
     """Documents from `first` on; tells the number of each before it is begun."""
     target = Target()
@@ -241,6 +186,9 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
     outcomes: Counter[str] = Counter()
     bad: list[dict[str, Any]] = []
     plans: list[tuple[float, list[float]]] = []
+    sizes: dict[str, list[float]] = {f"to_{FEW_STEPS}_steps": [], f"to_{MOST_STEPS}_steps": []}
+    kinds: dict[str, list[float]] = {}
+    yardsticks = [yardstick()]
     slowest = (0.0, 0)
     began, number = time.monotonic(), 0
     while number < MUTATIONS:
@@ -261,8 +209,13 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                     slowest = max(slowest, (seconds, number - 1))
                     if outcome.startswith("crashed"):
                         bad.append({"number": number - 1, "kind": kind, "end": outcome})
+                    if steps:
+                        kinds.setdefault(kind, []).append(seconds)
                     if kind == "plan" and 0 < steps <= MOST_STEPS:
                         plans.append((seconds, parts))
+                        sizes[f"to_{FEW_STEPS if steps <= FEW_STEPS else MOST_STEPS}_steps"].append(
+                            seconds
+                        )
                     if number % 1000 == 0:
                         progress(f"{number:,} of {MUTATIONS:,}\n")
             bad.append({"number": number, "kind": kind, "end": "hung"})
@@ -274,6 +227,8 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
         finally:
             process.kill()
             process.join()
+    unlike = different()
+    yardsticks.append(yardstick())
     phases = zip(*(parts for _, parts in plans), strict=True)
     print(
         json.dumps(
@@ -290,6 +245,10 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                     f"{name}_cpu_ms": _spread(list(each))
                     for name, each in zip(("read", "shape", "check"), phases, strict=True)
                 },
+                "plan_cpu_ms": {name: _spread(each) for name, each in sizes.items() if each},
+                "different_steps_cpu_ms": _spread(unlike),
+                "checked_cpu_ms": {name: _spread(each) for name, each in sorted(kinds.items())},
+                "yardstick_cpu_ms": yardsticks,
                 "slowest": {"number": slowest[1], "cpu_ms": round(1000 * slowest[0], 1)},
                 "seconds": round(time.monotonic() - began, 1),
                 "bad": bad[:20],

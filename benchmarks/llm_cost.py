@@ -194,8 +194,7 @@ async def main(sizes: tuple[int, ...], graph: bool) -> None:
             bench = Bench(client, package, model)
             tool_module = sys.modules[package.tools["ListPods"].function.__module__]
             rows = [
-                await row(bench, task, tool_module.SECONDS, graph)
-                for task in (WARM_UP, *tasks)
+                await row(bench, task, tool_module.SECONDS, graph) for task in (WARM_UP, *tasks)
             ][1:]
     settings = {
         "model": bench.name,

@@ -35,6 +35,7 @@ from benchmarks.recorded.case import (
     document,
     spec,
 )
+from benchmarks.recorded.given import USAGE, UnusableError, cases, count
 from lockstep.agent import Agent
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
@@ -117,7 +118,7 @@ def judged(case: Case, here: World, names: Names) -> tuple[Finding, ...]:
     return check(plan, here, "bench").findings
 
 
-def compared(cases: Iterable[Case]) -> Json:
+def compared(plans: Iterable[Case]) -> Json:
     worlds: dict[str, tuple[World, Names]] = {}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     examples: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -127,7 +128,7 @@ def compared(cases: Iterable[Case]) -> Json:
     notes: Counter[str] = Counter()
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     valid_rejected: list[str] = []
-    for case in cases:
+    for case in plans:
         total["plans"] += 1
         total["steps"] += len(case.calls)
         try:
@@ -201,10 +202,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Compares the checker with a scan of real plans.")
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--limit", type=int, default=None, help="look at the first N plans only")
+    parser.add_argument("--limit", type=count, default=None, help="look at the first N plans only")
     given = parser.parse_args(arguments)
     began = time.process_time()
-    found = compared(islice(KINDS[given.kind](given.files), given.limit))
+    try:
+        found = compared(islice(cases(KINDS[given.kind], given.kind, given.files), given.limit))
+    except UnusableError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
     line: dict[str, Any] = {"benchmark": "real_plans", "kind": given.kind, **found}
     line["cpu_seconds"] = round(time.process_time() - began, 1)
     print(json.dumps(line))

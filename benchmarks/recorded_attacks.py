@@ -11,14 +11,20 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks.attacks.recordings import read
+from benchmarks.attacks.world import policies
+from benchmarks.recorded.given import UNREADABLE, USAGE, count, why
+
 NEEDED = "0.1.35"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, help="recorded runs, JSON lines, gzipped or not")
-    parser.add_argument("--sample", type=int, default=0, help="only so many runs, always the same")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--sample", type=count, default=0, help="only so many runs, always the same"
+    )
+    parser.add_argument("--processes", type=count, default=2)
     parser.add_argument(
         "--policy", default="irreversible", help="a folder of benchmarks/attacks/policy"
     )
@@ -30,6 +36,17 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
+    if given.policy not in policies():
+        sys.stderr.write(f"no policy `{given.policy}`; there are {', '.join(policies())}\n")
+        return USAGE
+    try:
+        recordings = read(given.file)
+    except UNREADABLE as error:
+        sys.stderr.write(f"no recorded runs in `{given.file}`: {why(error)}\n")
+        return USAGE
+    if not recordings.attacked:
+        sys.stderr.write(f"no attacked run in `{given.file}`\n")
+        return USAGE
     try:
         found = version("agentdojo")
     except PackageNotFoundError:
@@ -41,18 +58,8 @@ def main() -> int:
         )
         return 1
     # Only now, since it imports the benchmark.
-    from benchmarks.attacks.recordings import read  # noqa: PLC0415
     from benchmarks.attacks.running import measured  # noqa: PLC0415
-    from benchmarks.attacks.world import policies  # noqa: PLC0415
 
-    if given.policy not in policies():
-        sys.stderr.write(f"no policy `{given.policy}`; there are {', '.join(policies())}\n")
-        return 1
-    try:
-        recordings = read(given.file)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        sys.stderr.write(f"`{given.file}` holds no recorded runs: {type(error).__name__} {error}\n")
-        return 1
     others = policies() if given.details else []
     chosen = [given.policy, *(name for name in others if name != given.policy)]
     figures = measured(recordings, chosen, sample=given.sample, processes=given.processes)

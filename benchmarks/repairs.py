@@ -27,6 +27,7 @@ from activities.prompt import Prompting
 from benchmarks.real_plans import world
 from benchmarks.recorded import taskbench
 from benchmarks.recorded.case import Case, Json, Names, document
+from benchmarks.recorded.given import USAGE, UnusableError, cases
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import shaped
@@ -165,11 +166,14 @@ def _take(args: Any, at: list[str]) -> Any:
 
 
 def sampled(files: list[Path]) -> Iterator[tuple[Case, World, Names]]:
-    cases = list(taskbench.read(files))
+    plans = list(cases(taskbench.read, "taskbench", files))
     names = Names()
-    here = world(cases[0], names)
-    rejected = [case for case in cases if judged(document(case, names), here)]
-    for case in random.Random(SEED).sample(rejected, SAMPLED):  # the same ones each time
+    here = world(plans[0], names)
+    rejected = [case for case in plans if judged(document(case, names), here)]
+    if not rejected:
+        raise UnusableError(f"none of the {len(plans):,} plans is rejected: nothing to repair")
+    # The same ones each time.
+    for case in random.Random(SEED).sample(rejected, min(SAMPLED, len(rejected))):
         yield case, here, names
 
 
@@ -178,7 +182,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--show", action="store_true", help="print each finding and each repair")
     given = parser.parse_args(arguments)
-    made = [repaired(*one) for one in sampled(given.files)]
+    try:
+        made = [repaired(*one) for one in sampled(given.files)]
+    except UnusableError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
     for one in made if given.show else ():
         print(one.id)
         for number, lines in enumerate(one.rounds, 1):

@@ -3,6 +3,7 @@
 Money is a whole number of microdollars, because a sum of floats depends on its order.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -36,6 +37,18 @@ class Amount(Record):
             calls=min(self.calls * count, MOST),
             tokens=min(self.tokens * count, MOST),
             microdollars=min(self.microdollars * count, MOST),
+        )
+
+    @classmethod
+    def total(cls, parts: Iterable[tuple["Amount", int]]) -> "Amount":
+        """The sum of amounts, each so many times."""
+        calls = tokens = microdollars = 0
+        for amount, count in parts:
+            calls += amount.calls * count
+            tokens += amount.tokens * count
+            microdollars += amount.microdollars * count
+        return cls(
+            calls=min(calls, MOST), tokens=min(tokens, MOST), microdollars=min(microdollars, MOST)
         )
 
     def over(self, limit: "Amount") -> tuple[str, ...]:

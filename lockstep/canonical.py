@@ -6,10 +6,11 @@ lone surrogates) has no digest, and is refused rather than rounded.
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, NewType
 
 import rfc8785
-from pydantic import AfterValidator, JsonValue
+from pydantic import AfterValidator, JsonValue, WrapValidator
 
 Digest = NewType("Digest", str)
 """`sha256:` and 64 hexadecimal digits."""
@@ -19,7 +20,7 @@ def canonical(value: Any) -> bytes:
     """The RFC 8785 bytes of a JSON value; ValueError for what JSON cannot say exactly."""
     try:
         # What is plain Python's own writer spells the same, and twenty times as fast.
-        return _written(_plain(value)).encode()
+        return _written(value if _is_plain(value) else _plain(value)).encode()
     except (_Odd, TypeError, ValueError, RecursionError):
         pass  # for what follows to write, or to say what is wrong
     try:
@@ -33,6 +34,25 @@ def canonical(value: Any) -> bytes:
 
 
 _written = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether there is nothing in the value but text, names in ASCII, and small whole numbers: what
+    most documents are made of, and what needs no copy to be written.
+    """
+    kind = type(value)
+    if kind is dict:
+        for key, child in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(child) is not str and not _is_plain(child):
+                return False
+        return True
+    if kind is list:
+        return all(type(child) is str or _is_plain(child) for child in value)
+    if kind is int:
+        return bool(-(2**53) < value < 2**53)
+    return kind is str or value is None or kind is bool
 
 
 class _Odd(Exception):
@@ -86,10 +106,39 @@ def _exactly(value: Any) -> Any:
     return value
 
 
+def _unless_flat(value: Any, validate: Callable[[Any], Any]) -> Any:
+    """The value, looked at in full only where something can be wrong with it."""
+    if _is_flat(value):
+        return {key: [*one] if type(one) is list else one for key, one in value.items()}
+    return validate(value)
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a value is an object of words, lists of words, and small whole numbers, in ASCII
+    throughout: most arguments are, and to look at each part of them by its type takes long.
+    """
+    return type(value) is dict and all(
+        type(key) is str and key.isascii() and _is_small(child) for key, child in value.items()
+    )
+
+
+def _is_small(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is list:
+        return all(type(one) is str and one.isascii() for one in value)
+    if kind is int:
+        return bool(-(2**53) < value < 2**53)
+    return value is None or kind is bool
+
+
 Exact = Annotated[JsonValue, AfterValidator(_exactly)]
 """A JSON value that has a digest, whichever door it came in by."""
-ExactObject = Annotated[dict[str, JsonValue], AfterValidator(_exactly)]
+ExactObject = Annotated[dict[str, JsonValue], AfterValidator(_exactly), WrapValidator(_unless_flat)]
 """The same of an object, its keys included."""
+JsonObject = Annotated[dict[str, JsonValue], WrapValidator(_unless_flat)]
+"""Any JSON object: with or without a digest."""
 
 
 def digest(value: Any) -> Digest:

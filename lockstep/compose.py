@@ -14,6 +14,8 @@ from pydantic import Field, JsonValue, StringConstraints
 from lockstep.amount import Amount, Count
 from lockstep.canonical import Digest
 from lockstep.duration import Duration
+from lockstep.fallback import is_absent
+from lockstep.faults import Faults
 from lockstep.names import ToolName
 from lockstep.packagefile import PackageFile
 from lockstep.planner import Effort, ModelName, ProviderName
@@ -36,7 +38,7 @@ MAX_ROOM = 2
 OVERHEAD = 4096
 """Tokens of a prompt beside the inputs, the instruction and the schema, generously counted."""
 
-Instruction = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+Instruction = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")]
 InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 MAX_INPUTS = 20
 MaxTokens = Annotated[int, Field(ge=64, le=32_000)]
@@ -57,12 +59,13 @@ class ComposeSettings(Record):
 
     `provider`, `model`, `fallbacks`, `effort` and `endpoint` are as in `[planner]` of the agent. A
     step may ask for fewer tokens than `max_tokens` for an answer and `max_input_tokens` for inputs,
-    never for more. With a `mock` no model is asked here: the file answers in its place.
+    never for more. With a `mock` no model is asked here: the file answers in its place, and
+    `faults` say what goes wrong then.
     """
 
     provider: ProviderName = "anthropic"
     model: ModelName = "claude-sonnet-5-5"
-    fallbacks: Annotated[tuple[ModelName, ...], Field(max_length=4)] = ()
+    fallbacks: Annotated[tuple[ModelName, ...], Field(max_length=MAX_CALLS - 1)] = ()
     effort: Effort = "low"
     endpoint: str = ""
     max_tokens: MaxTokens = 2_000
@@ -70,6 +73,15 @@ class ComposeSettings(Record):
     timeout: Duration = timedelta(minutes=5)
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
     mock: PackageFile | None = None
+    faults: Faults | None = Field(default=None, exclude_if=is_absent)
+
+    @property
+    def written(self) -> dict[str, JsonValue]:
+        """What its specification does not hold, as far as the manifest says anything of it:
+        placeholders stay what they are.
+        """
+        said = self.model_dump(mode="json", include={"endpoint", "faults"})
+        return {name: value for name, value in said.items() if value}
 
     @property
     def models(self) -> tuple[str, ...]:

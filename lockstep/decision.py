@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field
 
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import Digest, JsonObject, canonical, digest, digest_bytes
 from lockstep.fallback import is_absent
 from lockstep.names import EnvironmentName, Person, ResourceKind, ResourceName, Role, RuleId
 from lockstep.provenance import Provenance
@@ -119,19 +119,26 @@ class Request(Record):
     effect: str
     outward: bool
     provenance: Provenance
-    args: dict[str, JsonValue]
+    args: JsonObject
     unknown: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     grants: tuple[AnyGrant, ...] = ()
 
     @cached_property
+    def _written(self) -> bytes:
+        """The arguments in canonical form; ValueError where they have none."""
+        return canonical(self.args)
+
+    @cached_property
     def args_digest(self) -> Digest:
-        return digest(self.args)
+        return digest_bytes(self._written)
 
     @property
     def asked(self) -> Digest:
         """Of the whole question but for the grants; ValueError for arguments that have none."""
-        return digest(self.model_dump(mode="json", exclude={"grants"}))
+        rest = canonical(self.model_dump(mode="json", exclude={"grants", "args"}))
+        # Written once: of all names of fields `args` is the first in canonical order.
+        return digest_bytes(b'{"args":%b,%b' % (self._written, rest[1:]))
 
 
 class Rule(Record):

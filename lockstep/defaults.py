@@ -6,10 +6,14 @@ was written. A default that the schema states is put in; one that it does not st
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from pydantic import JsonValue
 
 from lockstep.loading import pointer
+from lockstep.part import Part
 from lockstep.schema import Schema, fields, options, required, types
 
 At = tuple[int | str, ...]
@@ -27,25 +31,51 @@ def defaulted(
     return filled, tuple(dict.fromkeys(found))
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """What an object schema says of its fields, read once; `left` are those that may be left out,
+    with their default if they have one.
+    """
+
+    declared: Mapping[str, Any]
+    others: object
+    left: tuple[tuple[str, tuple[JsonValue, ...]], ...]
+
+
+@lru_cache(maxsize=1024)
+def _shape(part: Part) -> _Shape | None:
+    """None where there is not one shape: of several the value chooses one as it is, and only the
+    tool's model can say which.
+    """
+    found = options(part.root, part.schema)
+    shapes = [one for one in found if types(one) in ({"object"}, frozenset())]
+    if len(shapes) != 1:
+        return None
+    declared, must = fields(shapes[0]), required(shapes[0])
+    left = tuple(
+        (name, (inner["default"],) if isinstance(inner, dict) and "default" in inner else ())
+        for name, inner in declared.items()
+        if name not in must
+    )
+    return _Shape(declared, shapes[0].get("additionalProperties"), left)
+
+
 def _object(
     root: Schema, schema: object, value: Mapping[str, JsonValue], at: At, unknown: list[str]
 ) -> dict[str, JsonValue]:
-    shapes = [one for one in options(root, schema) if types(one) in ({"object"}, frozenset())]
-    if len(shapes) != 1:
-        # Of several shapes the value chooses one as it is: only the tool's model can say which.
+    shape = _shape(Part(root, schema))
+    if shape is None:
         return dict(value)
-    declared, must = fields(shapes[0]), required(shapes[0])
-    others = shapes[0].get("additionalProperties")
-    filled: dict[str, JsonValue] = {}
+    filled = dict(value)
     for name, child in value.items():
-        inner = declared.get(name, others)
-        filled[name] = _value(root, inner, child, (*at, name), unknown)
-    for name, inner in declared.items():
-        place = pointer((*at, name))
-        if name in value or name in must or _covered(place, unknown):
+        if isinstance(child, dict | list):
+            inner = shape.declared.get(name, shape.others)
+            filled[name] = _value(root, inner, child, (*at, name), unknown)
+    for name, default in shape.left:
+        if name in value or _covered(place := pointer((*at, name)), unknown):
             continue
-        if isinstance(inner, dict) and "default" in inner:
-            filled[name] = inner["default"]
+        if default:
+            (filled[name],) = default
         else:
             unknown.append(place)
     return filled

@@ -205,4 +205,6 @@ class Environment(Record):
             f"preflight.{name}": preflight.model_dump(mode="json")
             for name, preflight in self.preflight.items()
         }
+        if self.compose is not None and self.compose.written:
+            parts["compose"] = self.compose.written
         return dict(sorted(parts.items()))

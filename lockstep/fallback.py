@@ -58,6 +58,8 @@ class Provided(Protocol):
 
 def stand_ins(step: Provided) -> tuple[str, ...]:
     """The ids of the steps that may stand in for this one, sorted."""
+    if not step.on_error:
+        return ()
     return tuple(sorted({one.step for one in step.on_error.values() if one.step is not None}))
 
 
@@ -83,6 +85,8 @@ def waits(steps: Iterable[Provided]) -> dict[str, tuple[str, ...]]:
     """
     found = list(steps)
     whose = owners(found)
+    if not whose:
+        return {step.id: tuple(sorted({*step.needs})) for step in found}
     return {
         step.id: tuple(sorted(({*step.needs} - {whose.get(step.id)}) | {*stand_ins(step)}))
         for step in found

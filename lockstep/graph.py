@@ -1,7 +1,7 @@
 """The graph of a plan: an order to run it in, a cycle that forbids one, a path that proves a need.
 
-`graphlib` sorts; what is ours is that the order is canonical (two proposals of one graph give one
-lock) and that every answer comes with a witness a person can follow.
+The order is canonical (two proposals of one graph give one lock), and every answer comes with a
+witness that a person can follow; `graphlib` finds the cycle.
 """
 
 import heapq
@@ -15,25 +15,35 @@ Graph = Mapping[str, Sequence[str]]
 
 def order(needs: Graph) -> tuple[str, ...]:
     """The smallest topological order by id; ValueError for a cycle."""
-    sorter = TopologicalSorter(needs)
-    try:
-        sorter.prepare()
-    except CycleError:
-        raise ValueError("the steps form a cycle") from None
-    ready = list(sorter.get_ready())
+    open_ = {step: len(found) for step, found in needs.items()}
+    freed: dict[str, list[str]] = {}
+    for step, found in needs.items():
+        for need in found:
+            open_.setdefault(need, 0)
+            freed.setdefault(need, []).append(step)
+    ready = [step for step, count in open_.items() if not count]
     heapq.heapify(ready)
     result = []
     while ready:
         step = heapq.heappop(ready)
         result.append(step)
-        sorter.done(step)
-        for released in sorter.get_ready():
-            heapq.heappush(ready, released)
+        for late in freed.get(step, ()):
+            open_[late] -= 1
+            if not open_[late]:
+                heapq.heappush(ready, late)
+    if len(result) < len(open_):
+        raise ValueError("the steps form a cycle")
     return tuple(result)
 
 
 def cycle(needs: Graph) -> tuple[str, ...] | None:
     """One cycle, each step needing the next, first and last the same; None where there is none."""
+    try:
+        order(needs)
+    except ValueError:
+        pass
+    else:
+        return None
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:

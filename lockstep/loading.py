@@ -27,7 +27,8 @@ MAX_CANONICAL_DEPTH = 2 * MAX_DEPTH
 MAX_FINDINGS = 20
 
 # Possessive throughout: a pattern that could go back would remember every character of a string.
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
+_BRACKET = re.compile(r"[\[{\]}]")
 _TOML_TOKEN = re.compile(
     r"""
     \#[^\n]*+
@@ -72,16 +73,17 @@ def parse_json(
     and arguments that hold an output are deeper than either.
     """
     text = _text(data, place, limit)
-    _check_depth(_JSON_TOKEN, text, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
+    _check_brackets(text, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, value in items:
-            if key in result:
-                raise _refused(
-                    "LS-LOAD-005", place, f"key `{key}` stands twice in one object", "remove one"
-                )
-            result[key] = value
+        result = dict(items)
+        if len(result) < len(items):
+            raise _refused(
+                "LS-LOAD-005",
+                place,
+                f"key `{_twice(items)[:60]}` stands twice in one object",
+                "remove one",
+            )
         return result
 
     def integer(digits: str) -> int | float:
@@ -113,7 +115,7 @@ def parse_json(
 def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> dict[str, Any]:
     """A TOML table; TOML itself forbids duplicate keys."""
     text = _text(data, place, limit)
-    _check_depth(_TOML_TOKEN, text, place, MAX_DEPTH)
+    _check_toml_depth(text, place)
     try:
         value = tomllib.loads(text, parse_float=lambda digits: _finite(digits, place))
     except tomllib.TOMLDecodeError as error:
@@ -194,12 +196,33 @@ def _text(data: bytes | str, place: str, limit: int) -> str:
         ) from None
 
 
-def _check_depth(token: re.Pattern[str], text: str, place: str, most: int) -> None:
-    """Counts open brackets and the dots of one key, so that no parser follows further than we
-    allow.
-    """
+def _twice(items: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for key, _ in items:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise AssertionError("no key stands twice")
+
+
+def _check_brackets(text: str, place: str, most: int) -> None:
+    """Counts the open brackets of a JSON text, so that no parser follows further than we allow."""
+    if text.count("[") + text.count("{") <= most:
+        return
+    if "\\" in text:
+        # Outside a string a parser stops at a backslash, so that nothing behind it counts.
+        text = _ESCAPE.sub("", text)
+    depth = 0
+    for bracket in _BRACKET.findall("".join(text.split('"')[::2])):
+        depth += 1 if bracket in "[{" else -1
+        if depth > most:
+            raise _too_deep(place, most)
+
+
+def _check_toml_depth(text: str, place: str) -> None:
+    """Counts open brackets and the dots of one key, for the same end."""
     depth = dots = 0
-    for found in token.finditer(text):
+    for found in _TOML_TOKEN.finditer(text):
         character = text[found.start()]
         if character == ".":
             dots += 1
@@ -209,8 +232,8 @@ def _check_depth(token: re.Pattern[str], text: str, place: str, most: int) -> No
             depth, dots = depth - 1, 0
         elif character in "=,\n":
             dots = 0
-        if depth > most or dots >= most:
-            raise _too_deep(place, most)
+        if depth > MAX_DEPTH or dots >= MAX_DEPTH:
+            raise _too_deep(place, MAX_DEPTH)
 
 
 def _check_tables(value: JsonValue, place: str) -> None:

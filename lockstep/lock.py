@@ -4,7 +4,7 @@ One canonical body, one SHA-256. Who proposed and who approved are statements ab
 stand outside it, so that two proposals of one plan give one lock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, Tag, model_validator
@@ -257,6 +257,27 @@ class Refreshed(Record):
 Statement = Annotated[Proposed | Approved | Refreshed, Field(discriminator="kind")]
 
 
+class Author(Record):
+    """What policy is told of who wrote a plan: whether a model did, and how often its proposals
+    were sent back.
+    """
+
+    model: bool
+    replans: int = Field(default=0, ge=0)
+
+    @classmethod
+    def of(cls, planner: Asked | None) -> "Author":
+        """Of a plan that is proposed: a model's where one is named, else a person's."""
+        return cls(model=planner is not None, replans=planner.replans if planner else 0)
+
+    @classmethod
+    def said(cls, statements: Iterable[Statement]) -> "Author":
+        """Of a plan that was locked: where nobody says who wrote it, a model is taken to have."""
+        writers = [one for one in statements if isinstance(one, Proposed)]
+        planner = next((one.planner for one in writers if one.planner), None)
+        return cls.of(planner) if writers else cls(model=True)
+
+
 class Lock(Record):
     """The file that is committed, reviewed and run."""
 
@@ -287,6 +308,11 @@ class Lock(Record):
     @property
     def steps(self) -> Steps[AnyLockedStep]:
         return self.body.steps
+
+    @property
+    def author(self) -> Author:
+        """Who wrote the plan, as far as its statements say."""
+        return Author.said(self.statements)
 
     @property
     def planner(self) -> Asked | None:

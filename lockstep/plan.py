@@ -109,15 +109,23 @@ class Flow:
         for_each: ForEach | None
 
     @cached_property
+    def spelled(self) -> str:
+        """The arguments as Python spells them: what is spelled alike is the same, and where no `$`
+        stands there is no reference.
+        """
+        return repr(self.args)
+
+    @cached_property
     def draws(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs this step cannot do without, sorted."""
-        return tuple(sorted({*self.fed_by, *self.guarded_by}))
+        return tuple(sorted({*self.fed_by, *self.guarded_by})) if self.when else self.fed_by
 
     @cached_property
     def fed_by(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs its arguments are made of, sorted."""
+        found = sources(self.args) if "$" in self.spelled else ()
         source = self.for_each.source if self.for_each else None
-        return tuple(sorted({*sources(self.args), *named([source] if source else [])}))
+        return tuple(sorted({*found, *named([source])})) if source else found
 
     @cached_property
     def guarded_by(self) -> tuple[str, ...]:

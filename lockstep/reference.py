@@ -66,7 +66,7 @@ def as_reference(value: JsonValue) -> Reference | None:
     """The reference that a JSON value is, None for a literal; Malformed for neither."""
     if not isinstance(value, dict):
         return None
-    marks = [key for key in value if key.startswith("$")]
+    marks = [key for key in value if key[:1] == "$"]
     if not marks:
         return None
     if len(marks) > 1:

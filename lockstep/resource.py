@@ -4,15 +4,18 @@ A name that the manifest does not hold does not exist; the check says so before 
 policy can speak about the thing behind the name.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from pydantic import GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lockstep.loading import pointer
+from lockstep.part import Part
 from lockstep.schema import fields, same_value
 
 KEYWORD = "x-lockstep-resource"
@@ -30,8 +33,7 @@ class Resource:
         return {**handler(core), KEYWORD: self.kind}
 
 
-@dataclass(frozen=True)
-class Touched:
+class Touched(NamedTuple):
     """A resource that a call names, and the argument that names it (a JSON pointer)."""
 
     kind: str
@@ -41,16 +43,52 @@ class Touched:
 
 def touched(schema: Mapping[str, JsonValue], args: JsonValue) -> tuple[Touched, ...]:
     """The resources that literal arguments name, in the order of the arguments, each once."""
-    walk = _Walk(schema)
+    known = _known(Part(schema, schema))
+    if not known.marked:
+        return ()
+    walk = _Walk(known)
     walk.go(schema, args, "")
     return tuple(walk.found)
+
+
+class _Known:
+    """What has been asked of one schema before: the schemas that speak of one value, and the kinds
+    that they mark. By identity, since the root keeps each part.
+    """
+
+    def __init__(self, root: Mapping[str, JsonValue]) -> None:
+        self._root = root
+        self._options: dict[int, tuple[dict[str, Any], ...]] = {}
+        self._kinds: dict[int, tuple[str, ...]] = {}
+        self._parts: list[Any] = []
+        # Where the word stands nowhere nothing is marked; elsewhere it may be, and is looked for.
+        self.marked = KEYWORD in json.dumps(dict(root), default=str)
+
+    def options(self, schema: Any) -> tuple[dict[str, Any], ...]:
+        found = self._options.get(id(schema))
+        if found is None:
+            found = self._options[id(schema)] = tuple(same_value(self._root, schema))
+            self._parts.append(schema)
+        return found
+
+    def kinds(self, schema: Any) -> tuple[str, ...]:
+        found = self._kinds.get(id(schema))
+        if found is None:
+            marks = (option.get(KEYWORD) for option in self.options(schema))
+            found = self._kinds[id(schema)] = tuple(one for one in marks if isinstance(one, str))
+        return found
+
+
+@lru_cache(maxsize=1024)
+def _known(part: Part) -> _Known:
+    return _Known(part.root)
 
 
 @dataclass(frozen=True)
 class _Walk:
     """Through the arguments of one call; `at` is a JSON pointer."""
 
-    root: Mapping[str, JsonValue]
+    known: _Known
     found: dict[Touched, None] = field(default_factory=dict)
     seen: set[tuple[int, str]] = field(default_factory=set)
 
@@ -63,7 +101,7 @@ class _Walk:
         if not isinstance(value, dict | list) or (id(schema), at) in self.seen:
             return
         self.seen.add((id(schema), at))
-        for option in same_value(self.root, schema):
+        for option in self.known.options(schema):
             if not option:
                 continue
             if isinstance(value, dict):
@@ -81,7 +119,5 @@ class _Walk:
                     self.go(inner, child, f"{at}/{index}")
 
     def name(self, schema: Any, value: str, at: str) -> None:
-        for option in same_value(self.root, schema):
-            kind = option.get(KEYWORD)
-            if isinstance(kind, str):
-                self.found[Touched(kind, value, at)] = None
+        for kind in self.known.kinds(schema):
+            self.found[Touched(kind, value, at)] = None

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from lockstep.canonical import canonical
 from lockstep.finding import Finding
+from lockstep.part import Part
 from lockstep.reference import RUN_SCHEMA, Malformed, Reference, as_reference, references
 from lockstep.schema import Schema, can_feed, fields, options, required, step_into
 from lockstep.tool import ToolSpec
@@ -42,9 +43,11 @@ class Sources:
 
 
 def check_arguments(
-    step: str, spec: ToolSpec, args: Mapping[str, JsonValue], sources: Sources
+    step: str, spec: ToolSpec, args: Mapping[str, JsonValue], sources: Sources | None
 ) -> Iterator[Finding]:
-    """Every misfit between a step's arguments and its tool's input schema."""
+    """Every misfit between a step's arguments and its tool's input schema; without `sources` they
+    hold no reference.
+    """
     walk = _Walk(Place(f"step `{step}`", spec.input), sources)
     yield from walk.check(spec.input, dict(args), ())
 
@@ -144,7 +147,8 @@ class _Walk:
             yield reached
             return
         clauses = [
-            can_feed(reached.root, source, self.place.root, schema) for source in reached.schemas
+            _fed(Part(reached.root, source), Part(self.place.root, schema))
+            for source in reached.schemas
         ]
         if clauses and None not in clauses:
             yield self.place.finding(
@@ -180,7 +184,7 @@ class _Walk:
 
     def _validator(self, schema: Any) -> Any:
         if id(schema) not in self.validators:
-            self.validators[id(schema)] = _validator_of(_Part(self.place.root, schema))
+            self.validators[id(schema)] = _validator_of(Part(self.place.root, schema))
         return self.validators[id(schema)]
 
 
@@ -189,7 +193,7 @@ class Reached:
     """What a reference brings: one of these schemas, in the words of one root."""
 
     root: Schema
-    schemas: tuple[dict[str, Any], ...]
+    schemas: tuple[Schema, ...]
 
 
 def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reached | Finding | None:
@@ -202,17 +206,17 @@ def reach(reference: Reference, sources: Sources, place: Place, at: At) -> Reach
                 "LS-PLAN-017", at, f"`{reference}` stands outside a loop", "add `for_each`"
             )
         root, owner = sources.item.root, "the item"
-        reached = list(sources.item.schemas)
+        reached: list[Schema] = list(sources.item.schemas)
     else:
         produced, owner = _producer(reference, sources)
         if produced is None:
             return None
-        root, reached = produced, [dict(produced)]
+        root, reached = produced, [produced]
     for part in reference.parts:
-        here: list[dict[str, Any]] = []
+        here: list[Schema] = []
         names: list[str] = []
         for candidate in reached:
-            found, known = step_into(root, candidate, part)
+            found, known = _stepped(Part(root, candidate), part)
             here += found
             names += known
         if not here:
@@ -239,24 +243,19 @@ def _producer(reference: Reference, sources: Sources) -> tuple[Schema | None, st
             return RUN_SCHEMA, "what a plan may know of its run"
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """A schema within its root, told from others by identity: writing it down to compare it costs
-    more than to validate with it.
-    """
-
-    root: Schema
-    schema: Any
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Part) and self.root is other.root and self.schema is other.schema
-
-    def __hash__(self) -> int:
-        return hash((id(self.root), id(self.schema)))
+@lru_cache(maxsize=1024)
+def _stepped(part: Part, name: str) -> tuple[tuple[Schema, ...], tuple[str, ...]]:
+    found, known = step_into(part.root, part.schema, name)
+    return tuple(found), tuple(known)
 
 
 @lru_cache(maxsize=1024)
-def _validator_of(part: _Part) -> Any:
+def _fed(source: Part, target: Part) -> str | None:
+    return can_feed(source.root, source.schema, target.root, target.schema)
+
+
+@lru_cache(maxsize=1024)
+def _validator_of(part: Part) -> Any:
     whole = dict(part.schema) if isinstance(part.schema, dict) else {}
     # What a local `$ref` may name; older schemas call it `definitions`.
     whole |= {word: part.root[word] for word in ("$defs", "definitions") if word in part.root}

@@ -13,6 +13,7 @@ is the wait for a worker, for a human, and for the run's own readings.
 import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from lockstep.action import Actions, Recoveries, dispatches, paused, substitutes
 from lockstep.action import pauses as timers
@@ -42,12 +43,12 @@ MAX_COMMANDS = 3 * 1024 * 1024
 
 def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec], recoveries: Recoveries) -> Amount:
     """What the steps may spend together."""
-    total = Amount()
-    for step in steps:
-        spec = step.spec(specs)
-        attempts = (step.attempts or spec.attempts) * dispatches(errors_of(step, recoveries))
-        total += spec.cost.times(attempts * times(step))
-    return total
+    return Amount.total(_spends(step, step.spec(specs), recoveries) for step in steps)
+
+
+def _spends(step: Step, spec: ToolSpec, recoveries: Recoveries) -> tuple[Amount, int]:
+    attempts = (step.attempts or spec.attempts) * dispatches(errors_of(step, recoveries))
+    return spec.cost, attempts * times(step)
 
 
 def times(step: Step) -> int:
@@ -119,6 +120,8 @@ def dispatched(step: Step, errors: Mapping[str, Actions]) -> int:
     """
     # Ten kilobytes are for the run's inputs and facts, which go out with every step.
     known = 10 * 1024 + 160 * len(step.needs) + step.size
+    if not errors:
+        return known
     return known + sum(len(one.model_dump_json().encode()) for one in substitutes(errors).values())
 
 
@@ -134,9 +137,15 @@ def at_once(steps: Sequence[Step], recoveries: Recoveries, parallel: int) -> int
 
 def _lasts(step: Step, spec: ToolSpec, recoveries: Recoveries) -> timedelta:
     """Of all dispatches, every attempt of each at its full time, and what lies between them."""
-    attempts, errors = step.attempts or spec.attempts, errors_of(step, recoveries)
-    one = (step.timeout or spec.timeout) * attempts + pauses(attempts)
-    return min(one * dispatches(errors) + paused(errors), LONGEST)
+    errors = errors_of(step, recoveries)
+    one = _longest(step.timeout or spec.timeout, step.attempts or spec.attempts)
+    return min(one * dispatches(errors) + paused(errors), LONGEST) if errors else min(one, LONGEST)
+
+
+@lru_cache(maxsize=256)
+def _longest(timeout: timedelta, attempts: int) -> timedelta:
+    """Of one dispatch."""
+    return timeout * attempts + pauses(attempts)
 
 
 def _readings(step: Step) -> int:

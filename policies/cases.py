@@ -24,9 +24,9 @@ from lockstep.resource import touched
 from lockstep.schema import fields
 from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_arguments, check_value
-from policies.check import missing_resources
 from policies.expected import LATER, Tried, failed, known_rules, known_tool, wrong
 from policies.misfit import did_you_mean
+from policies.missing import missing_resources
 from policies.request import foreseen, planned, real
 from policies.whole_cases import tried_plan, tried_replan
 from policies.world import World

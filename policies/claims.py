@@ -23,7 +23,7 @@ from lockstep.tool import ToolSpec
 from policies.arguments import Sources, check_value
 from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
 from policies.check import output_of
-from policies.freeze import BACKOFF, deadline, preflights
+from policies.freeze import BACKOFF, deadline, preflights, resources
 from policies.guards import check_guards
 from policies.handling import recoveries
 from policies.labels import labels
@@ -72,9 +72,17 @@ def claims(body: Body, world: World) -> Iterator[Finding]:
     if len(tools) == len({step.tool for step in body.steps}):
         whose = owners(body.steps)
         steps = [_planned(step, whose.get(step.id)) for step in body.steps]
+        yield from _unlisted(steps, body, known, world)
         yield from _conditions(steps, body, world)
         yield from _size(steps, body, known)
     yield from world.violations(body.steps)
+
+
+def _unlisted(steps: list[Step], body: Body, known: Recoveries, world: World) -> Iterator[Finding]:
+    """What the steps touch and the lock keeps from whoever reviews it, and so from drift."""
+    for kind, members in resources(steps, known, world).items():
+        for name in sorted(members.keys() - body.resources.get(kind, {}).keys()):
+            yield _claim(f"resources.{kind}.{name}")
 
 
 def _preflights(body: Body, world: World) -> tuple[LockedPreflight, ...]:

@@ -64,6 +64,18 @@ class Decider(Protocol):
         """Whether any rule that counts speaks of plans as a whole."""
         ...
 
+    @property
+    def weighs_plans(self) -> bool:
+        """Whether any rule does, be it only tried; where none does `submit` answers nothing."""
+        ...
+
+    @property
+    def names_steps(self) -> bool:
+        """Whether any rule looks at what a step is called: two calls that are the same in all else
+        may then be two questions.
+        """
+        ...
+
     def decide(self, request: Request) -> Decision:
         """Never raises: what cannot be decided is denied, and the decision says so."""
         ...

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from lockstep.canonical import Digest, digest_bytes
+from lockstep.compose import COMPOSE
 from lockstep.contents import Look, nothing
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -79,6 +80,8 @@ def _counts(part: str, body: Body, used: set[str], signals: set[str], servers: s
         return part.split(".")[1] in servers
     if part.startswith(("tools.", "mocks.")):
         return part.partition(".")[2] in used
+    if part == "compose":
+        return COMPOSE in used
     if part.startswith("errors."):
         return part.removeprefix("errors.") in signals
     if part.startswith("resources."):

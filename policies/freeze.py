@@ -4,8 +4,9 @@ Freezing is a pure function of the plan and the world, so the same proposal give
 any machine, today and next year.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from lockstep.action import Recoveries, substitutes
 from lockstep.checked import Checked
@@ -17,16 +18,20 @@ from lockstep.fallback import edges
 from lockstep.graph import order
 from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep, LockedToolStep
 from lockstep.names import task_queue
-from lockstep.plan import ComposeStep, Plan, Step, Steps, ToolStep
+from lockstep.plan import Plan, Step, Steps, ToolStep
 from lockstep.provenance import Provenance
 from lockstep.resource import touched
 from lockstep.revision import Progress
+from lockstep.tool import ToolSpec
 from policies.handling import provided, recoveries
 from policies.labels import labels
 from policies.preflight import looked, looks
 from policies.provenance import Lineage
 from policies.request import foreseen
 from policies.world import World
+
+Resources = dict[str, dict[str, dict[str, bool | int | str]]]
+"""Attributes of resources by kind and name."""
 
 BACKOFF = timedelta(seconds=1)
 BACKOFF_COEFFICIENT = 2
@@ -63,7 +68,7 @@ def freeze(plan: Plan, checked: Checked, world: World, revises: Progress | None 
         limits=environment.limits if revises is None else tighter(revises.body.limits, world),
         approvers=world.agent.approvers,
         asking=world.agent.asking,
-        resources=_slice(plan, known, world),
+        resources=resources(plan.steps, known, world),
         recoveries=known,
         pins=world.pins,
         preflight=preflights(world, verdicts),
@@ -113,9 +118,26 @@ def _step(
     expected: Outcome,
     provenance: Provenance,
 ) -> LockedStep:
-    if isinstance(step, ComposeStep):
-        return _compose_step(step, world, needs, expected, provenance)
-    return _tool_step(step, world, needs, expected, provenance)
+    if isinstance(step, ToolStep):
+        return _tool_step(step, world, needs, expected, provenance)
+    spec = step.spec(world.tools)
+    assert isinstance(spec, ComposeSpec), "a plan that passed composes where somebody does"
+    return LockedComposeStep(
+        kind="compose",
+        instruction=step.instruction,
+        inputs=step.inputs,
+        output=step.output,
+        models=spec.models,
+        effort=spec.effort,
+        prompt=spec.prompt,
+        max_tokens=step.max_tokens or spec.max_tokens,
+        max_input_tokens=step.max_input_tokens or spec.max_input_tokens,
+        long=step.long,
+        **_chosen(step, spec),
+        needs=needs,
+        expected=expected,
+        provenance=provenance,
+    )
 
 
 def _tool_step(
@@ -126,83 +148,49 @@ def _tool_step(
     provenance: Provenance,
 ) -> LockedToolStep:
     spec = step.spec(world.tools)
-    timeout = step.timeout or spec.timeout
-    attempts = step.attempts or spec.attempts
     return LockedToolStep(
-        id=step.id,
         tool=step.tool,
         args=step.args,
-        when=step.when,
-        on_error=step.on_error,
-        for_each=step.for_each,
-        needs=needs,
-        reason=step.reason,
         effect=spec.effect,
         idempotency=spec.idempotency,
-        timeout=timeout,
-        heartbeat=spec.heartbeat,
-        deadline=deadline(timeout, attempts),
-        attempts=attempts,
-        backoff=BACKOFF,
-        cost=spec.cost,
+        **_chosen(step, spec),
+        needs=needs,
         expected=expected,
         provenance=provenance,
     )
 
 
-def _compose_step(
-    step: ComposeStep,
-    world: World,
-    needs: tuple[str, ...],
-    expected: Outcome,
-    provenance: Provenance,
-) -> LockedComposeStep:
-    spec = step.spec(world.tools)
-    assert isinstance(spec, ComposeSpec), "a plan that passed composes where somebody does"
+def _chosen(step: Step, spec: ToolSpec) -> dict[str, Any]:
+    """What both kinds of steps say alike, with what they left open filled in."""
     timeout = step.timeout or spec.timeout
     attempts = step.attempts or spec.attempts
-    return LockedComposeStep(
-        kind="compose",
-        id=step.id,
-        instruction=step.instruction,
-        inputs=step.inputs,
-        output=step.output,
-        models=spec.models,
-        effort=spec.effort,
-        prompt=spec.prompt,
-        max_tokens=step.max_tokens or spec.max_tokens,
-        max_input_tokens=step.max_input_tokens or spec.max_input_tokens,
-        long=step.long,
-        when=step.when,
-        on_error=step.on_error,
-        for_each=step.for_each,
-        needs=needs,
-        reason=step.reason,
-        timeout=timeout,
-        heartbeat=spec.heartbeat,
-        deadline=deadline(timeout, attempts),
-        attempts=attempts,
-        backoff=BACKOFF,
-        cost=spec.cost,
-        expected=expected,
-        provenance=provenance,
-    )
+    return {
+        "id": step.id,
+        "when": step.when,
+        "on_error": step.on_error,
+        "for_each": step.for_each,
+        "reason": step.reason,
+        "timeout": timeout,
+        "heartbeat": spec.heartbeat,
+        "deadline": deadline(timeout, attempts),
+        "attempts": attempts,
+        "backoff": BACKOFF,
+        "cost": spec.cost,
+    }
 
 
-def _slice(
-    plan: Plan, known: Recoveries, world: World
-) -> dict[str, dict[str, dict[str, bool | int | str]]]:
-    """The part of the catalogue that the plan names, or that may be put in its place, so that a
-    reviewer sees what it will touch.
+def resources(steps: Iterable[Step], known: Recoveries, world: World) -> Resources:
+    """The part of the catalogue that the steps name, or that may be put in its place, so that a
+    reviewer sees what they will touch.
     """
     here = world.environment.resources
-    found: dict[str, dict[str, dict[str, bool | int | str]]] = {}
+    found: Resources = {}
 
     def add(kind: str, name: str) -> None:
         if name in here.get(kind, {}):
             found.setdefault(kind, {})[name] = here[kind][name]
 
-    for step in (*looks(world.environment), *plan.steps):
+    for step in (*looks(world.environment), *steps):
         for resource in foreseen(step, step.spec(world.tools)).named:
             add(resource.kind, resource.name)
     for tool, errors in known.items():

@@ -54,6 +54,8 @@ def provided(step: Step, known: Recoveries) -> Step:
 def check_handling(step: Step, spec: ToolSpec, known: Recoveries) -> Iterator[Finding]:
     """Where what the plan has in its output's place does not go with what the environment does."""
     errors = known.get(step.tool, {})
+    if not (step.on_error or errors):
+        return
     whole = {*step.on_error, *defaults(errors)}
     if len(whole) > MAX_FALLBACKS:
         yield Finding(

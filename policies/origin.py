@@ -79,7 +79,10 @@ def _walk(
         inside = enumerate(value)
     before, whole = len(found), True
     for key, child in inside:
-        whole = _walk(child, (*at, key), found) and whole
+        if isinstance(child, dict | list):
+            whole = _walk(child, (*at, key), found) and whole
+        else:
+            found.append(((*at, key), None))
     if whole:
         del found[before:]
         found.append((at, None))

@@ -14,125 +14,22 @@ cost grows with the plan and not with its paths. Where there is no such order, o
 nothing is believed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from graphlib import CycleError, TopologicalSorter
-from typing import Protocol
 
-from pydantic import JsonValue
-
-from lockstep.fallback import Provided, owners, stand_ins
-from lockstep.guard import Guard
+from lockstep.fallback import owners, stand_ins
 from lockstep.loading import pointer
-from lockstep.loop import ForEach
 from lockstep.provenance import Provenance
 from lockstep.reference import Malformed, Reference
-from lockstep.tool import ToolSpec
 from lockstep.trust import ANY, Emits, Trust, emitted, worst
+from policies.given import TRUSTED, UNTRUSTED, Answer, Output, Own
 from policies.labels import Labels
-from policies.origin import Found, Origin, positions
-
-TRUSTED, UNTRUSTED = Trust.TRUSTED, Trust.UNTRUSTED
+from policies.origin import Found, Origin
+from policies.traced import Parts, Traced
 
 MAX_HOPS = 100
 """Of a witness: nobody reads a longer way back."""
-
-
-class Traced(Provided, Protocol):
-    """What proposed and locked steps have in common."""
-
-    @property
-    def tool(self) -> str: ...
-    @property
-    def args(self) -> dict[str, JsonValue]: ...
-    @property
-    def when(self) -> tuple[Guard, ...]: ...
-    @property
-    def for_each(self) -> ForEach | None: ...
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """One way in which a step's output can come about: by a step's tool, whose arguments were so
-    far to be believed. The same tool with equally trusted arguments gives the same.
-    """
-
-    spec: ToolSpec
-    given: Trust
-    looped: bool
-    step: str
-
-    @property
-    def key(self) -> tuple[str, Trust, bool]:
-        return self.spec.name, self.given, self.looped
-
-    def trust(self, path: tuple[str, ...], below: bool = True) -> Trust:
-        found = emitted(self.spec.emits, path[1:] if self.looped else path, below=below)
-        if Emits.UNTRUSTED in found:
-            return UNTRUSTED
-        return self.given if Emits.INHERITED in found else TRUSTED
-
-
-@dataclass(frozen=True)
-class _Output:
-    """What those get who draw from a step. `written` where the plan holds an output for it."""
-
-    answers: Mapping[tuple[str, Trust, bool], _Answer]
-    written: bool
-    steered: bool
-    sensitive: bool
-    sources: int
-
-    def trust(self, path: tuple[str, ...], literals: Trust, below: bool) -> Trust:
-        found = worst(answer.trust(path, below) for answer in self.answers.values())
-        return worst((found, literals)) if self.written else found
-
-
-@dataclass(frozen=True)
-class _Own:
-    """What a step is told, before anything stands in for it; `signals` says how far to believe the
-    errors of its tool, which are a part of what it gives.
-    """
-
-    provenance: Provenance
-    given: Trust
-    signals: Trust
-    sensitive: bool
-    sources: int
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What a step says, read once: what stands where in its arguments, what its guards compare,
-    and where the list of its loop comes from.
-    """
-
-    args: tuple[tuple[str, Found], ...]
-    guards: tuple[Found, ...]
-    list: Found
-
-    @classmethod
-    def of(cls, step: Traced) -> "_Parts":
-        loop = step.for_each
-        operands = (operand for guard in step.when for operand in guard.operands)
-        return cls(
-            args=tuple(positions(step.args)),
-            guards=tuple(one for operand in operands for _, one in positions({"": operand})),
-            list=(loop.source or Malformed("no list")) if loop is not None else None,
-        )
-
-    @property
-    def fed_by(self) -> frozenset[str]:
-        return _named([*(one for _, one in self.args), self.list])
-
-    @property
-    def draws(self) -> frozenset[str]:
-        return self.fed_by | _named(self.guards)
-
-
-def _named(found: Iterable[Found]) -> frozenset[str]:
-    return frozenset(one.step for one in found if isinstance(one, Reference) and one.step)
 
 
 class Lineage:
@@ -144,10 +41,11 @@ class Lineage:
         self._whose = owners(self._steps.values())
         names = sorted({step.tool for step in self._steps.values()})
         self._bits = {name: 1 << number for number, name in enumerate(names)}
-        self._parts = {step.id: _Parts.of(step) for step in self._steps.values()}
+        self._read: dict[str, Parts] = {}
+        self._alike: dict[tuple[str, str], Own] = {}
         self._names = cache(self._tools)
-        self._own: dict[str, _Own] = {}
-        self._outputs: dict[str, _Output] = {}
+        self._own: dict[str, Own] = {}
+        self._outputs: dict[str, Output] = {}
         for step, is_over in self._order():
             if is_over:
                 self._outputs[step.id] = self._output(step)
@@ -168,7 +66,7 @@ class Lineage:
 
     def origins(self, step: str) -> Iterator[Origin]:
         """Where each argument comes from, or each part of one that is put together."""
-        here = self._parts[step]
+        here = self._parts(self._steps[step])
         for at, found in here.args:
             yield self._origin(here, at, found)
 
@@ -190,11 +88,15 @@ class Lineage:
 
     def _order(self) -> Iterator[tuple[Traced, bool]]:
         """Each step twice: when it begins, and when it and what may stand in for it are over."""
+        if self._is_in_order():
+            for step in self._steps.values():
+                yield step, False
+                yield step, True
+            return
         graph: dict[tuple[str, bool], list[tuple[str, bool]]] = {}
         for id, step in self._steps.items():
             owner = self._whose.get(id)
-            draws = self._parts[id].draws
-            begins = [(one, True) for one in draws if one in self._steps and one != owner]
+            begins = [(one, True) for one in step.draws if one in self._steps and one != owner]
             graph[id, False] = [*begins, *([(owner, False)] if owner else [])]
             others = [(one, True) for one in stand_ins(step) if one in self._steps]
             graph[id, True] = [(id, False), *others]
@@ -206,12 +108,38 @@ class Lineage:
         for id, is_over in order:
             yield self._steps[id], is_over
 
-    def _told(self, step: Traced) -> _Own:
+    def _is_in_order(self) -> bool:
+        """Whether the steps stand in such an order already, as most plans are written."""
+        if self._whose:
+            return False
+        seen: set[str] = set()
+        for id, step in self._steps.items():
+            if any(one in self._steps and one not in seen for one in step.draws):
+                return False
+            seen.add(id)
+        return True
+
+    def _parts(self, step: Traced) -> Parts:
+        found = self._read.get(step.id)
+        if found is None:
+            found = self._read[step.id] = Parts.of(step)
+        return found
+
+    def _told(self, step: Traced) -> Own:
+        """What hangs on nothing but its own arguments is told the same as any other such call."""
+        if step.draws or step.when or step.for_each or step.id in self._whose:
+            return self._traced(step)
+        alike = (step.tool, step.spelled)
+        if alike not in self._alike:
+            self._alike[alike] = self._traced(step)
+        return self._alike[alike]
+
+    def _traced(self, step: Traced) -> Own:
         spec = self._labels.tools.get(step.tool)
-        parts = self._parts[step.id]
+        parts = self._parts(step)
         found = [(at, self._trust(parts, one)) for at, one in parts.args]
         given = worst(trust for _, trust in found)
-        drawn = [self._outputs.get(one) for one in parts.draws]
+        drawn = [self._outputs.get(one) for one in step.draws]
         owner = self._own.get(self._whose.get(step.id, ""))
         steered = (
             any(one is None or one.steered for one in drawn)
@@ -221,22 +149,22 @@ class Lineage:
         reached = any(one is None or one.sensitive for one in drawn)
         reached = reached or (owner is not None and owner.sensitive)
         sources = 0
-        for name in parts.fed_by:
+        for name in step.fed_by:
             output = self._outputs.get(name)
             sources |= output.sources if output is not None else 0
         signals, private = UNTRUSTED, True
         if spec is not None:
-            signals = _Answer(spec, given, looped=False, step=step.id).trust(())
+            signals = Answer(spec, given, looped=False, step=step.id).trust(())
             private = spec.sensitive or (reached and not spec.declassifies)
         # Its own error then decides which of two calls it is.
         steered = steered or (step.tool in self._labels.substituted and signals is UNTRUSTED)
-        return _Own(
-            provenance=Provenance(
+        return Own(
+            provenance=_provenance(
                 # The order of arguments means nothing, and a lock has one digest.
-                untrusted=tuple(sorted(at for at, trust in found if trust is UNTRUSTED)),
-                steered=steered,
-                sensitive=reached or spec is None or spec.sensitive,
-                sources=self._names(sources),
+                tuple(sorted(at for at, trust in found if trust is UNTRUSTED)),
+                steered,
+                reached or spec is None or spec.sensitive,
+                self._names(sources),
             ),
             given=given,
             signals=signals,
@@ -244,11 +172,11 @@ class Lineage:
             sources=sources,
         )
 
-    def _output(self, step: Traced) -> _Output:
+    def _output(self, step: Traced) -> Output:
         own, spec = self._own[step.id], self._labels.tools.get(step.tool)
-        answers: dict[tuple[str, Trust, bool], _Answer] = {}
+        answers: dict[tuple[str, Trust, bool], Answer] = {}
         if spec is not None:
-            answer = _Answer(spec, own.given, step.for_each is not None, step.id)
+            answer = Answer(spec, own.given, step.for_each is not None, step.id)
             answers[answer.key] = answer
         others = [self._outputs.get(one) for one in stand_ins(step)]
         for other in others:
@@ -259,7 +187,7 @@ class Lineage:
         sources = own.sources | self._bits[step.tool]
         for other in known:
             sources |= other.sources
-        return _Output(
+        return Output(
             answers={} if lost else answers,
             written=any(one.output is not None for one in fallbacks)
             or any(one.written for one in known),
@@ -271,7 +199,7 @@ class Lineage:
             sources=sources,
         )
 
-    def _is_steered(self, step: _Parts) -> bool:
+    def _is_steered(self, step: Parts) -> bool:
         """Whether the step's own guards or the length of its list hang on what is untrusted."""
         if any(self._trust(step, one) is UNTRUSTED for one in step.guards):
             return True
@@ -280,10 +208,12 @@ class Lineage:
         # How many items there are is one question, what stands in them another.
         return self._origin(step, "", step.list, below=False).trust is UNTRUSTED
 
-    def _trust(self, step: _Parts, found: Found) -> Trust:
+    def _trust(self, step: Parts, found: Found) -> Trust:
+        if found is None:
+            return self._labels.literals
         return self._origin(step, "", found).trust
 
-    def _origin(self, step: _Parts, at: str, found: Found, *, below: bool = True) -> Origin:
+    def _origin(self, step: Parts, at: str, found: Found, *, below: bool = True) -> Origin:
         """`found` None is a literal; without `below` only a list itself is judged."""
         if found is None:
             return Origin(at, "literal", self._labels.literals)
@@ -314,7 +244,7 @@ class Lineage:
             return worst(inputs.values())
         return inputs.get(parts[0], UNTRUSTED)
 
-    def _cause(self, origin: Origin) -> _Answer | None:
+    def _cause(self, origin: Origin) -> Answer | None:
         """The step that only passed on what makes a value untrusted; None where nothing did."""
         output = self._outputs.get(origin.step)
         if origin.trust is TRUSTED or output is None:
@@ -329,3 +259,10 @@ class Lineage:
 
     def _tools(self, sources: int) -> tuple[str, ...]:
         return tuple(name for name, bit in self._bits.items() if sources & bit)
+
+
+@lru_cache(maxsize=1024)
+def _provenance(
+    untrusted: tuple[str, ...], steered: bool, sensitive: bool, sources: tuple[str, ...]
+) -> Provenance:
+    return Provenance(untrusted=untrusted, steered=steered, sensitive=sensitive, sources=sources)

@@ -190,7 +190,7 @@ def _target(kind: str, name: str) -> Target:
 def foreseen(step: Step, spec: ToolSpec) -> Foreseen:
     """What is known of a step's call before it is made."""
     given = dict(step.args)
-    found = list(references(given))
+    found = list(references(given)) if "$" in step.spelled else []
     places = tuple(at for at, one in found if isinstance(one, Reference))
     args, unknown = defaulted(spec.input, literal(given) if found else given, places)
     certain = touched(spec.input, args)

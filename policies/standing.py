@@ -1,8 +1,9 @@
-"""Does this standing grant hold, here and now?
+"""Does this grant hold, here and now?
 
 A yes for every run of a lock is worth what it is bound to: the lock, the step, the rule, the exact
 arguments, the policy. And it is worth what its giver may say today: whoever has lost the role has
 lost the yes, and where the agent allows a shorter time by now, or none, that counts.
+The yes that one run was given is worth no more: its giver must hold a role of the rule as well.
 """
 
 from collections.abc import Iterable
@@ -10,8 +11,9 @@ from datetime import datetime
 
 from lockstep.agent import ANYONE, Agent
 from lockstep.canonical import Digest
-from lockstep.decision import Decision, Rule, StandingGrant
+from lockstep.decision import Decision, Grant, Rule, StandingGrant
 from lockstep.duration import write_duration
+from lockstep.names import Person
 from policies.world import World
 
 
@@ -29,6 +31,20 @@ def holding(
                 found.append(grant)
                 break
     return tuple(found)
+
+
+def lifting(given: Iterable[Grant], decision: Decision, agent: Agent) -> tuple[Grant, ...]:
+    """Of a run's own grants those whose givers may lift the rules that this decision misses."""
+    missing = {rule.id: rule for rule in decision.missing}
+    return tuple(
+        one for one in given if one.rule in missing and may_lift(one.by, missing[one.rule], agent)
+    )
+
+
+def may_lift(person: Person, rule: Rule, agent: Agent) -> bool:
+    """Whether somebody holds a role that the rule names."""
+    people = {one for role in rule.approvers for one in agent.approvers.get(role, ())}
+    return person in people or ANYONE in people
 
 
 def fault(
@@ -50,7 +66,6 @@ def fault(
         return "no yes may stand: `asking.standing` is not set"
     if grant.expires_at - grant.given_at > most:
         return f"stands for longer than {write_duration(most)}"
-    people = {person for role in rule.approvers for person in agent.approvers.get(role, ())}
-    if grant.by not in people and ANYONE not in people:
+    if not may_lift(grant.by, rule, agent):
         return f"`{grant.by}` may not lift it any more"
     return None

@@ -13,12 +13,11 @@ from lockstep.finding import Finding
 from lockstep.graph import cycle
 from lockstep.reference import Reference, references
 
-GRAPHLESS = frozenset({"LS-PLAN-001", "LS-PLAN-002", "LS-PLAN-003", "LS-PLAN-005", "LS-PLAN-016"})
-"""Findings after which a plan has no graph for rules to speak about."""
-
 
 def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
-    """Everything that keeps the steps from being a graph that can be gone through."""
+    """Everything that keeps the steps from being a graph that can be gone through, and that rules
+    could speak about.
+    """
     if not steps:
         yield _of_plan("LS-PLAN-001", "there are no steps", "add one")
         return

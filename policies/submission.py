@@ -13,7 +13,7 @@ from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.decision import Decision, Grant, Outcome, Phase
 from lockstep.finding import Finding
-from lockstep.lock import Approved, Asked, Body, Proposed, Statement
+from lockstep.lock import Approved, Author, Body, Statement
 from lockstep.plan import Plan
 from lockstep.submission import SUBJECT, Submission, Wanted, holds
 from policies.world import World
@@ -21,7 +21,7 @@ from policies.world import World
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def proposed(plan: Plan, worst: Amount, world: World, by: str, planner: Asked | None) -> Submission:
+def proposed(plan: Plan, worst: Amount, world: World, by: str, author: Author) -> Submission:
     """About a plan that is checked; all its tools are known."""
     specs = [world.tools[step.tool] for step in plan.steps]
     return Submission(
@@ -33,8 +33,8 @@ def proposed(plan: Plan, worst: Amount, world: World, by: str, planner: Asked | 
         tools=tuple(sorted({spec.name for spec in specs})),
         effects=tuple(sorted({spec.effect for spec in specs})),
         worst=worst,
-        model=planner is not None,
-        replans=planner.replans if planner else 0,
+        model=author.model,
+        replans=author.replans,
         about=plan.digest,
     )
 
@@ -55,8 +55,7 @@ def started(
     for step in body.steps:
         often = dispatches(body.recoveries.get(step.tool, {}))
         worst += step.worst_cost.times(often * (step.for_each.max if step.for_each else 1))
-    writers = [one for one in statements if isinstance(one, Proposed)]
-    planner = next((one.planner for one in writers if one.planner), None)
+    author = Author.said(statements)
     return Submission(
         phase=Phase.RUN,
         principal=world.principal_of(by, trigger),
@@ -66,8 +65,8 @@ def started(
         tools=tuple(sorted({step.tool for step in body.steps})),
         effects=tuple(sorted({step.effect for step in body.steps})),
         worst=worst,
-        model=planner is not None or not writers,
-        replans=planner.replans if planner else 0,
+        model=author.model,
+        replans=author.replans,
         about=lock,
     )
 

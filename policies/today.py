@@ -39,11 +39,12 @@ class Today:
 
 
 def today(lock: Lock, world: World, by: str, look: Look) -> Today:
-    """What the plan writes down itself is believed as far as it was then. `look` finds what the
+    """What the plan writes down itself is believed as far as it was then, and whoever wrote it then
+    is still taken to have. `look` finds what the
     lock pinned, as far as somebody kept it; LS-LOAD-007 for a lock that holds what no plan can say.
     """
     plan = thaw(lock.body, world.tools, look)
     proposed = shaped(Plan, plan, "lock")
-    checked = check(proposed, world, by, lock.body.literals)
+    checked = check(proposed, world, by, lock.body.literals, lock.author)
     body = freeze(proposed, checked, world) if checked.passed else None
     return Today(plan, checked, body, drift(lock.body, world, look))

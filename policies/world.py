@@ -5,7 +5,7 @@ One value, put together once at the edge; all the checks are functions of a plan
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic import JsonValue
 
@@ -112,11 +112,11 @@ class World:
         yield from self.own.violations(shape)
 
     def principal_of(self, started_by: str, trigger: str) -> Principal:
-        return Principal.model_validate(
-            {
-                "agent": self.agent.name,
-                "role": self.agent.role,
-                "started_by": started_by,
-                "trigger": trigger,
-            }
-        )
+        return _principal(self.agent.name, self.agent.role, started_by, trigger)
+
+
+@lru_cache(maxsize=256)
+def _principal(agent: str, role: str, started_by: str, trigger: str) -> Principal:
+    return Principal.model_validate(
+        {"agent": agent, "role": role, "started_by": started_by, "trigger": trigger}
+    )

@@ -20,11 +20,16 @@ from lockstep.canonical import Digest
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Grounds, Outcome, Principal
 from lockstep.errors import LockstepError
-from lockstep.event import (
-    Event,
-    PreflightChecked,
-    RunStarted,
-    RunVerified,
+from lockstep.event import Event, PreflightChecked, RunStarted, RunVerified, step_of
+from lockstep.finding import Finding
+from lockstep.loading import shaped
+from lockstep.lock import Body, Lock, LockedStep
+from lockstep.names import ErrorName
+from lockstep.outcome import Dispatch
+from lockstep.plan import Plan, Step
+from lockstep.provenance import Provenance
+from lockstep.record import Record
+from lockstep.stepped import (
     StepBlocked,
     StepCompleted,
     StepCounted,
@@ -35,16 +40,7 @@ from lockstep.event import (
     StepReplaced,
     StepSkipped,
     StepStarted,
-    step_of,
 )
-from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.lock import Body, Lock, LockedStep
-from lockstep.names import ErrorName
-from lockstep.outcome import Dispatch
-from lockstep.plan import Plan, Step
-from lockstep.provenance import Provenance
-from lockstep.record import Record
 from lockstep.submission import is_about_plan
 from policies.misfit import did_you_mean
 from worker.locks import locks_of

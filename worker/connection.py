@@ -18,7 +18,6 @@ from time import monotonic
 from typing import Literal
 
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile, ClientConnectConfig
 from temporalio.runtime import (
     LogForwardingConfig,
@@ -31,6 +30,7 @@ from temporalio.runtime import (
 from lockstep.errors import LockstepError
 from worker.claim import CHANGE_OF_HANDS, ServerRecord, claimed, serving
 from worker.home import Home
+from worker.payloads import data_converter
 
 DEFAULT_ADDRESS = "localhost:7233"
 PATIENCE = 5.0
@@ -77,7 +77,7 @@ async def connect(target: Found, *, plugins: Sequence[Plugin] = ()) -> Client:
             return await Client.connect(
                 target.address,
                 namespace=target.namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=data_converter,
                 plugins=plugins,
                 runtime=runtime(),
                 api_key=target.options.get("api_key"),

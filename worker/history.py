@@ -7,13 +7,13 @@ once more: no worker has to be up, and nothing has to be believed but the histor
 from dataclasses import dataclass
 
 from temporalio.client import Client, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
 from lockstep.errors import LockstepError
 from lockstep.event import Event
 from worker.connection import runtime
+from worker.payloads import data_converter
 from worker.recorder import Record, Recorder
 from worker.sandbox import runner
 from workflows.lock_plan import LockPlan
@@ -60,7 +60,7 @@ async def replay(history: WorkflowHistory) -> Replayed:
     replayer = Replayer(
         workflows=[kind],
         workflow_runner=runner(),
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter,
         interceptors=[recorder],
         runtime=runtime(),
     )

@@ -12,15 +12,7 @@ from typing import Literal
 from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
-from lockstep.event import (
-    Event,
-    RunStarted,
-    StepCompleted,
-    StepEdited,
-    StepGathered,
-    StepRecovering,
-    StepReplaced,
-)
+from lockstep.event import Event, RunStarted
 from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Dispatch
@@ -28,6 +20,7 @@ from lockstep.plan import Step
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
 from lockstep.shown import shown
+from lockstep.stepped import StepCompleted, StepEdited, StepGathered, StepRecovering, StepReplaced
 from lockstep.value import Value
 from worker.recorded import VERDICTS, json_of, recorded
 

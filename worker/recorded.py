@@ -9,7 +9,6 @@ from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.contract import Counted, Gathered, Reply, Weighing
 from lockstep.checked import Checked
@@ -20,6 +19,7 @@ from lockstep.outcome import Report
 from lockstep.record import Record
 from lockstep.value import Value
 from worker.history import first_line
+from worker.payloads import data_converter
 
 Scheduled = ActivityTaskScheduledEventAttributes
 Recorded = tuple[Scheduled, Any]
@@ -87,11 +87,9 @@ def _end(scheduled: Scheduled, payloads: Any) -> Any:
 def json_of(payloads: Any) -> list[Any]:
     """Payloads as plain JSON values, without the types that wrote them."""
     listed: list[Payload] = list(payloads)
-    return list(
-        pydantic_data_converter.payload_converter.from_payloads(listed, [Any] * len(listed))
-    )
+    return data_converter.payload_converter.from_payloads(listed)
 
 
 def written(values: list[Any]) -> list[Any]:
     """Values as the JSON they travel as."""
-    return json_of(pydantic_data_converter.payload_converter.to_payloads(values))
+    return json_of(data_converter.payload_converter.to_payloads(values))

@@ -18,7 +18,6 @@ from temporalio.client import (
     WorkflowQueryFailedError,
 )
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -26,6 +25,7 @@ from lockstep.errors import LockstepError
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
+from worker.payloads import data_converter
 from workflows.doors import Doors
 from workflows.lock_plan import LockRequest
 from workflows.run import Run
@@ -217,7 +217,7 @@ def _argument(history: WorkflowHistory) -> Any:
     payloads = list(started.input.payloads[:1])
     if not payloads:
         return None
-    given = pydantic_data_converter.payload_converter.from_payloads(payloads, [Any])
+    given = data_converter.payload_converter.from_payloads(payloads)
     return given[0] if given else None
 
 

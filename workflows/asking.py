@@ -16,10 +16,10 @@ from lockstep.agent import Silence
 from lockstep.asked import GrantGiven
 from lockstep.decision import Grant, Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import StepEdited, StepReplaced
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import label
+from lockstep.stepped import StepEdited, StepReplaced
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.desk import Silent, Withdrawn

@@ -11,7 +11,7 @@ from temporalio import workflow
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
 from lockstep.finding import Finding
-from lockstep.loading import shaped
+from lockstep.unreadable import received
 from workflows.desk import Desk
 from workflows.journal import Journal
 from workflows.verdicts import failed
@@ -85,7 +85,7 @@ class Doors:
 
 
 def _answer(raw: Any, more: tuple[Any, ...]) -> Answer:
-    return shaped(Answer, [raw, *more] if more else raw, "answer")
+    return received(Answer, (raw, *more), "answer")
 
 
 def _malformed(error: LockstepError) -> Finding:

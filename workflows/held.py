@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from lockstep.decision import Outcome
 from lockstep.escalation import Ground
-from lockstep.event import StepBlocked
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.outcome import Dispatch, Signalled, Withheld
 from lockstep.shown import shown
+from lockstep.stepped import StepBlocked
 from lockstep.value import Value
 from workflows.asking import Ask
 from workflows.context import RunContext

@@ -12,14 +12,13 @@ from temporalio import workflow
 
 from activities.contract import Brief, Goal, Planner, Proposal, Validator
 from lockstep.amount import Amount
-from lockstep.canonical import Digest, digest
+from lockstep.canonical import Digest, Exact, digest
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.lock import Lock
+from lockstep.lock import Author, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.planned import (
     GoalAsked,
@@ -33,6 +32,7 @@ from lockstep.record import Record, is_empty
 from lockstep.samples import MAX_SAMPLES
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
+from lockstep.unreadable import received
 from lockstep.usage import Bill
 from workflows.approval import Subject, Yes, approved
 from workflows.doors import Door, Doors
@@ -47,17 +47,18 @@ Status = Literal["locked", "rejected", "stopped", "failed", "sampled"]
 class LockRequest(Record):
     """The one argument of the workflow: a `plan` as it came, or a `goal` to plan for. With
     `samples`, so many first proposals for the goal are checked, and none is locked. `refreshes`
-    is the lock whose plan it is, where one is made anew, and `literals` how far that one believed
-    what the plan writes down itself.
+    is the lock whose plan it is, where one is made anew, `author` who wrote that one, and
+    `literals` how far it believed what the plan writes down itself.
     """
 
     agent: AgentName
     environment: EnvironmentName
     by: Person
-    plan: JsonValue = None
+    plan: Exact = None
     goal: Sentence = ""
     samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES, exclude_if=is_empty)] = 0
     refreshes: Digest | None = Field(default=None, exclude_if=is_absent)
+    author: Author | None = Field(default=None, exclude_if=is_absent)
     literals: Trust = Field(default=Trust.TRUSTED, exclude_if=is_trusted)
 
     @model_validator(mode="after")
@@ -68,7 +69,7 @@ class LockRequest(Record):
             raise ValueError("the goal is blank")
         if self.samples and not self.goal:
             raise ValueError("samples are of a goal, and there is none")
-        if self.goal and self.refreshes:
+        if self.goal and (self.refreshes or self.author):
             raise ValueError("a lock is made anew from its plan, and from no goal")
         return self
 
@@ -108,7 +109,7 @@ class LockPlan(Doors):
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            request = shaped(LockRequest, [raw, *more] if more else raw, "request")
+            request = received(LockRequest, (raw, *more), "request")
             plan = digest(request.plan)
         except (LockstepError, ValueError) as error:
             found = _as_finding(error)
@@ -131,6 +132,7 @@ class LockPlan(Doors):
             environment=request.environment,
             by=request.by,
             refreshes=request.refreshes,
+            author=request.author,
             literals=request.literals,
         )
         checked = await verdict("check", Validator.check, proposal)

@@ -8,10 +8,10 @@ import asyncio
 from dataclasses import dataclass
 
 from activities.contract import Count, Gather, Reader
-from lockstep.event import StepCounted, StepGathered, StepReplaced
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import ForEach
+from lockstep.stepped import StepCounted, StepGathered, StepReplaced
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped

@@ -14,10 +14,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 
 from activities.contract import Keep, Reader, Sources, Weigh
 from lockstep.amount import Amount
-from lockstep.event import StepFailed, StepGuarded
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import label
+from lockstep.stepped import StepFailed, StepGuarded
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.ends import NotStarted, Skipped, Stopped

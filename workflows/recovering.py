@@ -29,12 +29,12 @@ from lockstep.action import (
 )
 from lockstep.amount import Amount
 from lockstep.duration import write_duration
-from lockstep.event import StepRecovering
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Signalled
 from lockstep.recovery import told, way_out
+from lockstep.stepped import StepRecovering
 from workflows.context import RunContext
 
 

@@ -17,11 +17,11 @@ from lockstep.escalation import Answer, Verdict
 from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
 from lockstep.fallback import last
 from lockstep.finding import Finding
-from lockstep.loading import shaped
 from lockstep.lock import Body, Lock
 from lockstep.outcome import RunFacts
 from lockstep.outlay import Outlay, no_room
 from lockstep.submission import Wanted
+from lockstep.unreadable import received
 from lockstep.usage import Bill
 from lockstep.value import Value
 from workflows.approval import Subject, approved
@@ -59,8 +59,7 @@ class Run(Doors):
     @workflow.run
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
-            # Whoever passes several arguments passes something else than a request.
-            request = shaped(RunRequest, [raw, *more] if more else raw, "request")
+            request = received(RunRequest, (raw, *more), "request")
         except LockstepError as error:
             # Whoever reaches the server can start a run with anything at all.
             found = error.findings[0]

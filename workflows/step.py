@@ -16,7 +16,12 @@ from lockstep.action import MAX_DISPATCHES, substitutes
 from lockstep.amount import Amount
 from lockstep.compose import REFUSED
 from lockstep.decision import Decision, Grant, Grounds
-from lockstep.event import (
+from lockstep.finding import Finding
+from lockstep.lock import LockedStep
+from lockstep.loop import label
+from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.revision import MAX_DETAIL, Signal
+from lockstep.stepped import (
     StepAttempted,
     StepCaught,
     StepCompleted,
@@ -24,11 +29,6 @@ from lockstep.event import (
     StepFailed,
     StepStarted,
 )
-from lockstep.finding import Finding
-from lockstep.lock import LockedStep
-from lockstep.loop import label
-from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
-from lockstep.revision import MAX_DETAIL, Signal
 from lockstep.value import Value
 from workflows.asking import Approved, Ask, Asking, Edited, Repeated
 from workflows.context import RunContext

@@ -9,9 +9,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from lockstep.event import StepReplaced, StepSkipped
 from lockstep.fallback import Fallback, owners, stand_ins
 from lockstep.lock import LockedStep
+from lockstep.stepped import StepReplaced, StepSkipped
 from lockstep.value import Value
 from workflows.context import RunContext
 from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped

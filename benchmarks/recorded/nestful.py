@@ -50,6 +50,8 @@ _TAKEN = ("query_parameters", "path_parameters", "body_parameters")
 def read(files: list[Path]) -> Iterator[Case]:
     entries = {path: json.loads(path.read_text()) for path in files}
     described = [one for found in entries.values() for one in found if "output_parameters" in one]
+    if not described:
+        raise ValueError("no file describes tools")
     specs = {one["name"]: one for one in described}
     tools = (*map(_tool, described), Tool(_ANSWER, {"type": "object"}))
     for path, found in entries.items():

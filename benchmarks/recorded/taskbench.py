@@ -46,6 +46,8 @@ def read(files: list[Path]) -> Iterator[Case]:
     texts = {path: path.read_text() for path in files}
     described = {path: _tools(text) for path, text in texts.items()}
     nodes = [node for found in described.values() for node in found or ()]
+    if not nodes:
+        raise ValueError("no file describes tools")
     kinds = {node["id"]: (node["input-type"], node["output-type"]) for node in nodes}
     tools = tuple(_tool(name, takes, gives) for name, (takes, gives) in kinds.items())
     for path, text in texts.items():

@@ -13,13 +13,10 @@ A grant counts if it is for this step, this rule, these arguments and this polic
 this run or this lock and has not expired is for the caller to see: there is no clock here.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
-
-import cedarpy
 
 from lockstep.canonical import Digest, digest, digest_bytes
 from lockstep.decision import (
@@ -28,36 +25,31 @@ from lockstep.decision import (
     Decision,
     Grounds,
     Phase,
-    Principal,
     Request,
     Shadow,
     Target,
 )
 from lockstep.environment import Attribute, Environment
-from lockstep.errors import LockstepError
 from lockstep.revision import Replanning
 from lockstep.submission import Submission
 from lockstep.tool import ToolSpec
-from policies.cedar.advice import one_line
-from policies.cedar.firing import Fired
-from policies.cedar.foresight import foreseen
-from policies.cedar.judgement import judged
 from policies.cedar.load import load, schema_of
 from policies.cedar.own import OwnPolicy, own
 from policies.cedar.question import Facts, Question, Uid
+from policies.cedar.reads import Reads
 from policies.cedar.replan import ReplanPolicy
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import (
     AGENT,
     ENVIRONMENT,
     Vocabulary,
-    agent,
     context,
     entities,
     vocabulary,
 )
 from policies.cedar.shadow import ShadowPolicy
 from policies.cedar.slices import Slice
+from policies.cedar.store import Store
 from policies.cedar.targets import may_name
 from policies.cedar.types import Misfit
 from policies.cedar.verdict import Grants, Verdict, broken, strictest
@@ -69,8 +61,6 @@ VERSIONS = {"cedarpy": version("cedarpy"), "cedar": ".".join(version("cedarpy").
 """By its own convention a release of cedarpy is called as the Cedar in it, but for the patch."""
 NO_DIGEST = Digest("")
 """Stands for arguments that canonical JSON cannot write; such a call is denied."""
-_PRINCIPALS = 64
-"""How many principals' stores are kept; an agent is one, so this is never reached in earnest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +73,13 @@ class CedarDecider:
     _environment: Environment
     _inputs: Mapping[str, Mapping[str, Any]]
     _words: Vocabulary
-    _things: Mapping[tuple[str, str], tuple[Uid, Mapping[str, Attribute]]]
-    _store: cedarpy.Entities
+    _store: Store
     _rules: tuple[CedarRule, ...]
     _shadow: ShadowPolicy | None
     _plans: PlanPolicy
     _anew: ReplanPolicy
+    _names_steps: bool
     _slices: dict[tuple[str, str | None], Slice] = field(default_factory=dict)
-    _stores: dict[tuple[str, str], cedarpy.Entities] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -106,7 +95,7 @@ class CedarDecider:
         shadow = digest_bytes(texts.shadow.encode())
         held = entities(environment, words.types)
         # Before its digest is made: what Cedar cannot be told, canonical JSON often cannot say.
-        store = _stored(environment, held, schema)
+        store = Store.of(environment, words, held, schema)
         return cls(
             policy=digest(known),
             engine=ENGINE,
@@ -119,21 +108,25 @@ class CedarDecider:
             _environment=environment,
             _inputs={name: spec.input for name, spec in tools.items()},
             _words=words,
-            _things={
-                (kind, name): (Uid(words.types[kind], name), attributes)
-                for kind, members in environment.resources.items()
-                for name, attributes in members.items()
-            },
             _store=store,
             _rules=tuple(rule for rule in calls if rule.file != SHADOW),
             _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
             _plans=PlanPolicy(OwnPolicy.of(PLAN, rules, environment, shadow)),
             _anew=ReplanPolicy(OwnPolicy.of(REPLAN, rules, environment, shadow)),
+            _names_steps=Reads.of(rule.form for rule in calls).looks_at("step"),
         )
 
     @property
     def submits(self) -> bool:
         return self._plans.own.counts
+
+    @property
+    def weighs_plans(self) -> bool:
+        return self._plans.own.speaks
+
+    @property
+    def names_steps(self) -> bool:
+        return self._names_steps
 
     def submit(self, request: Submission) -> Decision | None:
         """As `decide`, of a whole plan."""
@@ -220,26 +213,23 @@ class CedarDecider:
 
     def _asked(self, request: Request, grants: Grants) -> Verdict:
         # Targets that no rule tells apart get one verdict.
-        fired: dict[tuple[Fired, Slice], None] = {}
+        verdicts: dict[int, Verdict] = {}
         seen: set[Slice] = set()
         for question in self._questions(request):
             about = self._slice(request.tool, question.resource)
             if about.blind and about in seen:
                 continue
             seen.add(about)
-            if request.unknown:
-                fired[about.foreseen(question), about] = None
-            else:
-                fired[about.fired(question), about] = None
-        reach = foreseen if request.unknown else judged
-        return strictest(reach(found, about.rules, grants) for found, about in fired)
+            verdict = about.verdict(question, grants, known=not request.unknown)
+            verdicts[id(verdict)] = verdict
+        return strictest(verdicts.values())
 
     def _questions(self, request: Request) -> Iterator[Question]:
         """One for each target; for a call that touches nothing, one about the environment."""
         facts = Facts(
             context(request, self._words.args[request.tool]), self._words.context(request.tool)
         )
-        store = self._store_with(request.principal)
+        store = self._store.told_of(request.principal)
         principal, action = Uid(AGENT, request.principal.agent), Uid("Action", request.tool)
         for resource, attributes in self._resources(request):
             yield Question(
@@ -254,7 +244,7 @@ class CedarDecider:
 
     def _resources(self, request: Request) -> list[tuple[Uid | None, Mapping[str, Attribute]]]:
         found: list[tuple[Uid | None, Mapping[str, Attribute]]] = [
-            self._things[target.kind, target.name] for target in _each_once(request.targets)
+            self._store.things[target.kind, target.name] for target in _each_once(request.targets)
         ]
         if self._words.targets[request.tool]:
             schema = self._inputs[request.tool]
@@ -263,7 +253,7 @@ class CedarDecider:
         return found or [(Uid(ENVIRONMENT, self._environment.name), {})]
 
     def _exists(self, tool: str, target: Target) -> bool:
-        known = (target.kind, target.name) in self._things
+        known = (target.kind, target.name) in self._store.things
         return known and target.kind in self._words.targets[tool]
 
     def _slice(self, tool: str, resource: Uid | None) -> Slice:
@@ -271,16 +261,6 @@ class CedarDecider:
         found = self._slices.get(key)
         if found is None:
             found = self._slices[key] = Slice.of(self._rules, *key)
-        return found
-
-    def _store_with(self, principal: Principal) -> cedarpy.Entities:
-        who = (principal.agent, principal.role)
-        found = self._stores.get(who)
-        if found is None:
-            if len(self._stores) >= _PRINCIPALS:
-                self._stores.clear()
-            found = self._store.with_added_json_str(json.dumps([agent(principal)]))
-            self._stores[who] = found
         return found
 
 
@@ -293,19 +273,7 @@ def _asked(request: Request) -> Digest | None:
 
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    if len(targets) < 2:
+        return targets
     # By name: a record takes long to compare, and a call may touch hundreds.
     return tuple(one for _, one in sorted({(one.kind, one.name): one for one in targets}.items()))
-
-
-def _stored(
-    environment: Environment, members: list[dict[str, Any]], schema: cedarpy.Schema
-) -> cedarpy.Entities:
-    try:
-        return cedarpy.Entities.from_json_str(json.dumps(members), schema)
-    except ValueError as error:
-        raise LockstepError.of(
-            "LS-POLICY-001",
-            f"environment `{environment.name}`",
-            f"Cedar cannot be told of its resources: {one_line(str(error))}",
-            "write numbers of at most 64 bits and plain names",
-        ) from None

@@ -39,6 +39,8 @@ class Fired:
     errors: frozenset[str] = frozenset()
 
     def __or__(self, other: "Fired") -> "Fired":
+        if other is NOTHING:
+            return self
         return Fired(
             self.certain | other.certain,
             self.possible | other.possible,
@@ -67,6 +69,7 @@ class Group:
     asked: cedarpy.PolicySet
     handfuls: Mapping[str, tuple[cedarpy.PolicySet, frozenset[str]]]
     _known: dict[Key, Fired] = field(default_factory=dict)
+    _names: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule]) -> "Group":
@@ -92,6 +95,7 @@ class Group:
             reads=Reads.of(rule.form for rule in found.values()),
             asked=policy_set(asked),
             handfuls=handfuls,
+            _names=frozenset(found) | handfuls.keys(),
         )
 
     def fired(self, question: Question) -> Fired:
@@ -163,8 +167,10 @@ class Group:
 
     def _each(self, ask: Ask) -> Fired:
         """The rules by their own ids, whichever way they are asked."""
-        found = ask(self.asked, self.ids | self.handfuls.keys())
-        raised = found.ids & self.handfuls.keys()
+        found = ask(self.asked, self._names)
+        raised = found.ids & self.handfuls.keys() if self.handfuls else None
+        if not raised:
+            return found
         found -= raised
         for name in sorted(raised):
             found |= ask(*self.handfuls[name])

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import cedarpy
 from pydantic import JsonValue
@@ -13,8 +13,7 @@ Path = tuple[str, ...]
 """Fields, one within another."""
 
 
-@dataclass(frozen=True)
-class Uid:
+class Uid(NamedTuple):
     """An entity's type and name."""
 
     type: str
@@ -82,13 +81,13 @@ _written = json.JSONEncoder(separators=(",", ":")).encode
 
 def _is_placeholder(value: Any) -> bool:
     """Whether a fact is Cedar's sign for a value that is not known yet."""
-    return isinstance(value, Mapping) and "__extn" in value
+    return isinstance(value, dict) and "__extn" in value
 
 
 def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
     if _is_placeholder(facts):
         return _example(type_)
-    if not isinstance(facts, Mapping):
+    if not isinstance(facts, dict):
         return facts
     inner = type_.get("attributes", {})
     return {key: _with_examples(value, inner.get(key, {})) for key, value in facts.items()}
@@ -113,9 +112,10 @@ def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
     # What a list holds is known, or the list as a whole is not.
     if _is_placeholder(facts):
         yield at
-    elif isinstance(facts, Mapping):
+    elif isinstance(facts, dict):
         for key, value in facts.items():
-            yield from _placeholders(value, (*at, key))
+            if isinstance(value, dict):
+                yield from _placeholders(value, (*at, key))
 
 
 def _at(values: Mapping[str, JsonValue], paths: tuple[Path, ...]) -> Mapping[str, Any]:
@@ -132,7 +132,7 @@ def _at(values: Mapping[str, JsonValue], paths: tuple[Path, ...]) -> Mapping[str
             if part not in here:
                 break
             here = here[part]
-            if depth == len(path) or _is_placeholder(here) or not isinstance(here, Mapping):
+            if depth == len(path) or _is_placeholder(here) or not isinstance(here, dict):
                 there[part] = here
                 break
             there = there.setdefault(part, {})

@@ -44,6 +44,10 @@ class Reads:
             typed=("type",) in found,
         )
 
+    def looks_at(self, field: str) -> bool:
+        """Whether a field of the context is looked at, or all of it."""
+        return any(path[:1] in ((), (field,)) for path in self.context)
+
     def key(self, question: Question) -> Key | None:
         """The same for two questions only if no rule can tell them apart; None for one that is not
         worth remembering.

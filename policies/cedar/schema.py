@@ -27,7 +27,7 @@ from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.tool import ToolSpec
 from policies.cedar.targets import kinds, unreachable
-from policies.cedar.types import Fields, declared, project, read
+from policies.cedar.types import NONE, Fields, declared, project, read
 
 AGENT = "Agent"
 ENVIRONMENT = "Environment"
@@ -129,7 +129,8 @@ def context(request: Request, seen: Fields) -> dict[str, JsonValue]:
 
 def _origins(request: Request, seen: Fields) -> dict[str, JsonValue]:
     """Where the arguments come from, which is known before they are."""
-    known, doubted = request.provenance, request.provenance.doubted
+    known = request.provenance
+    doubted = known.doubted if known.untrusted else NONE
     # What the schema does not declare a tool's model may still read, into whatever it likes.
     strange = bool(seen.fields) and not doubted <= seen.fields.keys()
     return {

@@ -11,15 +11,32 @@ about rules that do not look at the open part, and of those that do only until t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
-from policies.cedar.firing import Fired, Group
+from policies.cedar.firing import NOTHING, Fired, Group
+from policies.cedar.foresight import foreseen
+from policies.cedar.judgement import judged
 from policies.cedar.question import Path, Question
 from policies.cedar.reads import Reads
 from policies.cedar.rules import CedarRule
+from policies.cedar.verdict import Grants, Verdict
 
 _MOST = 64
-"""Ways to divide a slice that are kept; a plan's own steps rarely leave more than a few open."""
+"""Ways to divide a slice, and verdicts, that are kept; a plan's own steps rarely leave more than a
+few open, and mostly the same rules fire."""
+
+
+Sort = tuple[str, bool]
+"""What a verdict tells apart of rules that may fire: their effect, and whether they may fail."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A slice divided by what is open: `looking` are the rules that look at it."""
+
+    settled: Group
+    looking: Group
+    sorts: Mapping[Sort, frozenset[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +45,9 @@ class Slice:
 
     rules: Mapping[str, CedarRule]
     _groups: dict[frozenset[str], Group] = field(default_factory=dict)
-    _open: dict[tuple[frozenset[Path], bool], frozenset[str]] = field(default_factory=dict)
-    _first: dict[tuple[str, bool], str] = field(default_factory=dict)
+    _parts: dict[tuple[frozenset[Path], bool], _Part] = field(default_factory=dict)
+    _first: dict[Sort, str] = field(default_factory=dict)
+    _said: dict[tuple[Fired, bool], Verdict] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule], tool: str, resource: str | None) -> "Slice":
@@ -42,30 +60,45 @@ class Slice:
         """Whether it is all one to these rules which resource of its type is touched."""
         return not Reads.of(rule.form for rule in self.rules.values()).resource
 
+    @cached_property
+    def _all(self) -> Group:
+        return self._group(frozenset(self.rules))
+
+    def verdict(self, question: Question, grants: Grants, *, known: bool) -> Verdict:
+        """What the rules come to; `known`: nothing in the question is open."""
+        fired = self.fired(question) if known else self.foreseen(question)
+        reach = judged if known else foreseen
+        if grants.given:
+            return reach(fired, self.rules, grants)
+        said = self._said.get((fired, known))
+        if said is None:
+            if len(self._said) >= _MOST:
+                self._said.clear()
+            said = self._said[fired, known] = reach(fired, self.rules, grants)
+        return said
+
     def fired(self, question: Question) -> Fired:
         """Of a question with nothing open."""
-        return self._group(frozenset(self.rules)).fired(question)
+        return self._all.fired(question)
 
     def foreseen(self, question: Question) -> Fired:
         """Of a question with something open; `possible` has the first of each sort."""
-        looking = self._looking(question)
-        settled = self._group(frozenset(self.rules) - looking)
-        found = settled.fired(question)
-        if looking:
-            group = self._group(looking)
-            found |= group.remembered(question, lambda: self._seen_ahead(question, group))
+        part = self._part(question)
+        found = part.settled.fired(question)
+        if part.looking.ids:
+            ahead = partial(self._seen_ahead, question, part)
+            found |= part.looking.remembered(question, ahead)
         return found
 
-    def _seen_ahead(self, question: Question, group: Group) -> Fired:
+    def _seen_ahead(self, question: Question, part: "_Part") -> Fired:
         """What fires in any case fires for an example too; so does what fails in any case. The rest
         can at most be possible, and of each sort one that is will do: a verdict does not count.
         """
-        likely = group.likely(question).ids
-        found = self._group(likely).foreseen(question)
-        for sort in sorted({self._sort(id) for id in group.ids}):
-            if sort in {self._sort(id) for id in found.possible}:
+        likely = part.looking.likely(question).ids
+        found = self._group(likely).foreseen(question) if likely else NOTHING
+        for sort, alike in part.sorts.items():
+            if not alike.isdisjoint(found.possible):
                 continue
-            alike = frozenset(id for id in group.ids if self._sort(id) == sort)
             first = self._first.get(sort)
             if first not in alike:
                 first = min(alike)
@@ -76,20 +109,24 @@ class Slice:
             self._first[sort] = min(alone.possible, default=first)
         return found
 
-    def _sort(self, id: str) -> tuple[str, bool]:
-        """What a verdict tells apart of rules that may fire."""
-        return self.rules[id].rule.effect, self.rules[id].steady
-
-    def _looking(self, question: Question) -> frozenset[str]:
+    def _part(self, question: Question) -> "_Part":
         key = (question.facts.open, question.resource is None)
-        found = self._open.get(key)
+        found = self._parts.get(key)
         if found is None:
-            found = frozenset(
+            looking = frozenset(
                 id for id, rule in self.rules.items() if not Reads.of([rule.form]).settled(question)
             )
-            if len(self._open) >= _MOST:
-                self._open.clear()
-            self._open[key] = found
+            sorts: dict[Sort, set[str]] = {}
+            for id in looking:
+                rule = self.rules[id]
+                sorts.setdefault((rule.rule.effect, rule.steady), set()).add(id)
+            if len(self._parts) >= _MOST:
+                self._parts.clear()
+            found = self._parts[key] = _Part(
+                settled=self._group(frozenset(self.rules) - looking),
+                looking=self._group(looking),
+                sorts={sort: frozenset(ids) for sort, ids in sorted(sorts.items())},
+            )
         return found
 
     def _group(self, ids: frozenset[str]) -> Group:

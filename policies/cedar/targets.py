@@ -6,9 +6,11 @@ policies about what it touches, so a tool that has one is refused.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from lockstep.finding import Finding
+from lockstep.part import Part
 from lockstep.resource import KEYWORD
 from lockstep.schema import Schema, followed, same_value
 from lockstep.tool import ToolSpec
@@ -36,7 +38,12 @@ def kinds(root: Schema, schema: Any = None) -> frozenset[str]:
 
 def may_name(root: Schema, at: str) -> bool:
     """Whether an argument that stands at a pointer can name a resource, for some value of it."""
-    return bool(kinds_at(root, at))
+    return _may_name(Part(root, root), at)
+
+
+@lru_cache(maxsize=1024)
+def _may_name(part: Part, at: str) -> bool:
+    return bool(kinds_at(part.root, at))
 
 
 def kinds_at(root: Schema, at: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ absence.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import JsonValue
@@ -60,6 +61,15 @@ class Fields:
 
     fields: Mapping[str, Field]
     closed: bool
+
+    @cached_property
+    def placed(self) -> tuple[tuple[str, str, "CedarType", Field], ...]:
+        """Of each field that Cedar sees: its name, its pointer from here, its type."""
+        return tuple(
+            (name, pointer((name,)), field.type, field)
+            for name, field in self.fields.items()
+            if field.type is not None
+        )
 
     @property
     def visible(self) -> dict[str, "CedarType"]:
@@ -122,21 +132,22 @@ def _record(seen: Fields, value: JsonValue, unknown: frozenset[str], at: str) ->
         return _placeholder(at)
     if not isinstance(value, dict):
         raise Misfit(at)
-    if seen.closed and not (value.keys() | _named(unknown, at)) <= seen.fields.keys():
+    names = value.keys() | _named(unknown, at) if unknown else value.keys()
+    if seen.closed and not names <= seen.fields.keys():
         raise Misfit(at)
     record: dict[str, JsonValue] = {}
     may_be_absent = False
-    for name, field in seen.fields.items():
-        here = at + pointer((name,))
-        if field.type is None:
-            continue
-        if here in unknown:
+    for name, place, type_, field in seen.placed:
+        given, here = value.get(name), at + place
+        if unknown and here in unknown:
             may_be_absent |= not field.required
             record[name] = _placeholder(here)
         elif unknown and _below(unknown, here):
-            record[name] = project(field.type, value.get(name, {}), unknown, here)
-        elif value.get(name) is not None:
-            record[name] = project(field.type, value[name], NONE, here)
+            record[name] = project(type_, value.get(name, {}), unknown, here)
+        elif type_ is _STRING and type(given) is str:
+            record[name] = given
+        elif given is not None:
+            record[name] = project(type_, given, NONE, here)
         elif field.required or (name in value and not field.nullable):
             raise Misfit(here)
     # The siblings were still looked at: a misfit among them is certain whatever the unknown is.
@@ -144,6 +155,8 @@ def _record(seen: Fields, value: JsonValue, unknown: frozenset[str], at: str) ->
 
 
 def _scalar(cedar: str, value: JsonValue, at: str) -> JsonValue:
+    if cedar == "String" and type(value) is str:
+        return value
     match cedar, value:
         case "Boolean", bool():
             return value
@@ -189,7 +202,7 @@ class _Reader:
         given = followed(self.root, schema)
         match sorted(types(given) - {"null"}):
             case ["string"]:
-                return Scalar("String")
+                return _STRING
             case ["integer"]:
                 return Scalar("Long")
             case ["boolean"]:

@@ -5,7 +5,7 @@ each target gets a verdict, and the strictest of them is the call's.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from lockstep.canonical import Digest
@@ -39,12 +39,14 @@ def broken(*errors: str) -> Verdict:
     return Verdict(Outcome.DENY, errors=tuple(sorted(set(errors))))
 
 
-def erring(messages: Iterable[str], known: Set[str]) -> tuple[str, ...]:
+def erring(messages: Sequence[str], known: Set[str]) -> tuple[str, ...]:
     """The rules that Cedar could not evaluate.
 
     Cedar's messages echo arguments, so nothing of them is passed on but the names of our own rules.
     A message that names none is about the request.
     """
+    if not messages:
+        return ()
     named = (_ERRING.match(message) for message in messages)
     return tuple(
         sorted({found[1] if found and found[1] in known else "request" for found in named})

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ from activities.mcp_tools import mcp_tools
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan
-from lockstep.lock import Lock
-from lockstep.outcome import Completed, Dispatch, Report, RunFacts, StepOutcome
+from lockstep.outcome import Completed, Dispatch, Report, StepOutcome
 from lockstep.pinned_tools import PinnedTool, PinnedTools
 from policies.cedar.decider import CedarDecider
 from policies.check import check
@@ -27,12 +25,12 @@ from policies.decider import PolicyTexts
 from policies.freeze import freeze
 from policies.rules import Rules
 from policies.world import World
+from tests.effects.facts import DUE, facts
 from tests.effects.stranger import COUNT, ECHO
 
 HERE = Path(__file__).parent
 KEY = "key-71c9f0a4e2"
 PERMIT = '@id("all") @reason("anything may be called") permit (principal, action, resource);'
-NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
 def stranger(mood: str, **server: Any) -> dict[str, Any]:
@@ -85,29 +83,15 @@ def dispatched(world: World, tool: str, args: dict[str, Any]) -> Dispatch:
     checked = check(plan, world, "ana")
     assert not checked.errors, checked.errors
     body = freeze(plan, checked, world)
-    facts = RunFacts(
-        id="run",
-        scheduled_at=NOW,
-        started_by="ana",
-        trigger="person",
-        inputs={},
-        lock=Lock.freeze(body).digest,
-        agent=body.agent,
-        role=body.role,
-        environment=body.environment,
-        stage=body.stage,
-        policy=body.pins.policy,
-        tool=body.pins.tools[tool],
-        output_bytes=body.limits.output_bytes,
-    )
-    return Dispatch(run=facts, step=body.steps[0])
+    told = facts(body, tool)
+    return Dispatch(run=told, step=body.steps[0])
 
 
 async def called(world: World, folder: Path, tool: str = "Echo", **args: Any) -> StepOutcome:
     environ = {"KEY": KEY, "PATH": os.environ["PATH"], "ELSE": "not yours"}
     with performer(world, folder, environ) as house:
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, current_attempt_scheduled_time=NOW)
+        environment.info = replace(environment.info, current_attempt_scheduled_time=DUE)
         activity = house.activity_for(world.code[tool])
         call = dispatched(world, tool, args or {"text": "ahoy"})
         report: Report = await environment.run(activity, call)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,24 @@ from activities.store import FolderStore
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.compose import MAX_CALLS, MAX_ROOM, Composed, Cut
+from lockstep.faults import Faults
 from lockstep.finding import Finding
-from lockstep.lock import Body, Lock
+from lockstep.lock import Body
 from lockstep.outcome import (
     AttemptEnd,
     Completed,
     Dispatch,
     Report,
-    RunFacts,
     Signalled,
     Unfit,
     Withheld,
 )
 from policies.world import World
 from tests.effects.asking import KEY, asking, billed, script, until
+from tests.effects.facts import DUE, facts
 from tests.laws.office import SUM, Json, composed, frozen, world
 from worker.standin.server import StandIn, standin
 
-DUE = datetime(2026, 1, 5, 6, tzinfo=UTC)
 FITS: Json = {"json": {"summary": "two letters", "urgency": "low"}}
 LOUD: Json = {"json": {"summary": "two letters", "urgency": "LOW"}}
 TOLD: Json = {"letters": ["one", "two"]}
@@ -66,24 +66,8 @@ class Clerk:
     def call(self, step: Json, change: Any = None, **changes: Any) -> Dispatch:
         body: Body = frozen(step, here=self.here)
         locked = composed(body)
-        facts = RunFacts(
-            id="run",
-            scheduled_at=DUE,
-            started_by="ana",
-            trigger="person",
-            inputs={},
-            lock=Lock.freeze(body).digest,
-            agent=body.agent,
-            role=body.role,
-            environment=body.environment,
-            stage=body.stage,
-            policy=body.pins.policy,
-            tool=body.pins.tools["Compose"],
-            output_bytes=body.limits.output_bytes,
-        )
-        return Dispatch(
-            run=facts.model_copy(update=change or {}), step=locked, values={}, **changes
-        )
+        told = facts(body, "Compose")
+        return Dispatch(run=told.model_copy(update=change or {}), step=locked, values={}, **changes)
 
     async def failure(self, step: Json = SPOKEN) -> ApplicationError:
         with pytest.raises(ApplicationError) as failed:
@@ -215,13 +199,13 @@ async def test_where_one_model_refuses_the_next_is_asked(tmp_path: Path) -> None
 
 async def test_a_long_input_is_refused_before_anything_is_paid(tmp_path: Path) -> None:
     """Unless the step says that it may be cut; then what was left out is told and on record."""
-    long = {**SUM, "inputs": {"text": "word " * 4_000}}
+    long: Json = {"instruction": SUM["instruction"], "inputs": {"text": "word " * 4_000}}
     async with clerk(tmp_path, FITS) as here:
-        found = await here.attempt(long)
+        found = await here.attempt(edited=long)
         assert isinstance(found, Signalled)
         assert ("InputTooLong", Amount(), 0) == (found.name, found.spent, len(here.model.ledger))
 
-        found = await here.attempt({**long, "long": "cut"})
+        found = await here.attempt({**SPOKEN, "long": "cut"}, edited=long)
         assert isinstance(found, Completed)
         assert found.composed is not None
         (cut,) = found.composed.cut
@@ -320,6 +304,27 @@ async def test_a_mock_answers_without_key_or_network(tmp_path: Path) -> None:
     strange = await here.attempt({**SPOKEN, "instruction": "Say something else."})
     assert isinstance(strange, Unfit)
     assert ("LS-STEP-001", "correct the mock") == (strange.finding.code, strange.finding.fix)
+
+
+async def test_a_mock_may_go_wrong_by_a_seed(tmp_path: Path) -> None:
+    """As a tool's mock may: the same call meets the same trouble each time, and it says so."""
+    calm = world("sandbox")
+    settings = calm.environment.compose
+    assert settings is not None
+    met = []
+    for seed in range(20):
+        faults = Faults(seed=seed, signals={"ComposeRefused": 0.3, "ComposeInvalid": 0.3})
+        rough = calm.environment.model_copy(
+            update={"compose": settings.model_copy(update={"faults": faults})}
+        )
+        here = Clerk(None, Composer(None), tmp_path, replace(calm, environment=rough))  # type: ignore[arg-type]  # nobody is asked
+        first, again = await here.attempt(), await here.attempt()
+        assert first.model_dump() == again.model_dump()
+        assert first.mocked
+        if isinstance(first, Signalled):
+            assert f"injected by seed {seed}" == first.detail
+        met.append(first.name if isinstance(first, Signalled) else "")
+    assert {"", "ComposeRefused", "ComposeInvalid"} == {*met}
 
 
 async def test_without_a_key_a_step_says_so_and_is_not_tried_again(tmp_path: Path) -> None:

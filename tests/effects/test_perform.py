@@ -5,7 +5,7 @@ And what is true of a call is true of one that a mock answers, but that nobody i
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, tool
 from lockstep.agent import Asking
-from lockstep.canonical import digest
+from lockstep.canonical import MAX_DEPTH, digest
 from lockstep.decision import Grant, Outcome, StandingGrant
 from lockstep.environment import Binding
 from lockstep.lock import Lock
@@ -28,7 +28,6 @@ from lockstep.outcome import (
     Completed,
     Dispatch,
     Report,
-    RunFacts,
     Signalled,
     Unfit,
     Withheld,
@@ -41,6 +40,7 @@ from policies.decider import PolicyTexts
 from policies.freeze import freeze
 from policies.rules import Rules
 from policies.world import World
+from tests.effects.facts import DUE, facts
 
 CALLED: list[str] = []
 SPARES = cycle(["spare", "side"])
@@ -80,7 +80,6 @@ APPROVALS = """
 @id("old") @reason("the old valve leaks") @approvers("fitter")
 forbid (principal, action == Action::"Open", resource is Valve) when { resource.old };
 """
-DUE = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -123,24 +122,10 @@ async def performed(
 ) -> Any:
     """One attempt at opening, due at a time, with arguments that only the run knows."""
     body = locked(world).body
-    facts = RunFacts(
-        id="run",
-        scheduled_at=datetime(2026, 1, 5, 6, tzinfo=UTC),
-        started_by="ana",
-        trigger="person",
-        inputs={},
-        lock=Lock.freeze(body).digest,
-        agent=body.agent,
-        role=body.role,
-        environment=body.environment,
-        stage=body.stage,
-        policy=body.pins.policy,
-        tool=body.pins.tools["Open"],
-        output_bytes=body.limits.output_bytes,
-    )
+    told = facts(body, "Open")
     with ThreadPoolExecutor(1) as threads:
         house = Performer(world, {"Open": open_valve}, FolderStore(folder), folder, threads, {})
-        call = Dispatch(run=facts, step=body.steps[0], edited=args, grants=grants)
+        call = Dispatch(run=told, step=body.steps[0], edited=args, grants=grants)
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, current_attempt_scheduled_time=at)
         report: Report = await environment.run(house.activity_for(open_valve), call)
@@ -156,6 +141,22 @@ async def test_a_default_is_decided_like_an_argument(world: World, tmp_path: Pat
     assert isinstance(outcome, Withheld)
     assert outcome.decision is not None
     assert Outcome.DENY is outcome.decision.outcome
+    assert [] == CALLED
+
+
+async def test_arguments_that_nobody_could_read_again_are_withheld(
+    world: World, tmp_path: Path
+) -> None:
+    """What a step brings together may be deeper than any of it was; it is said, and not tried."""
+    CALLED.clear()
+    deep: JsonValue = "x"
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+
+    outcome = await performed(world, {"valve": "side", "spare": deep}, tmp_path)
+
+    assert isinstance(outcome, Withheld)
+    assert (["LS-PLAN-008"], None) == ([one.code for one in outcome.findings], outcome.args)
     assert [] == CALLED
 
 
@@ -261,6 +262,60 @@ async def test_a_yes_to_anything_else_is_none(world: World, tmp_path: Path, how:
     assert [] == CALLED
 
 
+def given(world: World, **otherwise: Any) -> Grant:
+    """A yes of this run to opening the rusty valve."""
+    said: dict[str, Any] = {
+        "run": "run",
+        "step": "open",
+        "rule": "old",
+        "args_digest": digest(RUSTY),
+        "policy": world.decider.policy,
+        "by": "ana",
+        "expires_at": DUE + timedelta(hours=1),
+    }
+    return Grant.model_validate(said | otherwise)
+
+
+async def test_a_yes_of_this_run_lets_it_call(world: World, tmp_path: Path) -> None:
+    """From whoever holds the rule's role, or where anyone may."""
+    CALLED.clear()
+    for here, by in (
+        (with_fitters(world, "ana", standing=None), "ana"),
+        (with_fitters(world, "*", standing=None), "eve"),
+    ):
+        grant = given(here, by=by)
+        done = await performed(here, RUSTY, tmp_path, grant)
+        assert isinstance(done, Completed)
+        assert (grant,) == done.decision.grants
+    assert ["rusty"] * 2 == CALLED
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"by": "eve"},
+        {"run": "another"},
+        {"step": "shut"},
+        {"rule": "other"},
+        {"args_digest": digest({"valve": "rusty"})},
+        {"policy": digest("another")},
+        {"expires_at": DUE},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+async def test_a_yes_that_is_not_this_one_opens_nothing(
+    world: World, tmp_path: Path, otherwise: dict[str, Any]
+) -> None:
+    """The place of the call takes nobody's word for it that the right person was asked."""
+    CALLED.clear()
+    here = with_fitters(world, "ana", standing=None)
+    held = await performed(here, RUSTY, tmp_path, given(here, **otherwise))
+    assert isinstance(held, Withheld)
+    assert held.decision is not None
+    assert (Outcome.REQUIRE_APPROVAL, ()) == (held.decision.outcome, held.decision.grants)
+    assert [] == CALLED
+
+
 async def test_a_yes_ends_with_the_role_the_file_and_the_leave(
     world: World, tmp_path: Path
 ) -> None:
@@ -302,19 +357,10 @@ async def test_a_yes_that_stands_lifts_no_denial(world: World, tmp_path: Path) -
 async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path) -> None:
     """An attempt may be due long after the approval was given; what counts is when it is due."""
     CALLED.clear()
-    rusty: dict[str, JsonValue] = {"valve": "rusty", "spare": "spare"}
-    grant = Grant(
-        run="run",
-        step="open",
-        rule="old",
-        args_digest=digest(rusty),
-        policy=world.decider.policy,
-        by="ana",
-        expires_at=DUE + timedelta(hours=1),
-    )
+    here = with_fitters(world, "ana", standing=None)
 
-    in_time = await performed(world, rusty, tmp_path, grant)
-    late = await performed(world, rusty, tmp_path, grant, at=DUE + timedelta(hours=1))
+    in_time = await performed(here, RUSTY, tmp_path, given(here))
+    late = await performed(here, RUSTY, tmp_path, given(here), at=DUE + timedelta(hours=1))
 
     assert isinstance(in_time, Completed)
     assert isinstance(late, Withheld)

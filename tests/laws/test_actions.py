@@ -27,13 +27,13 @@ from lockstep.action import (
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.escalation import Question
-from lockstep.event import StepRecovering, StepReplaced
 from lockstep.fallback import Fallback
 from lockstep.finding import Severity
 from lockstep.lock import Body, Lock
 from lockstep.outcome import Dispatch
 from lockstep.provenance import Provenance
 from lockstep.recovery import Recovery
+from lockstep.stepped import StepRecovering, StepReplaced
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Emits
 from lockstep.value import Value

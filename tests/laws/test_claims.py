@@ -69,6 +69,18 @@ def test_a_looser_claim_is_named(body: Body, named: str) -> None:
     assert any(named in problem for problem in told(body)), told(body)
 
 
+def test_a_lock_lists_all_that_its_steps_touch() -> None:
+    """What is left out of it would be seen by no reviewer, and could change unnoticed."""
+    kinds = BODY.resources
+    assert any(kinds.values())
+    for kind, members in kinds.items():
+        for name in members:
+            fewer = {one: known for one, known in members.items() if one != name}
+            body = BODY.model_copy(update={"resources": {**kinds, kind: fewer}})
+            assert any(f"`resources.{kind}.{name}`" in problem for problem in told(body))
+    assert told(BODY.model_copy(update={"resources": {}}))
+
+
 NEAR = {"id": "near", "tool": "ListShips", "args": {"cargo": ["coal"]}}
 LOOP = with_(
     {"id": "tell", "tool": "PostNotice", "args": {"text": {"$item": "/name"}}},

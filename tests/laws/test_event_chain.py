@@ -11,18 +11,9 @@ from pydantic import TypeAdapter
 
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
-from lockstep.event import (
-    Event,
-    Happening,
-    RunCompleted,
-    RunStarted,
-    StepSkipped,
-    StepStarted,
-    broken_at,
-    genesis,
-    link,
-)
+from lockstep.event import Event, Happening, RunCompleted, RunStarted, broken_at, genesis, link
 from lockstep.planned import PlanLocked
+from lockstep.stepped import StepSkipped, StepStarted
 
 RUN = "harbour.test.weekly"
 START = datetime(2026, 11, 16, 6, tzinfo=UTC)

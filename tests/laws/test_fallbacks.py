@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from lockstep.canonical import digest
-from lockstep.event import StepCaught, StepReplaced
 from lockstep.fallback import Fallback, last
 from lockstep.lock import Lock
+from lockstep.stepped import StepCaught, StepReplaced
 from lockstep.value import Value
 from tests.laws.port import LIST, POST, STEPS, WEIGH, Json, checked, frozen, only, plan, with_
 from worker.cli.drawing import conditions

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lockstep.event import StepGuarded
 from lockstep.finding import Finding
 from lockstep.guard import Comparator, Guard, Weighed, weighed
 from lockstep.lock import Lock
 from lockstep.reference import resolve
+from lockstep.stepped import StepGuarded
 from policies.arguments import Sources
 from policies.guards import check_guards
 from tests.laws.port import LIST, POST, STEPS, WEIGH, Json, checked, frozen, only, plan, with_

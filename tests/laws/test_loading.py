@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from lockstep.canonical import canonical
+from lockstep.canonical import canonical, depth
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import MAX_DEPTH, load, parse_json, parse_toml, pointer, read, shaped
@@ -103,6 +103,24 @@ def test_nesting_ends_where_we_say() -> None:
     literal = "[" * 100
     for quoted in (f'"{brackets}"', f'"""\n{brackets}"""', f"'{literal}'", f"'''{literal}'''''"):
         assert parse_toml(f"# '{brackets}\nx = {quoted}", "x")
+
+
+brackets = st.text(st.sampled_from('[]{}"\\\\/ab:,'), max_size=6)
+nests = st.recursive(
+    brackets, lambda one: st.lists(one, max_size=2) | st.dictionaries(brackets, one, max_size=2)
+)
+
+
+@given(nests, st.integers(MAX_DEPTH - 3, MAX_DEPTH + 1))
+@settings(max_examples=200)
+def test_levels_are_counted_and_not_brackets(value: Any, levels: int) -> None:
+    """Whatever stands in strings and names, a text is refused exactly where its value is deep."""
+    for _ in range(levels - depth(value)):
+        value = [value, "["]
+    if depth(value) <= MAX_DEPTH:
+        assert value == parse_json(json.dumps(value), "x")
+    else:
+        assert "LS-LOAD-004" == json_refusal(json.dumps(value), 10**6).code
 
 
 @pytest.mark.parametrize(

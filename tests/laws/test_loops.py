@@ -6,10 +6,10 @@ import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 
-from lockstep.event import StepCompleted, StepCounted, StepGathered
 from lockstep.lock import Lock
 from lockstep.loop import label, listed
 from lockstep.schemas import published
+from lockstep.stepped import StepCompleted, StepCounted, StepGathered
 from lockstep.value import Value
 from policies.arguments import check_value
 from tests.laws.port import (

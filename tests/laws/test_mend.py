@@ -16,7 +16,7 @@ from policies.check import check
 from policies.mend import mend
 from policies.rules import Before, Rules
 from policies.world import World
-from tests.laws.port import BY, LIST, POST, STEPS, plan, with_, world_with
+from tests.laws.port import BY, LIST, POST, STEPS, WEIGH, plan, with_, world_with
 from worker.cli.fix import fixed
 
 FREE = {**POST, "args": {"text": "all is well", "weight": {"tons": 1}}, "after": []}
@@ -44,6 +44,22 @@ def test_the_only_edge_that_mends_is_drawn() -> None:
     assert ("list",) == found.plan.steps["post"].after
     assert check(found.plan, LOOK_FIRST, BY) == found.checked
     assert not [one for one in found.checked.findings if one.code == "LS-RULE-001"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"id": "x", "tool": "NoSuchTool", "args": {}},
+        {"id": "x", "tool": "WeighCargo", "args": {}},
+        with_(WEIGH, id="x", on_error={"NeverDeclared": {"skip": True}}),
+        with_(WEIGH, id="x", on_error={"NeverDeclared": {"output": {"a": 1}}}),
+    ],
+)
+def test_an_edge_is_drawn_whatever_else_is_wrong(other: dict[str, Any]) -> None:
+    """Warnings, and errors that leave the plan a graph, are said and stop no mending."""
+    found = mend(plan(LIST, FREE, other), LOOK_FIRST, BY)
+    assert (Edge(step="post", after="list"),) == found.edges
+    assert "x" in {one.place.split("`")[1] for one in found.checked.errors}
 
 
 def test_where_several_edges_would_do_none_is_drawn() -> None:

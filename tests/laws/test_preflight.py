@@ -190,6 +190,7 @@ def test_a_look_of_which_policy_would_have_somebody_asked_is_refused() -> None:
 
         policy, engine = here.decider.policy, here.decider.engine
         grounds, submits = here.decider.grounds, here.decider.submits
+        weighs_plans, names_steps = here.decider.weighs_plans, True
         submit, replan = here.decider.submit, here.decider.replan
 
         def decide(self, request: Any) -> Any:

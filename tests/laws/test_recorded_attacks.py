@@ -5,6 +5,7 @@ without them.
 """
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -450,10 +451,19 @@ HAS_DOJO = importlib.util.find_spec("agentdojo") is not None
 
 
 @pytest.mark.skipif(HAS_DOJO, reason="the benchmark's package is installed here")
-def test_without_the_benchmark_s_package_one_line_says_what_to_install() -> None:
+def test_without_the_benchmark_s_package_one_line_says_what_to_install(tmp_path: Path) -> None:
     """And not a traceback."""
-    script = ROOT / "benchmarks" / "recorded_attacks.py"
-    done = subprocess.run([sys.executable, script, "x"], capture_output=True, text=True, cwd=ROOT)
+    script, runs = ROOT / "benchmarks" / "recorded_attacks.py", tmp_path / "runs.jsonl"
+    attacked = {"user_task": "user_task_1", "inj_task": "injection_task_1", "attack": "important"}
+    said: dict[str, Any] = {
+        "model": "m",
+        "suite": "banking",
+        "calls": [],
+        "final": "",
+        "error": None,
+    }
+    runs.write_text(json.dumps({**attacked, **said, "utility": True, "security": False}))
+    done = subprocess.run([sys.executable, script, runs], capture_output=True, text=True, cwd=ROOT)
 
     assert 1 == done.returncode
     assert "" == done.stdout

@@ -17,7 +17,7 @@ from lockstep.catalogue import Pinned
 from lockstep.decision import StandingGrant
 from lockstep.declaration import DeclarationFile
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.event import StepSkipped, genesis, link
+from lockstep.event import genesis, link
 from lockstep.lock import Lock, Proposed
 from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
@@ -25,6 +25,7 @@ from lockstep.planned import PlanLocked
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
 from lockstep.standing import StandingGrants
+from lockstep.stepped import StepSkipped
 from lockstep.value import Value
 from tests.laws.port import HARBOUR, ROOT, STEPS, frozen, package, plan, with_, world
 

@@ -10,8 +10,8 @@ from activities.package import load_package
 from lockstep.case import Case
 from lockstep.decision import Outcome, Phase, Request, Shadow, ShadowRule
 from lockstep.errors import LockstepError
-from lockstep.event import StepDecided
 from lockstep.provenance import Provenance
+from lockstep.stepped import StepDecided
 from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.decider import PolicyTexts

@@ -10,9 +10,10 @@ from rich.console import Console
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.decision import Rule, Target
-from lockstep.event import StepBlocked, StepCompleted, StepFailed, StepStarted, genesis, link
+from lockstep.event import genesis, link
 from lockstep.finding import Finding
 from lockstep.lock import Lock
+from lockstep.stepped import StepBlocked, StepCompleted, StepFailed, StepStarted
 from lockstep.value import Value
 from tests.laws.port import LIST, frozen
 from worker.cli.progress import Progress

@@ -9,7 +9,7 @@ import pytest
 from lockstep.canonical import digest
 from lockstep.case import PlanCase
 from lockstep.decision import Decision, Outcome, Phase
-from lockstep.lock import Approved, Asked, Body, Lock, Proposed, Statement
+from lockstep.lock import Approved, Asked, Author, Body, Lock, Proposed, Refreshed, Statement
 from lockstep.usage import Bill
 from policies.cedar.decider import CedarDecider
 from policies.check import check
@@ -17,6 +17,7 @@ from policies.claims import claims
 from policies.decider import PolicyTexts
 from policies.freeze import freeze
 from policies.submission import started, submitted
+from policies.today import today
 from policies.whole_cases import tried_plan
 from policies.world import World
 from tests.laws.port import BY, STEPS, plan, refusal, world
@@ -47,7 +48,7 @@ def here(authorize: str = PERMIT, approvals: str = "", shadow: str = "") -> Worl
 
 
 def whole(at: World, planner: Asked | None = None) -> Decision | None:
-    return check(plan(*STEPS), at, BY, planner=planner).plan
+    return check(plan(*STEPS), at, BY, author=Author.of(planner)).plan
 
 
 ASKED = Asked(model="m", request="r", prompt=digest(0), bill=Bill(calls=2), replans=2)
@@ -257,6 +258,37 @@ def test_a_lock_of_which_nobody_says_who_wrote_it_was_written_by_a_model() -> No
     assert ASK is run(at, Proposed(by="ana", at=NOW, planner=ASKED)).outcome
 
 
+@pytest.mark.parametrize(
+    ("statements", "outcome"),
+    [
+        ((), ASK),
+        ((Proposed(by="ana", at=NOW),), ALLOW),
+        ((Proposed(by="ana", at=NOW, planner=ASKED),), ASK),
+        ((Proposed(by="ana", at=NOW, planner=ASKED), Refreshed(by="b", at=NOW, of=digest(0))), ASK),
+    ],
+)
+def test_a_plan_that_is_locked_anew_is_still_whose_it_was(
+    statements: tuple[Statement, ...], outcome: Outcome
+) -> None:
+    """A rule about models is met when a lock is refreshed, as it is when it is run, and says the
+    same.
+    """
+    at = here(PERMIT, rule(when="context.model", approvers="master"))
+    lock = Lock.freeze(frozen(at), *statements)
+    made = today(lock, at, BY, at.contents.look).checked.plan
+    assert made is not None
+    assert outcome is made.outcome is run(at, *statements).outcome
+
+
+def test_how_often_a_model_was_sent_back_is_known_when_its_plan_is_locked_anew() -> None:
+    """The count stands in the statement, and policy may draw a line at it."""
+    at = here(PERMIT + rule("no", "context.replans >= 2"))
+    lock = Lock.freeze(BODY, Proposed(by="ana", at=NOW, planner=ASKED))
+    found = today(lock, at, BY, at.contents.look)
+    assert found.body is None
+    assert ["LS-POLICY-002"] == [one.code for one in found.checked.errors]
+
+
 def test_a_lock_cannot_keep_quiet_that_policy_speaks_of_it() -> None:
     """Then it would be run without being asked about."""
     quiet = BODY.model_copy(update={"whole": False})
@@ -269,7 +301,7 @@ def test_the_same_plan_has_one_digest_whoever_wrote_it() -> None:
     """What is asked of it stands beside the lock, and so does the answer."""
     at = here(PERMIT, rule(when="context.model", approvers="master"))
     by_hand = freeze(plan(*STEPS), check(plan(*STEPS), at, BY), at)
-    by_model = freeze(plan(*STEPS), check(plan(*STEPS), at, BY, planner=ASKED), at)
+    by_model = freeze(plan(*STEPS), check(plan(*STEPS), at, BY, author=Author.of(ASKED)), at)
     assert Lock.freeze(by_hand).digest == Lock.freeze(by_model).digest
     assert LOCK.digest == LOCK.stating(yes()).digest
 

@@ -28,10 +28,18 @@ class Said:
 
 @asynccontextmanager
 async def running(
-    *arguments: str, home: Path | None = None, folder: Path | None = None, **environ: str
+    *arguments: str,
+    home: Path | None = None,
+    folder: Path | None = None,
+    deaf_to: str = "",
+    **environ: str,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command that is on its way; whatever happens, it does not outlive the block."""
+    """A command that is on its way; whatever happens, it does not outlive the block. Whoever starts
+    it may have made it `deaf_to` signals, as shells and `nohup` do.
+    """
+    deaf = ("sh", "-c", f'trap "" {deaf_to}; exec "$@"', "sh") if deaf_to else ()
     process = await asyncio.create_subprocess_exec(
+        *deaf,
         *DEPLOYED,
         *arguments,
         env={**os.environ, **environ, **({} if home is None else {VARIABLE: str(home)})},

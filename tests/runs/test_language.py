@@ -12,7 +12,8 @@ import pytest
 
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Verdict
-from lockstep.event import Event, StepCompleted
+from lockstep.event import Event
+from lockstep.stepped import StepCompleted
 from tests.runs.yard import Book, Ended, Handle, Json, Yard, output, say, step, until, with_
 from workflows.run import Run
 

@@ -185,13 +185,26 @@ async def test_a_large_message_is_not_taken_for_a_time_out(yard: Yard, tool: str
 
 
 @THREAD_AND_LOOP
-@pytest.mark.parametrize("how", ["beat", "drum"])
+@pytest.mark.parametrize("how", ["beat", "drum", "deep-beat"])
 async def test_progress_that_cannot_travel_is_told_to_the_tool(
     yard: Yard, tool: str, how: str
 ) -> None:
-    """No JSON, or three megabytes of it: the tool hears of it where it beat, not the server."""
+    """No JSON, three megabytes of it, or four hundred levels: the tool hears of it where it beat,
+    not the server.
+    """
     ended = await yard.run(with_(step("m", tool, how=how), attempts=1))
     assert ("LS-STEP-004", "step `m`") == (ended.finding.code, ended.finding.place)
+
+
+@THREAD_AND_LOOP
+@pytest.mark.parametrize("how", ["deep-signal", "round-signal"])
+async def test_a_signal_whose_data_cannot_travel_parks_nothing(
+    yard: Yard, tool: str, how: str
+) -> None:
+    """What the run could not read is not sent to it: the attempt fails and says why."""
+    ended = await yard.run(with_(step("m", tool, how=how), attempts=1))
+    assert "LS-STEP-004" == ended.finding.code
+    assert "signal `Stuck` cannot be passed on" in ended.finding.problem
 
 
 @THREAD_AND_LOOP

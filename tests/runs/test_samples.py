@@ -119,6 +119,24 @@ async def test_ctrl_c_cancels_every_sample(yard: Yard, tmp_path: Path) -> None:
         assert 4 == opened.asked
 
 
+async def test_what_a_script_leaves_in_the_background_can_be_ended(
+    yard: Yard, tmp_path: Path
+) -> None:
+    """A shell makes it deaf to Ctrl-C, and `nohup` to a terminal that closes; not to its end."""
+    hang: Json = {**GOOD, "hang": {"seconds": 60, "after_tokens": 3}}
+    async with office(yard, tmp_path, scene("say hello", hang)) as opened:
+        words = ["plan", "say hello", *here(opened), "--samples", "2"]
+        async with running(*words, deaf_to="INT HUP") as process:
+            await until(lambda: opened.asked == 2)
+            for deaf in (signal.SIGINT, signal.SIGHUP):
+                process.send_signal(deaf)
+            await asyncio.sleep(0.5)
+            assert process.returncode is None
+            process.send_signal(signal.SIGTERM)
+            said = await finished(process)
+        assert (130, True) == (said.code, "the sampling was cancelled" in said.err), said
+
+
 async def test_a_worker_that_goes_away_loses_no_sample(yard: Yard, tmp_path: Path) -> None:
     """Another one asks again; what was cut off is counted as a call of unknown cost."""
     hang: Json = {**GOOD, "hang": {"seconds": 60, "after_tokens": 3}}

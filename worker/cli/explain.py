@@ -17,10 +17,11 @@ from lockstep.codes import CODES, Code, Exit
 from lockstep.decision import Decision, Grounds, Outcome
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
-from lockstep.event import Event, StepBlocked, StepDecided, StepFailed
+from lockstep.event import Event
 from lockstep.help import HELP
 from lockstep.loop import label
 from lockstep.provenance import Provenance
+from lockstep.stepped import StepBlocked, StepDecided, StepFailed
 from policies.misfit import did_you_mean
 from worker.account import Account, Considered, account, considered
 from worker.cli.drawing import COLOURS, called, conditions

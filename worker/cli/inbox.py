@@ -203,43 +203,27 @@ def _keep(run: str, question: str, agent: Path | None) -> tuple[list[Path], str]
         return [], str(error)
 
 
-@app.command("deny")
-def deny(
-    run: RunArgument,
-    question: QuestionArgument = None,
-    as_: PersonOption = None,
-    note: NoteOption = "",
-    later: LaterOption = False,
-    format: FormatOption = Format.HUMAN,
-) -> None:
-    """Say no; the run stops."""
-    _give(run, question, Verdict.DENY, as_, note, later)
+def _plain_answer(verdict: Verdict, told: str) -> None:
+    """A command for an answer with nothing more to say."""
+
+    @app.command(verdict.value, help=told)
+    def give(
+        run: RunArgument,
+        question: QuestionArgument = None,
+        as_: PersonOption = None,
+        note: NoteOption = "",
+        later: LaterOption = False,
+        format: FormatOption = Format.HUMAN,
+    ) -> None:
+        _give(run, question, verdict, as_, note, later)
 
 
-@app.command("skip")
-def skip(
-    run: RunArgument,
-    question: QuestionArgument = None,
-    as_: PersonOption = None,
-    note: NoteOption = "",
-    later: LaterOption = False,
-    format: FormatOption = Format.HUMAN,
-) -> None:
-    """Leave the step out, if the plan still holds without it."""
-    _give(run, question, Verdict.SKIP, as_, note, later)
-
-
-@app.command("retry")
-def retry(
-    run: RunArgument,
-    question: QuestionArgument = None,
-    as_: PersonOption = None,
-    note: NoteOption = "",
-    later: LaterOption = False,
-    format: FormatOption = Format.HUMAN,
-) -> None:
-    """Call again: where nobody knows whether the call took effect, or where the tool signalled."""
-    _give(run, question, Verdict.RETRY, as_, note, later)
+_plain_answer(Verdict.DENY, "Say no; the run stops.")
+_plain_answer(Verdict.SKIP, "Leave the step out, if the plan still holds without it.")
+_plain_answer(
+    Verdict.RETRY,
+    "Call again: where nobody knows whether the call took effect, or where the tool signalled.",
+)
 
 
 @app.command("edit")

@@ -33,10 +33,10 @@ def main() -> NoReturn:
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     configure(level=logging.WARNING)
-    # Whoever ends us politely, or closes the terminal, gets what Ctrl-C gets: children stopped,
-    # nothing half-done left.
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        # Under `nohup` a terminal that closes is nothing to us.
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, _end)
     code = _code()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
@@ -44,6 +44,17 @@ def main() -> NoReturn:
     # Temporal's core can abort while the interpreter shuts down, long after all work is done
     # (temporalio/sdk-python#300); so we leave without asking it.
     os._exit(code)
+
+
+def _end(*_: object) -> None:
+    """Whoever ends us politely, or closes the terminal, gets what Ctrl-C gets: children stopped,
+    nothing half-done left.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's script starts what it leaves in the background like that. It keeps Ctrl-C from
+        # us, and not the end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _nowhere() -> TextIO:

@@ -19,9 +19,10 @@ from rich.text import Text
 from lockstep.amount import Amount
 from lockstep.asked import QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.duration import write_duration
-from lockstep.event import (
-    Event,
-    PreflightChecked,
+from lockstep.event import Event, PreflightChecked
+from lockstep.lock import Lock
+from lockstep.replanned import RunReplanned, RunRevised
+from lockstep.stepped import (
     StepAttempted,
     StepBlocked,
     StepCaught,
@@ -34,8 +35,6 @@ from lockstep.event import (
     StepSkipped,
     StepStarted,
 )
-from lockstep.lock import Lock
-from lockstep.replanned import RunReplanned, RunRevised
 from lockstep.submission import ACTION, is_about_plan
 from lockstep.tail import Tail
 from worker.cli.terminal import counted, plain

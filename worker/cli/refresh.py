@@ -116,6 +116,7 @@ def _look(path: Path, agent: Path | None, by: str) -> _Stale | _Outcome:
         environment=lock.body.environment,
         by=by,
         refreshes=old,
+        author=lock.author,
         literals=lock.body.literals,
     )
     return _Stale(path, lock, package, request, drifted)

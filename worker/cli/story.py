@@ -21,20 +21,6 @@ from lockstep.event import (
     RunRefused,
     RunStarted,
     RunVerified,
-    StepAttempted,
-    StepBlocked,
-    StepCaught,
-    StepCompleted,
-    StepCounted,
-    StepDecided,
-    StepEdited,
-    StepFailed,
-    StepGathered,
-    StepGuarded,
-    StepRecovering,
-    StepReplaced,
-    StepSkipped,
-    StepStarted,
 )
 from lockstep.fallback import Fallback
 from lockstep.loop import label
@@ -52,6 +38,22 @@ from lockstep.planned import (
 )
 from lockstep.recovery import way_out
 from lockstep.replanned import RunReplanned, RunReplanning, RunRevised
+from lockstep.stepped import (
+    StepAttempted,
+    StepBlocked,
+    StepCaught,
+    StepCompleted,
+    StepCounted,
+    StepDecided,
+    StepEdited,
+    StepFailed,
+    StepGathered,
+    StepGuarded,
+    StepRecovering,
+    StepReplaced,
+    StepSkipped,
+    StepStarted,
+)
 from lockstep.usage import Bill
 from worker.cli.terminal import counted, plain
 

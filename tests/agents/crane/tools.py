@@ -171,6 +171,9 @@ How = Literal[
     "mute",
     "beat",
     "drum",
+    "deep-beat",
+    "deep-signal",
+    "round-signal",
 ]
 
 
@@ -227,9 +230,25 @@ def misbehave(how: How, call: Call) -> Loose:
         case "drum":
             call.heartbeat("x" * 3 * 1024 * 1024)
             return Loose(number=1)
+        case "deep-beat":
+            call.heartbeat(_nested(400))
+            return Loose(number=1)
+        case "deep-signal":
+            raise Signal("Stuck", "far down", data=_nested(400))
+        case "round-signal":
+            around: list[Any] = []
+            around.append(around)
+            raise Signal("Stuck", "round and round", data=around)
         case "beat":
             call.heartbeat(object())  # type: ignore[arg-type]  # that is the point
             return Loose(number=1)
+
+
+def _nested(levels: int) -> Any:
+    value: Any = "down here"
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 @tool("Misbehave", effect="read", heartbeat=BEAT, attempts=2, signals=("Stuck",))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from lockstep.decision import Outcome
 from lockstep.escalation import Verdict
-from lockstep.event import StepBlocked
 from lockstep.finding import Finding
+from lockstep.stepped import StepBlocked
 from worker.cli.demo.stage import Planned, Ran, Stage
 from worker.cli.drawing import called
 from worker.cli.story import cost, told
