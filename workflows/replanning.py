@@ -221,7 +221,9 @@ class Replanning:
                 f"planning anew has left too little of the run's {dear[0]}",
                 f"raise `{dear[0]}` under `[limits]` in the manifest, and run again",
             )
-        wanted = _wanted(approval, verified.approval, revised, run.signals)
+        # Some rules ask before a plan is locked, some before a lock is run, and here it is both.
+        asking = (approval, found.checked.approval, verified.approval)
+        wanted = _wanted([one for one in asking if one is not None], revised, run.signals)
         yes: tuple[Yes, ...] = ()
         if wanted is not None:
             subject = Subject(
@@ -287,16 +289,15 @@ def _ends(run: RunContext, done: set[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _wanted(
-    ours: Wanted | None, whole: Wanted | None, revised: RunRevised, signals: Sequence[Signal]
+    asking: Sequence[Wanted], revised: RunRevised, signals: Sequence[Signal]
 ) -> Wanted | None:
     """Every yes that is missing: to planning anew, and to the plan as a whole."""
-    both = [one for one in (ours, whole) if one is not None]
-    if not both:
+    if not asking:
         return None
-    return both[0].model_copy(
+    return asking[0].model_copy(
         update={
-            "rules": tuple(rule for one in both for rule in one.rules),
-            "people": {role: who for one in both for role, who in one.people.items()},
+            "rules": tuple({rule.id: rule for one in asking for rule in one.rules}.values()),
+            "people": {role: who for one in asking for role, who in one.people.items()},
             "facts": {
                 "lock": revised.lock,
                 "parent": revised.parent,

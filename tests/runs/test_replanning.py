@@ -310,6 +310,44 @@ async def test_a_yes_to_one_rest_is_none_to_another(
         assert {("ben", ("crane.foreman-looks",))} | masters == said
 
 
+async def test_what_asks_before_a_plan_is_locked_asks_before_a_new_rest(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Though policy lets a run go on by itself: a lock is made here, and a rule that asks at both
+    times is answered once.
+    """
+    rules = """
+@id("crane.before-locking")
+@reason("a model's plan is looked at before it is locked")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.phase == "plan" && context.model };
+
+@id("crane.always")
+@reason("lifts are looked at")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.model && context.tools.contains("Lift") };
+"""
+
+    def asking(root: Path) -> None:
+        anew(PERMIT)(root)
+        with (root / "policy" / "approvals.cedar").open("a") as policy:
+            policy.write(rules)
+
+    told = scene("lift", {"proposal": rest(book)})
+    async with office(yard, tmp_path, told, furnish=asking) as opened:
+        lock = opened.yard.lock(*stuck(book)).stating(
+            Proposed(by="ana", at=datetime(2026, 11, 21, tzinfo=UTC))
+        )
+        handle = await opened.yard.start(lock)
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        assert ["crane.always", "crane.before-locking"] == [one.id for one in question.rules]
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="cleo")
+        ended = await opened.yard.ended(handle)
+        assert "completed" == ended.result.status
+
+
 async def test_the_plan_as_a_whole_is_decided_for_whoever_runs_it(
     yard: Yard, book: Book, tmp_path: Path
 ) -> None:
