@@ -3,7 +3,7 @@ before saying yes.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lockstep.canonical import canonical
 from lockstep.lock import Body, LockedStep
@@ -61,7 +61,6 @@ def tail(old: Body, new: Body, kept: frozenset[str], given_up: frozenset[str]) -
         *(_line("-", before[id]) for id in removed),
         *_marked(before, after, changed),
     ]
-    more = len(lines) - MAX_LINES
     return Tail(
         kept=tuple(step.id for step in new.steps if step.id in kept),
         given_up=tuple(lost),
@@ -69,8 +68,27 @@ def tail(old: Body, new: Body, kept: frozenset[str], given_up: frozenset[str]) -
         changed=tuple(changed),
         added=tuple(id for id in after if id not in before),
         tools={step.id: step.tool for step in after.values()},
-        lines=(*lines[:MAX_LINES], *([f"… {more:,} lines more"] if more > 0 else [])),
+        lines=fitting(lines, MAX_LINES),
     )
+
+
+def fitting(lines: Sequence[str], most: int, size: int | None = None) -> tuple[str, ...]:
+    """So many lines, of so many bytes, in their order: rather those of what is new or changed,
+    since that is what somebody says yes to, than those of what is not done any more or stays.
+    """
+    kept: set[int] = set()
+    used = 0
+    for marks in ("+~…", "!", "-", " "):
+        for number, line in enumerate(lines):
+            if line[0] not in marks:
+                continue
+            long = len(canonical(line))
+            if len(kept) < most and (size is None or used + long <= size):
+                kept.add(number)
+                used += long
+    more = len(lines) - len(kept)
+    told = [f"… {more:,} line{'s' if more > 1 else ''} more"] if more else []
+    return (*(line for number, line in enumerate(lines) if number in kept), *told)
 
 
 def _marked(

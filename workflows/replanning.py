@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -18,7 +17,6 @@ from activities.contract import Brief, Goal, Permitted, Planner, Submitted, Vali
 from lockstep.action import dispatches
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount
-from lockstep.canonical import canonical
 from lockstep.escalation import Answer, Ground
 from lockstep.finding import Finding
 from lockstep.lock import Lock
@@ -27,7 +25,7 @@ from lockstep.outlay import Outlay
 from lockstep.replanned import RunReplanned, RunReplanning, RunRevised
 from lockstep.revision import ACTION, Progress, Signal
 from lockstep.submission import Wanted
-from lockstep.tail import shortened, tail
+from lockstep.tail import MAX_LINES, fitting, shortened, tail
 from workflows.approval import Subject, Yes, approved
 from workflows.context import RunContext
 from workflows.doors import Door
@@ -308,23 +306,11 @@ def _wanted(
                     for one in signals[:_SHOWN]
                 ],
                 "kept": len(revised.tail.kept),
-                "rest": _shown(revised.tail.lines),
+                "rest": [*fitting(revised.tail.lines, MAX_LINES, _MOST_SHOWN)],
                 **revised.worst.model_dump(mode="json"),
             },
         }
     )
-
-
-def _shown(lines: Sequence[str]) -> list[JsonValue]:
-    """As many as fit into a question, which shows all that it holds."""
-    shown: list[JsonValue] = []
-    size = 0
-    for line in lines:
-        size += len(canonical(line))
-        if size > _MOST_SHOWN:
-            return [*shown, f"… {len(lines) - len(shown):,} lines more: see the run's events"]
-        shown.append(line)
-    return shown
 
 
 def _finding(problem: str, fix: str) -> Finding:

@@ -16,7 +16,7 @@ from lockstep.finding import Finding
 from lockstep.lock import Body
 from lockstep.plan import Steps
 from lockstep.revision import Progress, Signal
-from lockstep.tail import MAX_LINES, tail
+from lockstep.tail import MAX_LINES, fitting, tail
 from lockstep.trust import Trust
 from policies.cases import tried
 from policies.cedar.decider import CedarDecider
@@ -482,3 +482,19 @@ def test_what_is_run_is_what_was_read() -> None:
     (_, _, line) = tail(at.body, body, frozenset({"list"}), frozenset({"weigh"})).lines
     assert 'text="a word said' in line
     assert len(line) <= 1000
+
+
+def test_what_is_new_is_shown_before_all_else() -> None:
+    """However much is dropped, and however much stays: a yes is to what is new."""
+    old = [f"- gone{n}  Tie()" for n in range(300)]
+    same = [f"  same{n}  Tie()" for n in range(300)]
+    found = fitting(["! up  Tie()", *old, *same, "+ sink  ScuttleShip()", *same], MAX_LINES)
+    assert ("! up  Tie()", "- gone0  Tie()", "+ sink  ScuttleShip()") == (
+        found[0],
+        found[1],
+        found[-2],
+    )
+    assert (MAX_LINES + 1, "… 802 lines more") == (len(found), found[-1])
+    assert ("+ sink  ScuttleShip()", "… 300 lines more") == fitting(
+        [*old, "+ sink  ScuttleShip()"], MAX_LINES, size=25
+    )

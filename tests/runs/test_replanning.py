@@ -15,6 +15,7 @@ import pytest
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
 from lockstep.lock import Proposed
+from tests.runs.command import lockstep
 from tests.runs.office import KEY, Office, office, scene, working
 from tests.runs.yard import (
     Book,
@@ -31,8 +32,8 @@ from tests.runs.yard import (
     with_,
 )
 from worker.account import account
-from worker.history import events_of
-from worker.locks import locks_of, proposed_in
+from worker.cli.options import read_lock
+from worker.locks import locks_of
 from worker.origins import sent_out
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -491,9 +492,13 @@ async def test_a_hostile_error_hides_nothing_and_stops_nothing(
         shown = "\n".join(map(str, facts["rest"]))  # type: ignore[arg-type]  # a list of lines
         assert f'+ then  Echo(text="{"x" * 90}")' in shown
         assert not {"\x00", "\x01", "\x1b", "\u202e"} & {*shown}
-        history = await handle.fetch_history()
-        proposed = proposed_in(history, await events_of(history))
-        assert proposed is not None
+        asking = await lockstep("inbox", "show", handle.id)
+        assert f'+ then  Echo(text="{"x" * 90}")' in asking.out
+        assert f"in full: lockstep runs show {handle.id} --out FILE" in asking.out
+        file = tmp_path / "proposed.lock.json"
+        shown_run = await lockstep("runs", "show", handle.id, "--out", str(file))
+        assert 0 == shown_run.code, shown_run.err
+        proposed = read_lock(file)
         assert (facts["lock"], order) == (proposed.digest, proposed.body.steps["so"].args["text"])
         await opened.yard.answer(handle, question, Verdict.APPROVE)
         ended = await opened.yard.ended(handle)
