@@ -41,7 +41,7 @@ class Caught:
 @dataclass(frozen=True)
 class Abandoned:
     """The tool signalled an error for which what is left of the plan is to be made anew; of a loop
-    there may be one for each item.
+    there may be several, of one error each.
     """
 
     signals: tuple[Signal, ...]

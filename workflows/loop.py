@@ -40,10 +40,12 @@ class Loop:
             for item in range(length)
         ]
         ends = await together(lives)
-        signals = [one for end in ends if isinstance(end, Abandoned) for one in end.signals]
-        if signals and not any(isinstance(end, Stopped) for end in ends):
-            # All of them: what one item signalled may be forbidden where another's is permitted.
-            return Abandoned(tuple(signals))
+        found = [one for end in ends if isinstance(end, Abandoned) for one in end.signals]
+        if found and not any(isinstance(end, Stopped) for end in ends):
+            # Each error once: what one item signalled may be forbidden where another's is
+            # permitted, and a hundred items that say the same are told of by one.
+            first = {one.error: one for one in reversed(found)}
+            return Abandoned(tuple(one for one in found if first[one.error] is one))
         for kind in (Stopped, Skipped, NotStarted):
             for end in ends:
                 if isinstance(end, kind):

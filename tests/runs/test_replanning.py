@@ -410,7 +410,7 @@ async def test_what_any_item_of_a_loop_signals_counts(yard: Yard, tmp_path: Path
 
     told = scene("seek", {"proposal": plan(say("so"))})
     async with office(yard, tmp_path, told, furnish=missing) as opened:
-        names = ["lost", "fog", "pier"]
+        names = ["lost", "fog", "pier", "fogbank", "lost at sea"]
         each = {"in": {"$from": "all", "path": "/hands"}, "max": 5}
         steps = (
             say(),
@@ -522,3 +522,29 @@ async def test_a_rest_that_cannot_be_frozen_ends_the_run_and_its_account(
         ended = await opened.yard.ended(handle)
         assert ("failed", "LS-RUN-004") == (ended.result.status, ended.finding.code)
         assert "LS-LOCK-003" in ended.finding.problem
+
+
+@pytest.mark.parametrize(("policy", "asks"), [("", 0), (PERMIT, 1)])
+async def test_where_nobody_could_answer_nobody_is_waited_for(
+    yard: Yard, book: Book, tmp_path: Path, policy: str, asks: int
+) -> None:
+    """An agent that names no approvers: a model is asked only where policy needs no yes, and when
+    it has no rest to give, the run ends and does not wait for a day.
+    """
+
+    def alone(root: Path) -> None:
+        anew(policy)(root)
+        approvers = '[approvers]\nforeman = ["ana", "ben"]\nharbour-master = ["cleo"]\n'
+        replace(root / "agent.toml", approvers, "")
+        (root / "policy" / "approvals.cedar").write_text("")
+
+    told = scene("lift", {"refusal": "cyber"})
+    async with office(yard, tmp_path, told, furnish=alone) as opened:
+        ended = await opened.yard.ended(await opened.yard.start(opened.yard.lock(*stuck(book))))
+        assert ("failed", asks, []) == (
+            ended.result.status,
+            opened.asked,
+            ended.of("question.asked"),
+        )
+        why = "refused to plan this" if asks else "nobody may say yes to a new rest"
+        assert why in ended.finding.problem
