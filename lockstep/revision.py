@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import REPLAN, Principal
-from lockstep.fallback import Fallback, is_absent, stand_ins
+from lockstep.fallback import Fallback, is_absent, owners, stand_ins
 from lockstep.guard import Guard
 from lockstep.lock import Body, LockedStep
 from lockstep.loop import ForEach, label
@@ -67,18 +67,22 @@ class Progress(Record):
 
     @cached_property
     def kept(self) -> tuple[LockedStep, ...]:
-        """The steps that stay: those that are over, and what might have stood in for them."""
-        over = {*self.done, *self.skipped}
+        """The steps that stay: those that are over, and what might have stood in for them, unless
+        that needs a step which does not stay.
+        """
+        over, whose = {*self.done, *self.skipped}, owners(self.body.steps)
         for step in self.body.steps:
-            # A stand-in comes after the step that it stands in for.
-            if step.id in over:
-                over.update(stand_ins(step))
+            # A stand-in comes after the step that it stands in for, and after all that it needs.
+            owner = whose.get(step.id)
+            if owner in over and over.issuperset({*step.needs} - {owner}):
+                over.add(step.id)
         return tuple(step for step in self.body.steps if step.id in over)
 
     @cached_property
     def used(self) -> frozenset[str]:
         """The ids that no new step may have."""
-        return frozenset({*(step.id for step in self.kept), *self.begun, *self.gone})
+        kept = [one for step in self.kept for one in (step.id, *stand_ins(step))]
+        return frozenset({*kept, *self.begun, *self.gone})
 
     @property
     def pending(self) -> tuple[LockedStep, ...]:

@@ -45,9 +45,22 @@ def anew(progress: Progress, tail: JsonValue, world: World, look: Look = nothing
     whole = thaw(progress.body, world.tools, look)
     steps = whole["steps"]
     assert isinstance(steps, list), "a plan's steps are a list"
-    over = [one for one in steps if isinstance(one, dict) and one["id"] in kept]
+    over = [_over(one, kept) for one in steps if isinstance(one, dict) and one["id"] in kept]
     new = given.model_dump(mode="json")["steps"]
     return shaped(Plan, {**whole, "steps": [*over, *new]}, "plan")
+
+
+def _over(step: dict[str, JsonValue], kept: set[str]) -> JsonValue:
+    """A step that stays, without a stand-in that does not: nobody wants it any more."""
+    fallbacks = step.get("on_error")
+    if not isinstance(fallbacks, dict):
+        return step
+    stay = {
+        error: one
+        for error, one in fallbacks.items()
+        if not isinstance(one, dict) or one.get("step") is None or one["step"] in kept
+    }
+    return {**step, "on_error": stay}
 
 
 def against(progress: Progress, plan: Plan, checked: Checked, world: World) -> tuple[Finding, ...]:

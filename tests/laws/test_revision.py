@@ -176,6 +176,35 @@ def test_nothing_that_is_over_stands_in_again() -> None:
     assert any("has `list` stand in for it, which is over" in one.problem for one in found)
 
 
+def test_what_nobody_wants_any_more_holds_nothing_up() -> None:
+    """A step that is done needs no stand-in; one that draws from what is given up is left out, and
+    its id is not used again.
+    """
+    weighing = world().tools["WeighCargo"].model_copy(update={"signals": ("FogTooThick",)})
+    here = world_with(specs={**world().tools, "WeighCargo": weighing})
+    alt = {**WEIGH, "id": "alt", "args": {"ships": {"$from": "prep", "path": "/ships"}}}
+    steps = (
+        LIST,
+        {**LIST_AGAIN, "id": "prep"},
+        {**WEIGH, "on_error": {"FogTooThick": {"step": "alt"}}},
+        alt,
+    )
+    signal = FOG.model_copy(update={"step": "prep", "tool": "ListShips"})
+    at = progress(
+        frozen(*steps, here=here), done=("list", "weigh"), begun=("prep",), signals=(signal,)
+    )
+    assert ["list", "weigh"] == [one.id for one in at.kept]
+    more = {**WEIGH, "id": "more"}
+    assert [] == told(at, more, here=here)
+    assert {} == child(at, more, here=here).steps["weigh"].on_error
+    with pytest.raises(LockstepError, match="LS-PLAN-019 step `alt`"):
+        told(at, {**more, "id": "alt"}, here=here)
+    stays = progress(
+        frozen(*steps, here=here), done=("list", "prep", "weigh"), begun=(), signals=(signal,)
+    )
+    assert ["alt", "list", "prep", "weigh"] == sorted(one.id for one in stays.kept)
+
+
 def test_rules_count_what_was_given_up_and_may_have_been_done() -> None:
     """A look may be taken again, a call that does harm twice may not: it counts as called, and not
     as done.
