@@ -146,6 +146,7 @@ class Answering:
             progress=self.attempts.progress,
             attempts=self.attempts,
             scrub=filled.scrub,
+            scrubbed=partial(scrubbed, filled=filled),
         )
 
     def _came_to_nothing(self, trouble: Troubled) -> Unfit:

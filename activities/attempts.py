@@ -8,7 +8,7 @@ or the failure, still holds the account. An attempt that nobody closed reads `un
 import asyncio
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -65,10 +65,13 @@ class Attempts:
             self._current = self._current.model_copy(update={"spent": spent})
         self._loop.call_soon_threadsafe(self._news.set)
 
-    def report(self, progress: JsonValue) -> None:
+    def report(
+        self, progress: JsonValue, scrubbed: Callable[[JsonValue], JsonValue] = lambda said: said
+    ) -> None:
         """Take down where to resume; ValueError or TypeError for what no heartbeat can carry.
 
-        Taken down as it is now: a tool may go on adding to the same list.
+        Taken down as it is now: a tool may go on adding to the same list. It is kept in the
+        history, so `scrubbed` takes out of it what is secret.
         """
         text = json.dumps(progress, allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
@@ -78,7 +81,7 @@ class Attempts:
         if depth(taken) > MAX_DEPTH:
             # The next attempt could not read it, nor the account that travels beside it.
             raise ValueError(f"progress is nested more than {MAX_DEPTH} levels deep")
-        self.progress = taken
+        self.progress = scrubbed(taken)
         self._loop.call_soon_threadsafe(self._news.set)
 
     def end(self, end: AttemptEnd, failure: str = "") -> None:

@@ -16,7 +16,8 @@ from lockstep.finding import Finding
 class ActivityCall:
     """Speaks to Temporal through the account of attempts; keeps `lockstep.call.Call`.
 
-    `scrub` puts what was filled in back to its placeholders, in whatever is going to be told.
+    `scrub` puts what was filled in back to its placeholders, in whatever is going to be told;
+    `scrubbed` does so throughout a value.
     """
 
     idempotency_key: str
@@ -29,9 +30,10 @@ class ActivityCall:
     progress: JsonValue
     attempts: Attempts
     scrub: Callable[[str], str]
+    scrubbed: Callable[[JsonValue], JsonValue]
 
     def heartbeat(self, progress: JsonValue = None) -> None:
-        self.attempts.report(progress)
+        self.attempts.report(progress, self.scrubbed)
 
     def spend(self, *, tokens: int = 0, microdollars: int = 0) -> None:
         self.attempts.spend(Amount(tokens=tokens, microdollars=microdollars))

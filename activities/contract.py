@@ -25,10 +25,11 @@ from lockstep.escalation import Question
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
 from lockstep.guard import Guard, Weighed
-from lockstep.lock import Asked, Author, Body, Lock, Statement
+from lockstep.lock import Body, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
 from lockstep.record import Record, is_empty
 from lockstep.revision import Course, Progress
+from lockstep.statement import Asked, Author, Statement
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 from lockstep.usage import Bill

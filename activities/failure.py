@@ -58,12 +58,14 @@ def said(error: BaseException) -> str:
 
 
 def first(error: Exception) -> str:
-    """Of a model's many complaints the first."""
+    """Of a model's many complaints the first; not shortened yet, since half a secret is not known
+    for one.
+    """
     if isinstance(error, ValidationError):
         detail = error.errors()[0]
         where = "/".join(map(str, detail["loc"]))
-        return f"{where}: {detail['msg']}"[:MAX_MESSAGE]
-    return str(error)[:MAX_MESSAGE]
+        return f"{where}: {detail['msg']}"
+    return str(error)
 
 
 def writable(text: str) -> str:
@@ -72,13 +74,16 @@ def writable(text: str) -> str:
 
 
 def scrubbed(value: Any, filled: Filled) -> Any:
-    """A signal's data with every filled-in value put back to its placeholder."""
+    """A signal's data, or how far a tool says it is, with every filled-in value put back to its
+    placeholder.
+    """
     match value:
         case str():
             return filled.scrub(value)
         case list():
             return [scrubbed(child, filled) for child in value]
         case dict():
-            return {key: scrubbed(child, filled) for key, child in value.items()}
+            # A key that is no text is nobody's secret, and is refused where it is written down.
+            return {scrubbed(key, filled): scrubbed(child, filled) for key, child in value.items()}
         case _:
             return value

@@ -14,12 +14,14 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 
 import httpx2
 from anthropic import APIConnectionError, APIStatusError
 
 from activities.model import ModelError
+from activities.redaction import Redaction
 from activities.wait import retry_after
 from lockstep.duration import write_duration
 from lockstep.finding import Finding
@@ -86,6 +88,10 @@ class Faults:
 
     endpoint: str
     key: str = field(repr=False)
+
+    @cached_property
+    def _redaction(self) -> Redaction:
+        return Redaction({self.key: "…"} if self.key else {})
 
     def of(self, error: Exception, bill: Bill, now: datetime) -> ModelError:
         """What an exception of the SDK, or of what it stands on, means to us.
@@ -197,7 +203,7 @@ class Faults:
 
     def _plain(self, text: str) -> str:
         """Cut before it is looked at: a page of an error may have any length."""
-        shown = text.replace(self.key, "…") if self.key else text
+        shown = self._redaction(text)
         return "".join(
             character
             if character.isprintable()

@@ -7,19 +7,22 @@ messages that tools' exceptions carry.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import JsonValue
 
-from lockstep.environment import Binding
+from activities.redaction import SHORTEST, Redaction, telling
+from lockstep.environment import Binding, Environment
 from lockstep.errors import LockstepError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
-_SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A binding ready for use; `secrets` maps each value that was filled in to its placeholder."""
+    """A binding ready for use; `secrets` maps each value that was filled in to its placeholder, and
+    those of variables that are called secret.
+    """
 
     endpoint: str
     settings: Mapping[str, JsonValue]
@@ -27,10 +30,11 @@ class Filled:
 
     def scrub(self, text: str) -> str:
         """The text with every filled-in value put back to its placeholder."""
-        # The longest first: a value that is part of another would leave the rest of it standing.
-        for value in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(value, self.secrets[value])
-        return text
+        return self._redaction(text)
+
+    @cached_property
+    def _redaction(self) -> Redaction:
+        return Redaction(self.secrets)
 
 
 def fill(tool: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
@@ -43,7 +47,7 @@ def fill_at(place: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
 
     As in a shell, `:-` also stands in for a value that is set and empty.
     """
-    secrets: dict[str, str] = {}
+    secrets = telling(environ)
 
     def one(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
@@ -58,7 +62,7 @@ def fill_at(place: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
                 f"set {name} in the worker's environment",
             )
         for shown in (value, value.strip()):
-            if len(shown) >= _SHORTEST_SECRET:
+            if len(shown) >= SHORTEST:
                 secrets[shown] = f"${{{name}}}"
         return value
 
@@ -73,3 +77,16 @@ def fill_at(place: str, binding: Binding, environ: Mapping[str, str]) -> Filled:
 
     settings = {key: walk(value) for key, value in binding.settings.items()}
     return Filled(_PLACEHOLDER.sub(one, binding.endpoint), settings, secrets)
+
+
+def fillings(environment: Environment, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values that the placeholders of a manifest would be filled with, by what stands for them;
+    without the short ones, which are no secrets.
+    """
+    names = {found[1] for found in _PLACEHOLDER.finditer(environment.model_dump_json())}
+    return {
+        shown: f"${{{name}}}"
+        for name in sorted(names)
+        for shown in (environ.get(name, ""), environ.get(name, "").strip())
+        if len(shown) >= SHORTEST
+    }

@@ -15,28 +15,25 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contract import Change, Permitted, Proposal, Validator, Verified, Verify
+from activities.proposed import judged, proposed_in, statement
 from activities.store import Store, peek
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
-from lockstep.contents import Look
 from lockstep.decision import Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import shaped
-from lockstep.lock import MAX_LOCK_BYTES, Author, Lock, Proposed, Refreshed, Statement
+from lockstep.lock import MAX_LOCK_BYTES, Lock
 from lockstep.plan import Plan
 from lockstep.reference import references
 from lockstep.resource import touched
 from lockstep.revision import Progress
 from lockstep.submission import Wanted
-from lockstep.trust import Trust, worst
 from policies.arguments import Sources, check_arguments, check_value
-from policies.check import MAX_FINDINGS, check
+from policies.check import MAX_FINDINGS
 from policies.freeze import freeze
-from policies.labels import planner_reads
 from policies.missing import missing_resources
 from policies.request import real
-from policies.revision import against, anew, course, denied, reads, ruled
+from policies.revision import course, denied, reads, ruled
 from policies.submission import refused, started, submitted, wanted
 from policies.verify import verify
 from policies.world import World
@@ -83,7 +80,7 @@ class WorldValidator(Validator):
                 raise LockstepError(*checked.errors)
             lock = Lock.freeze(
                 freeze(plan, checked, self._world, proposal.revises),
-                _statement(proposal, datetime.now(UTC)),
+                statement(proposal, datetime.now(UTC)),
             )
             size = len(canonical(lock.body.model_dump(mode="json")))
             if size > MAX_LOCK_BYTES:
@@ -247,38 +244,6 @@ class WorldValidator(Validator):
                 problem=f"the output has {size:,} bytes, more than {most:,}",
                 fix="give less",
             )
-
-
-def proposed_in(proposal: Proposal, world: World, look: Look) -> Plan:
-    """The whole plan that a proposal comes to; LockstepError where it is none."""
-    if proposal.revises is None:
-        return shaped(Plan, proposal.plan, "plan")
-    return anew(proposal.revises, proposal.plan, world, look)
-
-
-def judged(plan: Plan, proposal: Proposal, world: World) -> Checked:
-    """The verdict on a proposal whose plan this is."""
-    author = proposal.author or Author.of(proposal.planner)
-    checked = check(plan, world, proposal.by, wrote(proposal, world), author)
-    if proposal.revises is None:
-        return checked
-    more = against(proposal.revises, plan, checked, world)
-    return checked.model_copy(update={"findings": (*checked.findings, *more)})
-
-
-def wrote(proposal: Proposal, world: World) -> Trust:
-    """How far to believe what a proposed plan writes down itself: by who wrote it. A plan that is
-    locked anew has not become more credible.
-    """
-    by_whom = Trust.TRUSTED if proposal.planner is None else planner_reads(world)
-    return worst((proposal.literals, by_whom))
-
-
-def _statement(proposal: Proposal, at: datetime) -> Statement:
-    """Who put the plan forward; of a lock that is made anew, who had it made."""
-    if proposal.refreshes is not None:
-        return Refreshed(by=proposal.by, at=at, of=proposal.refreshes)
-    return Proposed(by=proposal.by, at=at, planner=proposal.planner)
 
 
 def _too_large(what: str, size: int, most: int) -> Finding:

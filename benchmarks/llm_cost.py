@@ -43,6 +43,7 @@ from worker.server import serve
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
 from workflows.run_request import RunRequest
+from workflows.run_result import RunResult
 
 CLERK = Path(__file__).parent / "agents" / "clerk"
 KEY = "any-will-do"
@@ -82,6 +83,7 @@ class Bench:
     async def ran(self, lock: Lock) -> None:
         handle = await start(self.client, RunRequest(lock=lock, started_by="bench"))
         ran = await result(handle)
+        assert isinstance(ran, RunResult), ran
         assert ran.status == "completed", ran
 
     async def measured(self, work: Awaitable[Any]) -> tuple[dict[str, Any], Any]:

@@ -107,7 +107,7 @@ def _steps(walk: str) -> list[str]:
 def names_its_place(found: Finding) -> bool:
     """Whether a finding names a step, and what of it: an argument, or the tool."""
     step = _NAMED.search(found.place)
-    return bool(step) and (found.place[step.end() :].startswith(" /") or "`" in found.problem)
+    return step is not None and (found.place[step.end() :].startswith(" /") or "`" in found.problem)
 
 
 def judged(case: Case, here: World, names: Names) -> tuple[Finding, ...]:

@@ -124,17 +124,15 @@ def repair(plan: Json, line: str) -> Iterator[str]:
             _put(step["args"], [*at, "path"], path)
             yield f"{id}: takes {path or 'the whole output'}"
         case "LS-PLAN-008" | "LS-PLAN-010":
-            wanted = re.search(r"wanted `([^`]+)`|where `([^`]+)` is wanted", problem)
+            type_ = re.search(r"wanted `([^`]+)`|where `([^`]+)` is wanted", problem)
             choices = _QUOTED.findall(problem.partition("is not one of ")[2])
             if fix.startswith("write `"):
                 choices = named
-            value = (
-                _value(choices[0])
-                if choices
-                else _value((wanted[1] or wanted[2]) if wanted else "")
-            )
-            _put(step["args"], at, value)
+            said = (type_[1] or type_[2]) if type_ else ""
+            _put(step["args"], at, _value(choices[0] if choices else said))
             yield f"{id}: writes down {'/'.join(at)}"
+        case _:
+            return
 
 
 def _value(said: str) -> Any:

@@ -4,10 +4,10 @@ One canonical body, one SHA-256. Who proposed and who approved are statements ab
 stand outside it, so that two proposals of one plan give one lock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue, Tag, model_validator
+from pydantic import Field, JsonValue, Tag, model_validator
 
 from lockstep.action import Actions
 from lockstep.agent import Asking
@@ -27,7 +27,6 @@ from lockstep.names import (
     ErrorName,
     Person,
     Role,
-    RuleId,
     Sentence,
     StepId,
     ToolName,
@@ -38,9 +37,9 @@ from lockstep.planner import Effort, ModelName
 from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.provenance import Provenance
 from lockstep.record import Record, is_empty
+from lockstep.statement import Asked, Author, Proposed, Statement
 from lockstep.tool import Effect, Idempotency, ToolSpec
 from lockstep.trust import Trust, is_trusted
-from lockstep.usage import Bill
 
 MAX_LOCK_BYTES = 1024 * 1024
 """A lock travels as one Temporal payload, which may hold 2 MiB; half is room for the rest."""
@@ -206,78 +205,6 @@ class Body(Record):
         return (*(one.step for one in self.preflight), *self.steps)
 
 
-class Asked(Record):
-    """The model that wrote a plan: which one, how often it was asked, and what that cost.
-
-    `prompt` is the digest of all it was told but the goal; `request` its provider's name for the
-    answer that was locked; `replans` how many proposals were sent back before it.
-    """
-
-    model: str
-    request: str
-    prompt: Digest
-    bill: Bill
-    replans: int = Field(default=0, ge=0, exclude_if=is_empty)
-
-
-class Proposed(Record):
-    """Who put the plan forward: the person who wrote it, or who had a model write it."""
-
-    kind: Literal["proposed"] = "proposed"
-    by: Person
-    at: AwareDatetime
-    planner: Asked | None = None
-
-
-class Approved(Record):
-    """Who said yes to the plan as a whole: for which rules, by which roles, under which policy.
-
-    `lock` is the digest of the lock that it is about, since a statement can be copied to another.
-    """
-
-    kind: Literal["approved"] = "approved"
-    lock: Digest
-    by: Person
-    roles: tuple[Role, ...]
-    rules: tuple[RuleId, ...]
-    policy: Digest
-    at: AwareDatetime
-    expires_at: AwareDatetime | None = Field(default=None, exclude_if=is_absent)
-
-
-class Refreshed(Record):
-    """Who had the plan of an earlier lock checked against another present; `of` is its digest."""
-
-    kind: Literal["refreshed"] = "refreshed"
-    by: Person
-    at: AwareDatetime
-    of: Digest
-
-
-Statement = Annotated[Proposed | Approved | Refreshed, Field(discriminator="kind")]
-
-
-class Author(Record):
-    """What policy is told of who wrote a plan: whether a model did, and how often its proposals
-    were sent back.
-    """
-
-    model: bool
-    replans: int = Field(default=0, ge=0)
-
-    @classmethod
-    def of(cls, planner: Asked | None) -> "Author":
-        """Of a plan that is proposed: a model's where one is named, else a person's."""
-        return cls(model=planner is not None, replans=planner.replans if planner else 0)
-
-    @classmethod
-    def said(cls, statements: Iterable[Statement]) -> "Author":
-        """Of a plan that was locked: where nobody says who wrote it, a model is taken to have."""
-        writers = [one for one in statements if isinstance(one, Proposed)]
-        planner = next((one.planner for one in writers if one.planner), None)
-        return cls.of(planner) if writers else cls(model=True)
-
-
 class Lock(Record):
     """The file that is committed, reviewed and run."""
 
@@ -292,6 +219,14 @@ class Lock(Record):
     def stating(self, *statements: Statement) -> "Lock":
         """The same lock, about which more is said."""
         return self.model_copy(update={"statements": (*self.statements, *statements)})
+
+    def made_of(self, parent: "Lock") -> "Lock":
+        """The same lock, made of another in the middle of a run: whoever wrote that one has a part
+        in it. Where nobody says who did, a model is taken to have, and so of this one.
+        """
+        before = [one for one in parent.statements if isinstance(one, Proposed)]
+        own = self.statements if before or self.planner else ()
+        return self.model_copy(update={"statements": (*before, *own)})
 
     @model_validator(mode="after")
     def _digest_fits(self) -> "Lock":

@@ -10,10 +10,10 @@ from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
 from lockstep.environment import MAX_STEPS
 from lockstep.finding import Finding, Severity, errors_in
-from lockstep.lock import Author
 from lockstep.loop import listed
 from lockstep.plan import Plan, Step
 from lockstep.schema import Schema
+from lockstep.statement import Author
 from lockstep.tool import ToolSpec
 from lockstep.trust import Trust
 from policies.arguments import Sources

@@ -13,8 +13,9 @@ from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.decision import Decision, Grant, Outcome, Phase
 from lockstep.finding import Finding
-from lockstep.lock import Approved, Author, Body, Statement
+from lockstep.lock import Body
 from lockstep.plan import Plan
+from lockstep.statement import Approved, Author, Statement
 from lockstep.submission import SUBJECT, Submission, Wanted, holds
 from policies.world import World
 

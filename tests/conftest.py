@@ -29,6 +29,7 @@ SLOWEST = (
     "test_kill.py",
     "test_planning.py",
     "test_language.py",
+    "test_secrets.py",
 )
 """Files that take longest, that one first: begun last, they would be waited for at the end."""
 

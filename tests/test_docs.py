@@ -32,15 +32,7 @@ from lockstep.faults import Faults, Latency
 from lockstep.guard import Guard
 from lockstep.help import HELP
 from lockstep.loading import load, parse_json, parse_toml, shaped
-from lockstep.lock import (
-    Asked,
-    Body,
-    Lock,
-    LockedPreflight,
-    LockedToolStep,
-    Proposed,
-    Refreshed,
-)
+from lockstep.lock import Body, Lock, LockedPreflight, LockedToolStep
 from lockstep.loop import ForEach
 from lockstep.mock import Mock, MockAnswer, MockSignal
 from lockstep.plan import Plan, ToolStep
@@ -49,6 +41,7 @@ from lockstep.preflight import Expectation, Preflight
 from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
 from lockstep.standing import StandingGrants
+from lockstep.statement import Asked, Proposed, Refreshed
 from policies.rules import Before, Mandatory, Rules
 from worker.cli import commands as command_line
 

@@ -1,4 +1,4 @@
-"""The whole account of one step: of a run, or of every proposal of a planning.
+"""The whole account of one step of a run.
 
 Read from the history alone, so that it says what was and not what the agent's files say today.
 Where an argument came from is what the step was sent out with; where it was never sent out, what
@@ -6,27 +6,20 @@ its lock says of it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
-from activities.contract import Proposal
 from lockstep.action import Actions
 from lockstep.asked import AnswerRefused, QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.canonical import Digest
-from lockstep.checked import Checked
 from lockstep.decision import Decision, Grounds, Outcome, Principal
 from lockstep.errors import LockstepError
 from lockstep.event import Event, PreflightChecked, RunStarted, RunVerified, step_of
-from lockstep.finding import Finding
-from lockstep.loading import shaped
 from lockstep.lock import Body, Lock, LockedStep
 from lockstep.names import ErrorName
 from lockstep.outcome import Dispatch
-from lockstep.plan import Plan, Step
 from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.stepped import (
@@ -44,8 +37,7 @@ from lockstep.stepped import (
 from lockstep.submission import is_about_plan
 from policies.misfit import did_you_mean
 from worker.locks import locks_of
-from worker.origins import Argument, origins, sent_out
-from worker.recorded import json_of, numbered, recorded
+from worker.origins import Argument, labelled, origins, sent_out
 
 End = Literal["completed", "failed", "given up", "skipped", "asking", "running", "not started"]
 
@@ -85,21 +77,6 @@ class Account(Record):
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True)
-class Considered:
-    """One proposal of a planning, and what was found about one of its steps; None where it has no
-    such step.
-    """
-
-    number: int
-    passed: bool
-    step: Step | None
-    arguments: tuple[Argument, ...]
-    decision: Decision | None
-    findings: tuple[Finding, ...]
-    grounds: Grounds | None
-
-
 def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Account:
     """What a run's history says of a step, or of one item of a loop (`drain[3]`); LS-CLI-001 for
     one that its lock does not have.
@@ -110,7 +87,7 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
     names = {one.id: None for lock in locks for one in lock.body.calls}
     run = f"run `{history.workflow_id}`"
     if id not in names:
-        raise _stranger(run, id, names)
+        raise stranger(run, id, names)
     sent = sent_out(history, id, item)
     lock = _lock_for(id, sent, locks)
     steps = {one.id: one for one in lock.body.calls}
@@ -138,7 +115,7 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         item=item,
         errors=lock.body.recoveries.get(found.tool, {}),
         parts=tuple(_parts(whole, id)) if item is None and found.for_each else (),
-        arguments=tuple(_labelled(origins(found, sent, everything, about), told, steps)),
+        arguments=tuple(labelled(origins(found, sent, everything, about), told, steps)),
         provenance=told,
         decisions=decisions,
         blocked=blocked[-1] if blocked else None,
@@ -220,46 +197,8 @@ def _no_item(run: str, step: LockedStep, item: int, whole: tuple[Event, ...]) ->
     return LockstepError.of("LS-CLI-001", f"{run} step `{step.id}`", problem, fix)
 
 
-def considered(history: WorkflowHistory, step: str) -> list[Considered]:
-    """What each proposal of a planning made of a step; LS-CLI-001 where none has it."""
-    found: list[Considered] = []
-    names: dict[str, None] = {}
-    checks = [(asked, end) for asked, end in recorded(history.events) if isinstance(end, Checked)]
-    for asked, end in checks:
-        number = numbered(asked)
-        plan = _plan(Proposal.model_validate(json_of(asked.input.payloads)[0]).plan)
-        steps = {one.id: one for one in plan.steps} if plan else {}
-        names |= dict.fromkeys(steps)
-        decided = {one.step: one for one in end.decisions}
-        about = tuple(one for one in end.findings if _place_is(one.place, step))
-        mine = steps.get(step)
-        made = decided.get(step)
-        told = made.provenance if made else Provenance()
-        arguments = tuple(_labelled(origins(mine, None, []), told, steps)) if mine else ()
-        found.append(Considered(number, end.passed, mine, arguments, made, about, end.grounds))
-    if step not in names:
-        raise _stranger(f"planning `{history.workflow_id}`", step, names)
-    return found
-
-
-def _labelled(
-    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedStep]
-) -> Iterator[Argument]:
-    """The arguments with what policy was told of them, and with the tools that gave them."""
-    for one in arguments:
-        source = steps.get(one.name.partition("/")[0]) if one.source == "step" else None
-        doubted = any(f"{at}/".startswith(f"{one.at}/") for at in told.untrusted)
-        yield one.model_copy(update={"tool": source.tool if source else "", "untrusted": doubted})
-
-
-def _plan(proposed: JsonValue) -> Plan | None:
-    try:
-        return shaped(Plan, proposed, "plan")
-    except LockstepError:
-        return None
-
-
-def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
+def stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
+    """What is said of a step that is not there."""
     names = list(known)
     there = ", ".join(f"`{name}`" for name in names[:12]) or "none"
     return LockstepError.of(
@@ -270,6 +209,11 @@ def _stranger(where: str, step: str, known: Iterable[str]) -> LockstepError:
     )
 
 
+def is_place_of(place: str, step: str) -> bool:
+    """Whether a finding of this place is about the step."""
+    return place.partition(" /")[0] == f"step `{step}`"
+
+
 def _is_about(event: Event, step: str) -> bool:
     match event.what:
         case QuestionAsked(question=question):
@@ -278,7 +222,7 @@ def _is_about(event: Event, step: str) -> bool:
             return False
         case AnswerRefused(finding=finding):
             marks = (f"`{step}.", f"`{step}[")
-            return any(mark in finding.place for mark in marks) or _place_is(finding.place, step)
+            return any(mark in finding.place for mark in marks) or is_place_of(finding.place, step)
         case what:
             return step_of(what) == step
 
@@ -302,10 +246,6 @@ def _is_about_item(event: Event, step: str, item: int) -> bool:
         # By then the item was over.
         return False
     return _item_of(event) in (None, item)
-
-
-def _place_is(place: str, step: str) -> bool:
-    return place.partition(" /")[0] == f"step `{step}`"
 
 
 def _end(about: tuple[Event, ...], asked: int | None = None) -> End:

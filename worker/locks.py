@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from temporalio.client import WorkflowHistory
 
 from lockstep.event import Event
-from lockstep.lock import Approved, Lock
+from lockstep.lock import Lock
 from lockstep.planned import PlanApproved
 from lockstep.replanned import RunReplanned, RunRevised
+from lockstep.statement import Approved
 from worker.recorded import recorded
 from worker.runs import lock_of
 
@@ -30,7 +31,8 @@ def locks_of(history: WorkflowHistory, events: Iterable[Event]) -> tuple[Lock, .
             case PlanApproved():
                 said.append(event)
             case RunReplanned(lock=lock) if lock in made:
-                found.append(made[lock].stating(*_approvals(made[lock], said)))
+                child = made[lock].made_of(found[-1])
+                found.append(child.stating(*_approvals(child, said)))
             case _:
                 continue
     return tuple(found)

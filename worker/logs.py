@@ -7,13 +7,28 @@ come through the same door, without their debug level, which can hold prompts an
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
 import structlog
 
 
+class _Redacting(structlog.stdlib.ProcessorFormatter):
+    """Renders a line, and takes out of it what nobody is to read."""
+
+    def __init__(self, redaction: Callable[[str], str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._redaction = redaction
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redaction(super().format(record))
+
+
 def configure(
-    stream: TextIO | None = None, level: int = logging.INFO, core: int = logging.ERROR
+    stream: TextIO | None = None,
+    level: int = logging.INFO,
+    core: int = logging.ERROR,
+    redaction: Callable[[str], str] = str,
 ) -> None:
     """Set up structlog and the standard library's logging, once, at the edge of the process.
 
@@ -42,7 +57,8 @@ def configure(
     # set, and its debug level holds whole prompts. The door stays shut.
     handler.setLevel(level)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Redacting(
+            redaction,
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -4,7 +4,7 @@ A reference is followed into what the step was sent out with, and into the outpu
 enough to stand in the history in full; of the others their digests are told.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +17,7 @@ from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Dispatch
 from lockstep.plan import Step
+from lockstep.provenance import Provenance
 from lockstep.record import Record
 from lockstep.reference import Malformed, Reference, Unresolved, references, resolve
 from lockstep.shown import shown
@@ -82,6 +83,16 @@ def origins(
         if isinstance(event.what, StepRecovering):
             for one in event.what.changes:
                 yield Argument(at=one.at, source="catalogue", name=event.what.error, text=one.now)
+
+
+def labelled(
+    arguments: Iterable[Argument], told: Provenance, steps: Mapping[str, Step | LockedStep]
+) -> Iterator[Argument]:
+    """The arguments with what policy was told of them, and with the tools that gave them."""
+    for one in arguments:
+        source = steps.get(one.name.partition("/")[0]) if one.source == "step" else None
+        doubted = any(f"{at}/".startswith(f"{one.at}/") for at in told.untrusted)
+        yield one.model_copy(update={"tool": source.tool if source else "", "untrusted": doubted})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from activities.placeholders import fill
 from activities.propose import ModelPlanner
 from activities.providers import provider
 from activities.store import Store
-from lockstep.environment import Binding
+from lockstep.agent import Agent
+from lockstep.environment import Binding, Environment
 from policies.world import World
 
 
@@ -34,9 +35,14 @@ async def planning(
         await model.close()
 
 
+def keys(agent: Agent, environment: Environment) -> set[str]:
+    """The variables that hold the keys of the models that an agent asks in an environment."""
+    composes = environment.compose
+    sellers = {agent.planner.provider, *([composes.provider] if composes else [])}
+    return {provider(name).key for name in sellers}
+
+
 def without_keys(environ: Mapping[str, str], world: World) -> dict[str, str]:
     """The environment as tools may know it."""
-    composes = world.environment.compose
-    sellers = {world.agent.planner.provider, *([composes.provider] if composes else [])}
-    keys = {provider(name).key for name in sellers}
-    return {name: text for name, text in environ.items() if name not in keys}
+    hidden = keys(world.agent, world.environment)
+    return {name: text for name, text in environ.items() if name not in hidden}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from activities.contract import Proposal
-from activities.validate import judged, proposed_in
+from activities.proposed import judged, proposed_in
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked
 from lockstep.contents import nothing

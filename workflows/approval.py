@@ -15,8 +15,8 @@ from lockstep.canonical import Digest
 from lockstep.decision import Rule
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.finding import Finding
-from lockstep.lock import Approved
 from lockstep.planned import PlanApproved
+from lockstep.statement import Approved
 from lockstep.submission import ACTION, SUBJECT, Wanted
 from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from workflows.desk import Desk, Silent, Withdrawn

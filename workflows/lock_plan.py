@@ -18,7 +18,7 @@ from lockstep.errors import LockstepError
 from lockstep.escalation import Answer
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
-from lockstep.lock import Author, Lock
+from lockstep.lock import Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Sentence
 from lockstep.planned import (
     GoalAsked,
@@ -30,6 +30,7 @@ from lockstep.planned import (
 )
 from lockstep.record import Record, is_empty
 from lockstep.samples import MAX_SAMPLES
+from lockstep.statement import Author
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, is_trusted
 from lockstep.unreadable import received

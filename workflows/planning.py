@@ -27,8 +27,8 @@ from lockstep.canonical import digest
 from lockstep.checked import Checked
 from lockstep.escalation import Answer, Verdict
 from lockstep.finding import Finding
-from lockstep.lock import Asked
 from lockstep.planned import PlanChecked, PlanningHalted, PlanProposed
+from lockstep.statement import Asked, Author
 from lockstep.usage import Bill
 from workflows.desk import Desk
 from workflows.doors import Door
@@ -210,7 +210,11 @@ class Planning:
             return proposal
         # A person's word is believed, but not more than what stays of the plan before.
         literals = midway.literals if asked else midway.progress.body.literals
-        return proposal.model_copy(update={"revises": midway.progress, "literals": literals})
+        # What stays was written by whoever wrote it, and so was the whole in part.
+        author = Author.of(asked) if asked else midway.author
+        return proposal.model_copy(
+            update={"revises": midway.progress, "literals": literals, "author": author}
+        )
 
     def taken_by_hand(self) -> Candidate:
         """The plan that a human gave; the next one they give is another."""

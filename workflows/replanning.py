@@ -109,7 +109,7 @@ class Replanning:
             return _finding("nobody may say yes to a new rest", "name approvers in agent.toml")
         if workflow.info().get_current_history_size() > _FULL:
             return _finding("the run's history has no room for another plan", "run again")
-        self.planning = await self._planning(progress, permitted)
+        self.planning = await self._planning(parent, progress, permitted)
         try:
             found = await self.planning.find()
             while isinstance(found, Candidate):
@@ -150,7 +150,7 @@ class Replanning:
             trigger=run.facts.trigger,
         )
 
-    async def _planning(self, progress: Progress, permitted: Permitted) -> Planning:
+    async def _planning(self, parent: Lock, progress: Progress, permitted: Permitted) -> Planning:
         run = self.run
         goal = Goal(
             goal=run.body.goal.strip() or "what this agent is for",
@@ -162,6 +162,7 @@ class Replanning:
         midway = Midway(
             progress=progress,
             literals=permitted.literals,
+            author=parent.author,
             used=self.used,
             ledger=run.ledger,
             prefix=self._name(""),
@@ -194,7 +195,8 @@ class Replanning:
         another rest instead.
         """
         run = self.run
-        child = await verdict(self._name("freeze"), Validator.freeze, found.proposal)
+        frozen = await verdict(self._name("freeze"), Validator.freeze, found.proposal)
+        child = frozen.made_of(parent)
         # As any lock is that is to be run: who starts it counts, and not only who planned it.
         verified = await verdict(self._name("verify"), Validator.verify, self._verify(child))
         revised = RunRevised(

@@ -15,8 +15,8 @@ from activities.contract import Ask, Brief, Goal, Proposal, Reply, Validator
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.finding import Finding
-from lockstep.lock import Asked
 from lockstep.planned import PlanChecked, PlanProposed
+from lockstep.statement import Asked
 from lockstep.usage import Bill
 from workflows.journal import Journal
 from workflows.questioning import NoAnswer, Questioning

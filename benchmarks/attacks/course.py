@@ -14,7 +14,7 @@ from benchmarks.attacks.place import Place
 from benchmarks.attacks.planning import composed
 from benchmarks.attacks.recordings import Call
 from benchmarks.attacks.values import leaves
-from lockstep.lock import Body, LockedToolStep
+from lockstep.lock import Body, LockedStep
 from lockstep.reference import Unresolved, resolve
 
 _RUN = {"id": "recorded", "scheduled_at": "2024-05-15T00:00:00Z"}
@@ -24,7 +24,7 @@ _RUN = {"id": "recorded", "scheduled_at": "2024-05-15T00:00:00Z"}
 class Due:
     """A step with the arguments that it would be given now; None where one leads nowhere."""
 
-    step: LockedToolStep
+    step: LockedStep
     args: dict[str, Any] | None
 
     def fixed(self) -> Iterator[Any]:

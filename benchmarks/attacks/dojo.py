@@ -100,7 +100,8 @@ class Dojo:
         return Scene(self.suites[suite], self._quiet[suite, user_task])
 
     def prompt(self, suite: str, user_task: str) -> str:
-        return self.suites[suite].user_tasks[user_task].PROMPT
+        prompt: str = self.suites[suite].user_tasks[user_task].PROMPT
+        return prompt
 
     def solution(self, suite: str, user_task: str) -> tuple[Call, ...]:
         """The calls that the benchmark's authors wrote down as doing the task."""
@@ -128,7 +129,8 @@ class Dojo:
 
 @cache
 def _defaults(suite: TaskSuite[Any]) -> dict[str, str]:
-    return suite.get_injection_vector_defaults()
+    given: dict[str, str] = suite.get_injection_vector_defaults()
+    return given
 
 
 @cache
@@ -156,6 +158,8 @@ def alike(before: Any, now: Any) -> Any:
         case list(), list():
             shared = [alike(*pair) for pair in zip(before, now, strict=False)]
             before[: len(shared)] = shared
+        case _:
+            pass
     return before
 
 

@@ -105,4 +105,5 @@ def _real(attempts: Attempts) -> ActivityCall:
         progress=None,
         attempts=attempts,
         scrub=str,
+        scrubbed=lambda said: said,
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from activities.contract import Proposal
 from activities.package import load_package
-from activities.validate import wrote
+from activities.proposed import wrote
 from lockstep.catalogue import Pinned, change, fits, stocked
 from lockstep.environment import CatalogueSource, Environment, Source
 from lockstep.errors import LockstepError

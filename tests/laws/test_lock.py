@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lockstep.canonical import canonical, digest
 from lockstep.errors import LockstepError
 from lockstep.loading import load, shaped
-from lockstep.lock import Lock, Proposed
+from lockstep.lock import Lock
+from lockstep.statement import Proposed
 from tests.laws.port import STEPS, WEIGH, frozen, refusal, with_
 
 LOCK = Lock.freeze(frozen(*STEPS, {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}}))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from lockstep.case import ReplanCase
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.lock import Body
+from lockstep.lock import Body, Lock
 from lockstep.plan import Steps
 from lockstep.revision import Progress, Signal
+from lockstep.statement import Asked, Proposed
 from lockstep.tail import MAX_LINES, fitting, tail
 from lockstep.trust import Trust
+from lockstep.usage import Bill
 from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.check import check
@@ -285,6 +288,24 @@ def test_a_new_lock_has_no_more_room_than_the_old_one() -> None:
     body = frozen()
     tight = body.model_copy(update={"limits": body.limits.model_copy(update={"calls": 7})})
     assert 7 == child(progress(tight), AGAIN).limits.calls
+
+
+def test_a_rest_by_hand_does_not_make_a_plan_a_persons() -> None:
+    """What stays was written by whoever wrote it; where nobody says, a model is taken to have."""
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    model = Asked(model="m", request="r", prompt=digest(0), bill=Bill())
+    by_hand = Lock.freeze(child(progress()), Proposed(by="ben", at=now))
+    assert not by_hand.author.model
+    for said, is_model in (
+        ((Proposed(by="ana", at=now),), False),
+        ((Proposed(by="ana", at=now, planner=model),), True),
+        ((), True),
+    ):
+        assert is_model == by_hand.made_of(Lock.freeze(frozen(), *said)).author.model
+    by_model = Lock.freeze(by_hand.body, Proposed(by="ben", at=now, planner=model))
+    person = Lock.freeze(frozen(), Proposed(by="ana", at=now))
+    assert by_model.made_of(person).author.model
+    assert by_model.made_of(Lock.freeze(frozen())).author.model
 
 
 # What is told

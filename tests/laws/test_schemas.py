@@ -18,13 +18,14 @@ from lockstep.decision import StandingGrant
 from lockstep.declaration import DeclarationFile
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.event import genesis, link
-from lockstep.lock import Lock, Proposed
+from lockstep.lock import Lock
 from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
 from lockstep.planned import PlanLocked
 from lockstep.schemas import NOUNS, published
 from lockstep.standin import Script
 from lockstep.standing import StandingGrants
+from lockstep.statement import Proposed
 from lockstep.stepped import StepSkipped
 from lockstep.value import Value
 from tests.laws.port import HARBOUR, ROOT, STEPS, frozen, package, plan, with_, world

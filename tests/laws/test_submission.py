@@ -9,7 +9,8 @@ import pytest
 from lockstep.canonical import digest
 from lockstep.case import PlanCase
 from lockstep.decision import Decision, Outcome, Phase
-from lockstep.lock import Approved, Asked, Author, Body, Lock, Proposed, Refreshed, Statement
+from lockstep.lock import Body, Lock
+from lockstep.statement import Approved, Asked, Author, Proposed, Refreshed, Statement
 from lockstep.usage import Bill
 from policies.cedar.decider import CedarDecider
 from policies.check import check

@@ -8,7 +8,8 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.lock import Approved, Lock
+from lockstep.lock import Lock
+from lockstep.statement import Approved
 from tests.runs.yard import PATIENCE, TEST, Yard, failure, plan, renamed, say
 from worker import inbox
 from worker.history import events_of, replay

@@ -8,7 +8,7 @@ import pytest
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
 from lockstep.finding import Finding
-from lockstep.lock import Proposed
+from lockstep.statement import Proposed
 from lockstep.usage import Bill
 from tests.runs.office import BAD, GOOD, KEY, Office, Planning, office, scene, working
 from tests.runs.yard import PATIENCE, Json, Yard, failure, plan, reply, say, until

@@ -6,7 +6,8 @@ import pytest
 
 from lockstep.amount import Amount
 from lockstep.compose import COMPOSE
-from lockstep.lock import Lock, Proposed
+from lockstep.lock import Lock
+from lockstep.statement import Proposed
 from tests.effects.asking import billed
 from tests.laws.office import FILE, READ, SUM, Json, frozen
 from tests.runs.command import lockstep

@@ -14,7 +14,7 @@ import pytest
 
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
-from lockstep.lock import Proposed
+from lockstep.statement import Proposed
 from tests.runs.command import lockstep
 from tests.runs.office import KEY, Office, office, scene, working
 from tests.runs.yard import (

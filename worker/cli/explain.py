@@ -7,25 +7,32 @@ the agent's files, which may have changed since.
 
 import asyncio
 import re
-from collections.abc import Mapping
 from shlex import quote
 from typing import Annotated
 
 import typer
 
 from lockstep.codes import CODES, Code, Exit
-from lockstep.decision import Decision, Grounds, Outcome
+from lockstep.decision import Decision
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.event import Event
 from lockstep.help import HELP
 from lockstep.loop import label
-from lockstep.provenance import Provenance
 from lockstep.stepped import StepBlocked, StepDecided, StepFailed
 from policies.misfit import did_you_mean
-from worker.account import Account, Considered, account, considered
-from worker.cli.drawing import COLOURS, called, conditions
-from worker.cli.story import shadowed, tell
+from worker.account import Account, account
+from worker.cli.drawing import called, conditions
+from worker.cli.explained import (
+    head,
+    outcome_of,
+    show_arguments,
+    show_decision,
+    show_grounds,
+    show_provenance,
+    verdict,
+)
+from worker.cli.story import tell
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -33,14 +40,13 @@ from worker.cli.terminal import (
     emit_json,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
 )
+from worker.considered import Considered, considered
 from worker.history import events_of, fetch, kind_of
 from worker.home import Home
-from worker.origins import Argument
 from worker.runs import resolve
 from worker.session import session
 
@@ -118,23 +124,23 @@ def _show(found: Account) -> None:
     # Of a loop each item has targets of its own.
     targets = found.decisions[-1].targets if found.decisions and not found.parts else ()
     subject = ", ".join(f'"{target.name}"' for target in targets) or called(step.args)
-    _head(label(step.id, found.item), step.tool, subject, step.reason)
+    head(label(step.id, found.item), step.tool, subject, step.reason)
     made = found.decisions[-1] if found.decisions and not found.parts else None
     if made is not None:
-        out.print(f"  Policy -> {_verdict(made)}")
+        out.print(f"  Policy -> {verdict(made)}")
     out.print(
         f"  effect     {step.effect}, at most "
         f"{counted(step.attempts, 'attempt')} of {write_duration(step.timeout)}"
     )
     if step.needs:
         out.print(f"  after      {safe(', '.join(step.needs))}")
-    _show_arguments(found.arguments)
-    _show_provenance(found.provenance)
-    out.print(f"  locked as  {_outcome(step.expected)}, policy's answer to the plan")
+    show_arguments(found.arguments)
+    show_provenance(found.provenance)
+    out.print(f"  locked as  {outcome_of(step.expected)}, policy's answer to the plan")
     for told in conditions(step, {step.tool: found.errors}):
         out.print(f"  {_condition(told)}")
     for decision in () if found.parts else found.decisions:
-        _show_decision(decision)
+        show_decision(decision)
         _show_record(found, decision)
     _show_parts(found)
     out.print("  what happened")
@@ -182,7 +188,7 @@ def _show_parts(found: Account) -> None:
     """The items of a loop, each with its own decision and end."""
     for number, part in enumerate(found.parts):
         head = "items" if number == 0 else ""
-        outcome = _outcome(part.outcome) if part.outcome is not None else "-"
+        outcome = outcome_of(part.outcome) if part.outcome is not None else "-"
         often = f", {part.dispatches} dispatches" if part.dispatches > 1 else ""
         why = f" ({safe(part.why)})" if part.why else ""
         out.print(
@@ -193,75 +199,6 @@ def _show_parts(found: Account) -> None:
         out.print(
             f"  [dim]one of them: lockstep explain {safe(found.run)} {safe(quote(one))}[/dim]"
         )
-
-
-def _head(id: str, tool: str, subject: str, reason: str) -> None:
-    out.print(f"Step {safe(id)}: Proposed Action -> {safe(tool)}({safe(subject)})")
-    out.print(f'  Reason -> "{safe(reason)}"' if reason else "  Reason -> none was given")
-
-
-def _show_arguments(arguments: tuple[Argument, ...]) -> None:
-    width = max((len(plain(one.at)) for one in arguments), default=0)
-    for number, one in enumerate(arguments):
-        label = "arguments" if number == 0 else ""
-        out.print(f"  {label:<9}  {safe(one.at):<{width}}  {safe(_origin(one))}")
-
-
-def _show_provenance(known: Provenance) -> None:
-    """What the arguments are made of, and what besides them decided over the step."""
-    if known.sources:
-        out.print(f"  made of    what {safe(', '.join(known.sources))} gave")
-    if known.steered:
-        out.print("  steered    whether or how often it is done hangs on what is untrusted")
-    if known.sensitive:
-        out.print("  sensitive  something private flows in, decides over it, or is given by it")
-
-
-def _origin(one: Argument) -> str:
-    doubt = ", untrusted" if one.untrusted else ""
-    value = f"{doubt}: {one.text}" if one.text else doubt
-    match one.source:
-        case "plan":
-            return f"written in the plan{value}"
-        case "human":
-            left = ", who left it as it was" if one.untrusted else ""
-            return f"written by {one.name or 'a human'}{left}{value}"
-        case "input":
-            return f"the run's input {one.name}{value}"
-        case "run":
-            return f"the run's own {one.name}{value}"
-        case "item":
-            own = f"own {one.name or 'value'}"
-            return f"the item's {own}{value}" if one.text else f"each item's {own}{doubt}"
-        case "catalogue":
-            return f"put in because of {one.name}: {one.text or 'nothing'}"
-        case "step":
-            by = f" ({one.tool})" if one.tool else ""
-            if not one.digest:
-                return f"from step {one.name}{by}{doubt}"
-            return f"from step {one.name}{by}{value} ({one.size:,} bytes, {one.digest[:19]}…)"
-
-
-def _show_decision(made: Decision) -> None:
-    out.print(f"  decided    {_outcome(made.outcome)} in phase {made.phase}: {safe(made.why)}")
-    for rule in made.rules:
-        who = f", {' or '.join(rule.approvers)} may approve" if rule.approvers else ""
-        out.print(f'    {rule.effect} {safe(rule.id)}: "{safe(rule.reason)}"{safe(who)}')
-    for rule in made.missing:
-        out.print(f"    approval missing for {safe(rule.id)}")
-    for grant in made.grants:
-        until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
-        out.print(f"    approved {safe(grant.rule)} by {safe(grant.by)}, until {until}")
-    if made.permits:
-        applied = made.outcome is not Outcome.DENY
-        what = "permitted by" if applied else "considered, and did not apply:"
-        out.print(f"    {what} {safe(', '.join(made.permits))}")
-    for line in shadowed(made):
-        out.print(f"    shadow: {safe(line)}")
-    out.print(
-        f"    [dim]arguments {made.args_digest[:19]}…, policy {made.policy[:19]}…, "
-        f"engine {safe(made.engine)}[/dim]"
-    )
 
 
 def _show_record(found: Account, made: Decision) -> None:
@@ -276,29 +213,8 @@ def _show_record(found: Account, made: Decision) -> None:
     )
     grounds = next((one for one in found.grounds if one.digest == made.grounds), None)
     if grounds is not None:
-        _show_grounds(grounds, found.rules)
+        show_grounds(grounds, found.rules)
     out.print(f"    [dim]decision {made.digest[:19]}…[/dim]")
-
-
-def _show_grounds(grounds: Grounds, rules: Mapping[str, str]) -> None:
-    """The digests of all that was decided on, each under the name a person would use."""
-    parts = {
-        **grounds.files,
-        **rules,
-        "schema": grounds.vocabulary,
-        "environment": grounds.environment,
-    }
-    named = ", ".join(f"{name} {part[:19]}…" for name, part in sorted(parts.items()))
-    engine = ", ".join(f"{name} {number}" for name, number in sorted(grounds.engine.items()))
-    out.print(f"    [dim]on {safe(named)}; {safe(engine)}[/dim]")
-
-
-def _outcome(outcome: Outcome) -> str:
-    return f"[{COLOURS[outcome]}]{outcome}[/{COLOURS[outcome]}]"
-
-
-def _verdict(made: Decision) -> str:
-    return f"{_outcome(made.outcome)} ({safe(made.why)})"
 
 
 def _told(one: Considered) -> dict[str, object]:
@@ -322,10 +238,10 @@ def _show_considered(one: Considered) -> None:
     step = one.step
     targets = one.decision.targets if one.decision else ()
     subject = ", ".join(f'"{target.name}"' for target in targets) or called(step.args)
-    _head(step.id, step.tool, subject, step.reason)
-    _show_arguments(one.arguments)
+    head(step.id, step.tool, subject, step.reason)
+    show_arguments(one.arguments)
     if one.decision is not None:
-        _show_decision(one.decision)
+        show_decision(one.decision)
         if one.grounds is not None:
-            _show_grounds(one.grounds, {})
+            show_grounds(one.grounds, {})
     show_findings(one.findings, out)

@@ -7,7 +7,8 @@ from activities.package import AgentPackage
 from lockstep.contents import Contents, Look
 from lockstep.errors import LockstepError
 from lockstep.loading import load
-from lockstep.lock import Approved, Lock
+from lockstep.lock import Lock
+from lockstep.statement import Approved
 from policies.drift import drift
 from worker.cli.beside import first_of, looking, pins_of
 from worker.cli.terminal import write_file

@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 
 from activities.package import find_root, load_package
-from activities.providers import provider
+from activities.placeholders import fillings
+from activities.redaction import Redaction, telling
 from lockstep.errors import LockstepError
 from worker.attributes import ensure_attributes
 from worker.connection import connect, find_server
 from worker.foreign import foreign_claims
 from worker.home import Home
 from worker.logs import configure
+from worker.planner import keys
 from worker.serve import serving, until_told
 
 
@@ -55,12 +57,21 @@ async def _work(chosen: list[tuple[Path, str]], lifeline: bool) -> None:
     home.ensure()
     environ = dict(os.environ)
     served = [(load_package(root), environment) for root, environment in chosen]
-    for package, _ in served:
+    hidden, secrets = set[str](), telling(environ)
+    for package, environment in served:
+        manifest = package.manifest(environment)
+        hidden |= keys(package.agent, manifest)
+        secrets |= fillings(manifest, environ)
+    for name in hidden:
         # Whatever a tool starts inherits this process's environment.
-        os.environ.pop(provider(package.agent.planner.provider).key, None)
+        os.environ.pop(name, None)
+    secrets |= {environ[name]: f"${{{name}}}" for name in hidden if environ.get(name)}
+    configure(core=logging.WARNING, redaction=Redaction(secrets))
     async with AsyncExitStack() as stack:
         for package, environment in served:
+            others = hidden - keys(package.agent, package.manifest(environment))
+            told = {name: text for name, text in environ.items() if name not in others}
             await stack.enter_async_context(
-                serving(client, package, environment, home.values, environ=environ)
+                serving(client, package, environment, home.values, environ=told)
             )
         await until_told(lifeline)

@@ -25,7 +25,7 @@ from worker.standin.ledger import Account, Entry, Ledger, Totals
 from worker.standin.refused import Refused
 from worker.standin.reply import Reply, acts, begins, documented, refusing
 from worker.standin.request import MOST_BYTES, read_request
-from worker.standin.stage import Source, Stage
+from worker.standin.stage import Playing, Source, Stage
 from worker.standin.wire import Wire
 
 Heard = Callable[[Entry], None]
@@ -46,7 +46,7 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, stage: Stage, port: int, heard: Heard | None) -> None:
+    def __init__(self, stage: Playing, port: int, heard: Heard | None) -> None:
         self.stage = stage
         self.cache = Cache()
         self.ledger = Ledger()
@@ -235,9 +235,15 @@ def standin(
     or beside it. `port` 0 is any free one. `heard` is called, from a thread, with each entry when
     its answer has ended. LockstepError for a script that cannot be played, LS-SRV-009 for a port.
     """
-    stage = Stage(source, folder)
+    with playing(Stage(source, folder), port, heard=heard) as running:
+        yield running
+
+
+@contextmanager
+def playing(who: Playing, port: int = 0, *, heard: Heard | None = None) -> Iterator[StandIn]:
+    """The same of somebody who makes up each answer when it is asked for."""
     try:
-        server = _Server(stage, port, heard)
+        server = _Server(who, port, heard)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LockstepError.of(

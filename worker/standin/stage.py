@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lockstep.draft import compact
 from lockstep.errors import LockstepError
@@ -37,6 +37,18 @@ class Cue:
     scene: int
     number: int
     line: Line
+
+
+class Playing(Protocol):
+    """Whoever says what a request gets. May be asked by many threads. `model` is the name that
+    answers carry; without one, the one that was asked for.
+    """
+
+    @property
+    def model(self) -> str | None: ...
+
+    def next(self, request: Request) -> Cue | None:
+        """What this request gets; None where there is nothing to say to it."""
 
 
 class Stage:
@@ -85,6 +97,11 @@ def _fits(when: When, request: Request) -> bool:
         and all(text in request.system for text in when.system_contains)
         and when.model in (None, request.model)
     )
+
+
+def spoken(answer: Answer) -> Line:
+    """An answer that was made up for one request, and names no file."""
+    return _line(answer, Path(), "answer")
 
 
 def _script(source: Source) -> tuple[Script, Path]:
