@@ -25,24 +25,20 @@ from lockstep.outlay import Outlay
 from lockstep.replanned import RunReplanned, RunReplanning, RunRevised
 from lockstep.revision import ACTION, Progress, Signal
 from lockstep.submission import Wanted
-from lockstep.tail import MAX_LINES, fitting, shortened, tail
+from lockstep.tail import shortened, tail
 from workflows.approval import Subject, Yes, approved
 from workflows.context import RunContext
 from workflows.doors import Door
 from workflows.midway import Midway
 from workflows.planning import Candidate, Planning
 from workflows.verdicts import verdict
+from workflows.wanting import wanted_for
 
 _FULL = 20 * 1024 * 1024
 """Bytes of history after which nothing is planned anew: past 50 MB the server would end the run."""
 
 _MOST_TOLD = 1024 * 1024
 """Bytes of how far a run has come: with a proposal it has to fit one payload of 2 MiB."""
-_SHOWN, _DETAIL = 5, 160
-_MOST_SHOWN = 8 * 1024
-"""Signals, characters of what each says, and bytes of the lines about what is to come, that a
-question holds: together less than it shows, however they have to be escaped.
-"""
 
 
 def is_about_replanning(question: str) -> bool:
@@ -226,7 +222,7 @@ class Replanning:
             )
         # Some rules ask before a plan is locked, some before a lock is run, and here it is both.
         asking = (approval, found.checked.approval, verified.approval)
-        wanted = _wanted([one for one in asking if one is not None], revised, run.signals)
+        wanted = wanted_for([one for one in asking if one is not None], revised, run.signals)
         yes: tuple[Yes, ...] = ()
         if wanted is not None:
             subject = Subject(
@@ -289,33 +285,6 @@ def _ends(run: RunContext, done: set[str]) -> dict[str, tuple[str, ...]]:
         if step not in done
     }
     return {step: ends for step, ends in left.items() if ends}
-
-
-def _wanted(
-    asking: Sequence[Wanted], revised: RunRevised, signals: Sequence[Signal]
-) -> Wanted | None:
-    """Every yes that is missing: to planning anew, and to the plan as a whole."""
-    if not asking:
-        return None
-    return asking[0].model_copy(
-        update={
-            "rules": tuple({rule.id: rule for one in asking for rule in one.rules}.values()),
-            "people": {role: who for one in asking for role, who in one.people.items()},
-            "facts": {
-                "lock": revised.lock,
-                "parent": revised.parent,
-                "signals": [
-                    one.model_copy(update={"detail": shortened(one.detail, _DETAIL)}).model_dump(
-                        mode="json"
-                    )
-                    for one in signals[:_SHOWN]
-                ],
-                "kept": len(revised.tail.kept),
-                "rest": [*fitting(revised.tail.lines, MAX_LINES, _MOST_SHOWN)],
-                **revised.worst.model_dump(mode="json"),
-            },
-        }
-    )
 
 
 def _finding(problem: str, fix: str) -> Finding:
