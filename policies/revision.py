@@ -25,6 +25,7 @@ from lockstep.revision import Course, Passed, Progress, Replanning, State
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.bounds import worst as most
+from policies.decider import RESERVED
 from policies.handling import recoveries
 from policies.labels import labels, planner_reads
 from policies.provenance import Lineage
@@ -225,7 +226,7 @@ def denied(made: Decision) -> Finding | None:
 def _default(roles: tuple[str, ...]) -> Rule:
     """Where no rule says otherwise, whoever may approve anything may approve this."""
     return Rule(
-        id="replanning-asks",
+        id=f"{RESERVED}replanning-asks",
         effect="approval",
         reason="a run goes on with a new plan only if a human says so",
         approvers=roles,

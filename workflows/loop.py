@@ -35,6 +35,9 @@ class Loop:
         length = await self._length()
         if isinstance(length, Stopped):
             return length
+        if self.run.is_halting:
+            # Meanwhile nothing more is to begin, and of this nothing has.
+            return NotStarted()
         lives = [
             asyncio.create_task(self._one(item), name=f"{self.step.id}[{item}]")
             for item in range(length)

@@ -103,6 +103,9 @@ class Replanning:
         if permitted.approval is not None and not any(permitted.approval.people.values()):
             # Before a model is paid for what nobody could say yes to.
             return _finding("nobody may say yes to a new rest", "name approvers in agent.toml")
+        if run.time_left() is None:
+            # Before a model is paid for what could not be begun any more.
+            return _finding("the run's time is spent", "raise `limits.wall`, and run again")
         if workflow.info().get_current_history_size() > _FULL:
             return _finding("the run's history has no room for another plan", "run again")
         self.planning = await self._planning(parent, progress, permitted)

@@ -382,7 +382,7 @@ def test_where_no_rule_speaks_whoever_may_approve_anything_is_asked() -> None:
     assert Outcome.REQUIRE_APPROVAL is made.decision.outcome
     assert made.approval is not None
     (asked,) = made.approval.rules
-    assert ("replanning-asks", ("master", "mate")) == (asked.id, asked.approvers)
+    assert ("lockstep.replanning-asks", ("master", "mate")) == (asked.id, asked.approvers)
     assert {"master": ("cleo",), "mate": ("ana",)} == made.approval.people
 
 
@@ -444,6 +444,7 @@ def test_it_is_decided_for_the_world_it_is_asked_in() -> None:
             "names `plan.replan` beside tools",
         ),
         (rule("permit").replace("plan.replan", "plan.replanned"), "did you mean `plan.replan`?"),
+        (rule("permit").replace('"anew"', '"lockstep.replanning-asks"'), "as our own rules do"),
     ],
 )
 def test_a_rule_that_could_not_be_meant_does_not_load(text: str, says: str) -> None:

@@ -144,7 +144,7 @@ async def test_a_run_goes_on_with_a_new_rest_once_a_human_says_yes(
             child.digest,
         )
         (said,) = [one for one in child.statements if one.kind == "approved"]
-        assert ("cleo", ("replanning-asks",)) == (said.by, said.rules)
+        assert ("cleo", ("lockstep.replanning-asks",)) == (said.by, said.rules)
         assert 1 == len(ended.of("step.completed", "hello"))
         assert ["replan"] == [one.action for one in ended.of("step.recovering", "up")]
         assert opened.billed == ended.result.spent.tokens
@@ -375,7 +375,7 @@ when { context.phase == "run" && context.model && context.tools.contains("Lift")
         )
         handle = await opened.yard.start(lock)
         question = await asked(opened, handle, "plan.replan.1.approve.1")
-        assert ["replanning-asks", "crane.looked-at"] == [one.id for one in question.rules]
+        assert ["lockstep.replanning-asks", "crane.looked-at"] == [one.id for one in question.rules]
         await opened.yard.answer(handle, question, Verdict.APPROVE)
         question = await asked(opened, handle, "plan.replan.1.approve.2")
         assert (["crane.looked-at"], ("cleo",)) == (
