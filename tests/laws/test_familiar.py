@@ -1,4 +1,7 @@
-"""What a world has met before it is told the same as what it never met."""
+"""What a world says of calls that it has met before is what it would say if it had not.
+
+A world that is put together anew, as by `replace`, has met nobody.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -37,10 +40,10 @@ def test_a_world_that_has_met_a_call_says_what_one_says_that_has_not(
     asked: list[tuple[list[Json], Trust, str]],
 ) -> None:
     """Whatever was checked before in it, for whom, and however far that was to be believed."""
-    here = world()
+    here = replace(world())
     for calls, literals, by in asked:
         proposed = plan(*copies(calls))
-        alone = check(proposed, world(), by, literals)
+        alone = check(proposed, replace(world()), by, literals)
         assert said(alone) == said(check(proposed, here, by, literals))
         assert said(alone) == said(check(proposed, here, by, literals))
 
@@ -131,7 +134,7 @@ def test_what_could_not_be_decided_is_denied_and_asked_again() -> None:
 
 def test_references_are_held_against_the_plan_that_holds_them() -> None:
     """That a call was sound in one plan says nothing of another in which its source is missing."""
-    here = world()
+    here = replace(world())
     sound = check(plan(LIST, WEIGH, POST), here, BY)
     assert () == sound.errors
     missing = check(plan(POST), here, BY)
