@@ -24,10 +24,8 @@ class Record(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; a digest that was cached of the old values is not carried along."""
         copied = super().model_copy(update=update, deep=deep)
-        fields = type(self).model_fields
-        if len(copied.__dict__) > len(fields):
-            for name in copied.__dict__.keys() - fields.keys():
-                del copied.__dict__[name]
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
         return copied
 
 

@@ -26,10 +26,11 @@ _MOST = 1024
 _LONGEST = 4096
 """Characters of arguments that are worth keeping."""
 
-K = TypeVar("K")
-V = TypeVar("V")
 Call = tuple[str, str]
 """A tool, and arguments as they are spelled."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def call_of(step: Step) -> Call | None:

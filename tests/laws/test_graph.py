@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.graph import Graph, cycle, order, path
+from lockstep.graph import Graph, anyhow, cycle, order, path
 from tests.laws.pace import within
 
 names = st.sampled_from([f"s{n}" for n in range(8)])
@@ -50,6 +50,29 @@ def test_one_graph_has_one_order(needs: Graph, data: st.DataObject) -> None:
         for step in data.draw(st.permutations(list(needs)))
     }
     assert order(needs) == order(other)
+
+
+@given(acyclic(), st.data())
+@few
+def test_any_order_is_one_however_the_steps_stand(needs: Graph, data: st.DataObject) -> None:
+    """Those that stand in such an order stay as they are."""
+    turned = {step: needs[step] for step in data.draw(st.permutations(list(needs)))}
+    found = anyhow(turned)
+    assert sorted(needs) == sorted(found)
+    assert all(found.index(need) < found.index(step) for step in needs for need in needs[step])
+    assert tuple(needs) == anyhow(needs)
+
+
+@given(graphs())
+@few
+def test_there_is_any_order_exactly_where_there_is_the_smallest(needs: Graph) -> None:
+    """A cycle has none, whichever is asked for."""
+    if cycle(needs) is None:
+        anyhow(needs)
+        return
+    for find in (anyhow, order):
+        with pytest.raises(ValueError, match="cycle"):
+            find(needs)
 
 
 @given(acyclic())
