@@ -41,14 +41,13 @@ class Redaction:
         """The text with every value put back to the name that stands for it; of the text no more
         than its first `most` characters, of which none is a part of a value.
         """
-        size, heads, longest = self._known
+        heads, longest = self._known
         if most is not None and len(text) > most:
             # What begins within is looked at to its end, since half a secret is not known for one.
             text = text[: most + longest]
         end = len(text) if most is None else most
         # One look at the text however many secrets there are: mostly none of them begins in it.
-        last = len(text) - size + 1
-        begins = {head for at in range(last) if (head := text[at : at + size]) in heads}
+        begins = {head for at in range(len(text)) if (head := text[at : at + SHORTEST]) in heads}
         if not begins:
             return text[:end]
         found = sorted(
@@ -68,14 +67,13 @@ class Redaction:
         return "".join((*told, text[until:end]))
 
     @cached_property
-    def _known(self) -> tuple[int, Mapping[str, list[tuple[str, str]]], int]:
-        """Every spelling by its first characters; how many those are, and the longest has."""
-        every = {one: name for value, name in self.secrets.items() for one in _spelt(value) if one}
-        size = min((SHORTEST, *map(len, every)))
+    def _known(self) -> tuple[Mapping[str, list[tuple[str, str]]], int]:
+        """Every spelling by its first characters, and how many the longest has."""
+        every = {one: name for value, name in self.secrets.items() for one in _spelt(value)}
         heads: dict[str, list[tuple[str, str]]] = {}
         for spelling, name in every.items():
-            heads.setdefault(spelling[:size], []).append((spelling, name))
-        return size, heads, max(map(len, every), default=0)
+            heads.setdefault(spelling[:SHORTEST], []).append((spelling, name))
+        return heads, max(map(len, every), default=0)
 
 
 def telling(environ: Mapping[str, str]) -> dict[str, str]:
@@ -110,7 +108,7 @@ def _places(spelling: str, text: str) -> Iterator[int]:
 
 @lru_cache(maxsize=1024)
 def _spelt(value: str) -> frozenset[str]:
-    return frozenset({value, *(one for one in _others(value) if len(one) >= SHORTEST)})
+    return frozenset(one for one in (value, *_others(value)) if len(one) >= SHORTEST)
 
 
 def _others(value: str) -> Iterator[str]:

@@ -72,6 +72,7 @@ def test_what_is_short_is_no_secret() -> None:
     """Else half of all words would be taken out."""
     assert {} == telling({"TOKEN": "x" * (SHORTEST - 1)})
     assert "prod 8080" == Redaction(telling({"DB_PASSWORD": "8080"}))("prod 8080")
+    assert "x-ray" == Redaction({"x": "${ANTHROPIC_API_KEY}"})("x-ray")
 
 
 def test_a_plain_word_is_no_secret_because_of_a_name() -> None:
