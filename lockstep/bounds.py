@@ -5,6 +5,9 @@ from pydantic import Field
 from lockstep.duration import Duration
 from lockstep.record import Record
 
+_MOST_EVENTS, _MOST_BYTES = 50_000, 48 * 1024 * 1024
+"""Of a whole history; the server ends a run a little later."""
+
 
 class Bounds(Record):
     """`calling` is how long calls may take, every attempt and pause counted, where steps wait for
@@ -16,3 +19,7 @@ class Bounds(Record):
     calling: Duration | None = None
     events: int = Field(default=0, ge=0)
     bytes: int = Field(default=0, ge=0)
+
+    def fit_after(self, events: int, size: int) -> bool:
+        """Whether there is room for all of it in a history that is so long already."""
+        return self.events + events <= _MOST_EVENTS and self.bytes + size <= _MOST_BYTES

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, digest
 from lockstep.decision import REPLAN, Principal
-from lockstep.fallback import Fallback, is_absent, stand_ins
+from lockstep.fallback import Fallback, is_absent, owners, stand_ins
 from lockstep.guard import Guard
 from lockstep.lock import Body, LockedStep
 from lockstep.loop import ForEach, label
@@ -43,6 +43,10 @@ class Progress(Record):
     """How far a run of `lock` has come. `done` have an output, `skipped` were left out, `begun`
     were sent out and have none; `gone` are all that will not run any more. `left` is what of the
     run's budget is neither spent nor set aside; `replans` how often the model was asked so far.
+
+    `given_up` are steps of locks before this one that were sent out and have no output. `ends` says
+    how the calls of steps ended that have none, where `signals` do not: in which errors, or in a
+    way that leaves open what they did, which has no name.
     """
 
     lock: Digest
@@ -54,6 +58,8 @@ class Progress(Record):
     signals: Annotated[tuple[Signal, ...], Field(min_length=1)]
     edits: dict[StepId, tuple[dict[str, JsonValue], ...]] = Field(default={}, exclude_if=is_empty)
     hollow: tuple[StepId, ...] = Field(default=(), exclude_if=is_empty)
+    given_up: tuple[LockedStep, ...] = Field(default=(), exclude_if=is_empty)
+    ends: dict[StepId, tuple[str, ...]] = Field(default={}, exclude_if=is_empty)
     left: Amount
     replans: Annotated[int, Field(ge=0)]
     started_by: Person
@@ -61,18 +67,22 @@ class Progress(Record):
 
     @cached_property
     def kept(self) -> tuple[LockedStep, ...]:
-        """The steps that stay: those that are over, and what might have stood in for them."""
-        over = {*self.done, *self.skipped}
+        """The steps that stay: those that are over, and what might have stood in for them, unless
+        that needs a step which does not stay.
+        """
+        over, whose = {*self.done, *self.skipped}, owners(self.body.steps)
         for step in self.body.steps:
-            # A stand-in comes after the step that it stands in for.
-            if step.id in over:
-                over.update(stand_ins(step))
+            # A stand-in comes after the step that it stands in for, and after all that it needs.
+            owner = whose.get(step.id)
+            if owner in over and over.issuperset({*step.needs} - {owner}):
+                over.add(step.id)
         return tuple(step for step in self.body.steps if step.id in over)
 
     @cached_property
     def used(self) -> frozenset[str]:
         """The ids that no new step may have."""
-        return frozenset({*(step.id for step in self.kept), *self.begun, *self.gone})
+        kept = [one for step in self.kept for one in (step.id, *stand_ins(step))]
+        return frozenset({*kept, *self.begun, *self.gone})
 
     @property
     def pending(self) -> tuple[LockedStep, ...]:
@@ -81,8 +91,9 @@ class Progress(Record):
 
     @property
     def abandoned(self) -> tuple[LockedStep, ...]:
-        """The steps that were sent out, and are given up."""
-        return tuple(step for step in self.body.steps if step.id in {*self.begun})
+        """The steps that were sent out, and are given up: now, or when planned anew before."""
+        here = (step for step in self.body.steps if step.id in {*self.begun})
+        return (*self.given_up, *here)
 
 
 State = Literal["done", "left out", "given up", "still to come"]

@@ -2,7 +2,8 @@
 before saying yes.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 from lockstep.canonical import canonical
 from lockstep.lock import Body, LockedStep
@@ -12,7 +13,8 @@ from lockstep.shown import shown
 
 MAX_LINES = 100
 """Nobody reads more in a question; the lock itself can be written out and compared."""
-_LONGEST = 300
+_LONGEST = 1000
+"""Characters of a line; of arguments that are longer, the beginnings are shown."""
 
 
 class Tail(Record):
@@ -59,7 +61,6 @@ def tail(old: Body, new: Body, kept: frozenset[str], given_up: frozenset[str]) -
         *(_line("-", before[id]) for id in removed),
         *_marked(before, after, changed),
     ]
-    more = len(lines) - MAX_LINES
     return Tail(
         kept=tuple(step.id for step in new.steps if step.id in kept),
         given_up=tuple(lost),
@@ -67,8 +68,27 @@ def tail(old: Body, new: Body, kept: frozenset[str], given_up: frozenset[str]) -
         changed=tuple(changed),
         added=tuple(id for id in after if id not in before),
         tools={step.id: step.tool for step in after.values()},
-        lines=(*lines[:MAX_LINES], *([f"… {more:,} lines more"] if more > 0 else [])),
+        lines=fitting(lines, MAX_LINES),
     )
+
+
+def fitting(lines: Sequence[str], most: int, size: int | None = None) -> tuple[str, ...]:
+    """So many lines, of so many bytes, in their order: rather those of what is new or changed,
+    since that is what somebody says yes to, than those of what is not done any more or stays.
+    """
+    kept: set[int] = set()
+    used = 0
+    for marks in ("+~…", "!", "-", " "):
+        for number, line in enumerate(lines):
+            if line[0] not in marks:
+                continue
+            long = len(canonical(line))
+            if len(kept) < most and (size is None or used + long <= size):
+                kept.add(number)
+                used += long
+    more = len(lines) - len(kept)
+    told = [f"… {more:,} line{'s' if more > 1 else ''} more"] if more else []
+    return (*(line for number, line in enumerate(lines) if number in kept), *told)
 
 
 def _marked(
@@ -81,15 +101,30 @@ def _marked(
 
 def _line(mark: str, step: LockedStep) -> str:
     """`+ tell  Echo(text="…") after fetch; why`."""
-    parts = [f"{mark} {step.id}  {step.tool}({shown(step.args)})"]
+    parts = [f"{mark} {step.id}  {step.tool}({_called(step)})"]
     if step.needs:
         parts.append(f"after {', '.join(step.needs)}")
     if step.for_each is not None:
-        parts.append(f"for each of at most {step.for_each.max}")
+        items = json.dumps(step.for_each.model_dump(mode="json")["in"])
+        parts.append(f"for each of at most {step.for_each.max} in {items}")
     if step.when:
         parts.append(f"when {'; '.join(map(str, step.when))}")
+    for error, fallback in sorted(step.on_error.items()):
+        instead = json.dumps(fallback.model_dump(mode="json"))
+        parts.append(f"on {error} {shortened(instead, _LONGEST // 4)}")
     line = " ".join(parts) + (f": {step.reason}" if step.reason else "")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return shortened(line, _LONGEST)
+
+
+def _called(step: LockedStep) -> str:
+    """In full, as far as a line has room for it: what is run is what was read."""
+    full = ", ".join(f"{name}={json.dumps(value)}" for name, value in step.args.items())
+    return full if len(full) <= _LONGEST // 2 else shown(step.args)
+
+
+def shortened(text: str, most: int) -> str:
+    """So many characters of it at most, and a sign where there are more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _said(step: LockedStep) -> bytes:

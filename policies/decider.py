@@ -17,6 +17,8 @@ AUTHORIZE = "authorize.cedar"
 """Permits and forbids; what no permit names is denied."""
 APPROVALS = "approvals.cedar"
 """Forbids only: each says what a named role must approve first."""
+RESERVED = "lockstep."
+"""What the ids of rules begin with that hold where no file says otherwise; no file has such ids."""
 SHADOW = "shadow.cedar"
 """Rules that are tried and do not count: what they would have said is recorded, and that is all."""
 

@@ -25,6 +25,7 @@ from lockstep.revision import Course, Passed, Progress, Replanning, State
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.bounds import worst as most
+from policies.decider import RESERVED
 from policies.handling import recoveries
 from policies.labels import labels, planner_reads
 from policies.provenance import Lineage
@@ -45,9 +46,22 @@ def anew(progress: Progress, tail: JsonValue, world: World, look: Look = nothing
     whole = thaw(progress.body, world.tools, look)
     steps = whole["steps"]
     assert isinstance(steps, list), "a plan's steps are a list"
-    over = [one for one in steps if isinstance(one, dict) and one["id"] in kept]
+    over = [_over(one, kept) for one in steps if isinstance(one, dict) and one["id"] in kept]
     new = given.model_dump(mode="json")["steps"]
     return shaped(Plan, {**whole, "steps": [*over, *new]}, "plan")
+
+
+def _over(step: dict[str, JsonValue], kept: set[str]) -> JsonValue:
+    """A step that stays, without a stand-in that does not: nobody wants it any more."""
+    fallbacks = step.get("on_error")
+    if not isinstance(fallbacks, dict):
+        return step
+    stay = {
+        error: one
+        for error, one in fallbacks.items()
+        if not isinstance(one, dict) or one.get("step") is None or one["step"] in kept
+    }
+    return {**step, "on_error": stay}
 
 
 def against(progress: Progress, plan: Plan, checked: Checked, world: World) -> tuple[Finding, ...]:
@@ -133,7 +147,7 @@ def reads(progress: Progress, world: World) -> Trust:
 
 def course(progress: Progress, world: World) -> Course:
     """What the model is told: no output, no input, nothing that a human wrote into a call; and of
-    what a step that saw something private signalled, only the name.
+    what a step signalled that saw something private, or that a human called, only the name.
     """
     lineage = Lineage(progress.body.steps, labels(world, progress.body.literals))
     return Course(
@@ -152,7 +166,9 @@ def course(progress: Progress, world: World) -> Course:
             for step in progress.body.steps
         ),
         signals=tuple(
-            one.model_copy(update={"detail": ""}) if lineage.is_private(one.step) else one
+            one.model_copy(update={"detail": ""})
+            if lineage.is_private(one.step) or one.step in progress.edits
+            else one
             for one in progress.signals
         ),
     )
@@ -210,7 +226,7 @@ def denied(made: Decision) -> Finding | None:
 def _default(roles: tuple[str, ...]) -> Rule:
     """Where no rule says otherwise, whoever may approve anything may approve this."""
     return Rule(
-        id="replanning-asks",
+        id=f"{RESERVED}replanning-asks",
         effect="approval",
         reason="a run goes on with a new plan only if a human says so",
         approvers=roles,
@@ -237,12 +253,15 @@ def _asked(progress: Progress, world: World) -> Replanning:
 
 
 def _may_have_acted(step: LockedStep, progress: Progress, world: World) -> bool:
-    """Whether it is not certain that a step which is given up did nothing that counts."""
+    """Whether it is not certain that a step which is given up did nothing that counts, however
+    often it was called.
+    """
     spec = world.tools.get(step.tool)
-    errors = {one.error for one in progress.signals if one.step == step.id}
+    ends = {one.error for one in progress.signals if one.step == step.id}
+    ends |= {*progress.ends.get(step.id, ())}
     # Of a loop some items may be done, and a step that nobody signalled for ended otherwise.
-    sure = spec is not None and bool(errors) and step.for_each is None
-    return not sure or not all(spec.may_repeat(one) for one in errors if spec is not None)
+    sure = spec is not None and bool(ends) and step.for_each is None
+    return not sure or not all(spec.may_repeat(one) for one in ends if spec is not None)
 
 
 def _finding(place: str, problem: str, fix: str) -> Finding:

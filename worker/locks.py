@@ -38,6 +38,20 @@ def locks_of(history: WorkflowHistory, events: Iterable[Event]) -> tuple[Lock, .
     return tuple(found)
 
 
+def proposed_in(history: WorkflowHistory, events: Iterable[Event]) -> Lock | None:
+    """The lock of a new rest that nothing has become of yet, for whoever is to say yes to it."""
+    revised: RunRevised | None = None
+    for event in events:
+        if isinstance(event.what, RunRevised):
+            revised = event.what
+        elif isinstance(event.what, RunReplanned):
+            revised = None
+    if revised is None:
+        return None
+    made = (end for _, end in recorded(history.events) if isinstance(end, Lock))
+    return next((lock for lock in made if lock.digest == revised.lock), None)
+
+
 def _approvals(lock: Lock, said: Iterable[Event]) -> Iterable[Approved]:
     holds = lock.body.asking.approval
     for event in said:

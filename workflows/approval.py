@@ -68,7 +68,8 @@ async def approved(
     if author:
         given, left = _taken(wanted, left, author, journal)
     while left:
-        question = _question(wanted, left, len(given) + 1, subject)
+        # The same is asked again where a human gave another plan instead of a yes.
+        question = _question(wanted, left, desk.unused(subject.prefix, len(given) + 1), subject)
         if not question.approvers:
             return _finding(
                 f"{left[0].id}: {left[0].reason}; and nobody may say yes to it",
@@ -111,14 +112,14 @@ def _yes(wanted: Wanted, left: list[Rule], by: str) -> Yes:
     return Yes(by=by, rules=tuple(sorted(mine)), roles=tuple(roles), at=workflow.now())
 
 
-def _question(wanted: Wanted, left: list[Rule], number: int, subject: Subject) -> Question:
+def _question(wanted: Wanted, left: list[Rule], id: str, subject: Subject) -> Question:
     roles = sorted({role for rule in left for role in rule.approvers})
     people = sorted({one for role in roles for one in wanted.people.get(role, ())})
     now = workflow.now()
     first, *rest = left
     more = f", and {len(rest)} more" if rest else ""
     return Question(
-        id=f"{subject.prefix}.{number}",
+        id=id,
         run=workflow.info().workflow_id,
         step=SUBJECT,
         tool=subject.asking,

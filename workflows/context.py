@@ -46,6 +46,8 @@ class RunContext:
     stopping: Finding | None = None
     signals: list[Signal] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
+    ends: dict[str, set[str]] = field(default_factory=dict)
+    given_up: dict[str, LockedStep] = field(default_factory=dict)
     rechecks: int = 0
 
     def time_left(self) -> timedelta | None:
@@ -79,6 +81,10 @@ class RunContext:
 
     def go_on_with(self, lock: Lock) -> None:
         """What is left is another lock's from here on."""
+        over = {step.id for step in lock.body.steps}
+        for step in self.body.steps:
+            if step.id in self.begun and step.id not in over:
+                self.given_up[step.id] = step
         self.body = lock.body
         self.facts = self.facts.model_copy(
             update={
@@ -104,6 +110,10 @@ class RunContext:
             if gone.intersection(other.draws) or whose.get(other.id) in gone:
                 gone.add(other.id)
         return tuple(sorted(gone))
+
+    def ended(self, step: str, how: str = "") -> None:
+        """A call of it ended so: in an error, or in a way that leaves open what it did."""
+        self.ends.setdefault(step, set()).add(how)
 
     def edit(self, step: str, args: dict[str, JsonValue]) -> None:
         """What comes later is held against what the step is called with from now on."""

@@ -45,6 +45,7 @@ class Desk:
         self.closed = False
         self._journal = journal
         self._open: dict[str, Question] = {}
+        self._used: set[str] = set()
         self._answers: dict[str, Answer] = {}
         self._changes: dict[str, int] = {}
         self._refused = 0
@@ -70,6 +71,7 @@ class Desk:
         if not self._open:
             self._waiting_since = workflow.now()
             workflow.upsert_search_attributes([STATE.value_set("waiting")])
+        self._used.add(question.id)
         self._open[question.id] = question
         self._journal.write(QuestionAsked(question=question))
         silent = False
@@ -132,6 +134,14 @@ class Desk:
 
     def question(self, name: str) -> Question:
         return self._open[name]
+
+    def unused(self, prefix: str, number: int) -> str:
+        """An id for a question that none had, from this number on: an answer belongs to what was
+        shown, and is found by the id of its question.
+        """
+        while f"{prefix}.{number}" in self._used:
+            number += 1
+        return f"{prefix}.{number}"
 
     def take(self, answer: Answer, door: Literal["update", "signal"]) -> None:
         """The answer counts from here on."""

@@ -40,9 +40,11 @@ class Caught:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """The tool signalled an error for which what is left of the plan is to be made anew."""
+    """The tool signalled an error for which what is left of the plan is to be made anew; of a loop
+    there may be several, of one error each.
+    """
 
-    signal: Signal
+    signals: tuple[Signal, ...]
 
 
 End = Done | Skipped | Stopped | Abandoned | NotStarted

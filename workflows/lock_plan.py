@@ -111,9 +111,8 @@ class LockPlan(Doors):
     async def run(self, raw: Any = None, *more: Any) -> dict[str, Any]:
         try:
             request = received(LockRequest, (raw, *more), "request")
-            plan = digest(request.plan)
-        except (LockstepError, ValueError) as error:
-            found = _as_finding(error)
+        except LockstepError as error:
+            found = error.findings[0].model_copy(update={"code": "LS-LOAD-007"})
             self.journal.write(PlanRejected(findings=(found,)))
             raise failed(found) from None
         if request.goal:
@@ -123,7 +122,7 @@ class LockPlan(Doors):
                 agent=request.agent,
                 environment=request.environment,
                 by=request.by,
-                plan=plan,
+                plan=digest(request.plan),
                 refreshes=request.refreshes,
             )
         )
@@ -266,14 +265,3 @@ class LockPlan(Doors):
             head=self.journal.head,
         )
         return result.model_dump(mode="json")
-
-
-def _as_finding(error: LockstepError | ValueError) -> Finding:
-    if isinstance(error, LockstepError):
-        return error.findings[0].model_copy(update={"code": "LS-LOAD-007"})
-    return Finding(
-        code="LS-LOAD-006",
-        place="plan",
-        problem=str(error),
-        fix="write a plan that JSON can say exactly",
-    )

@@ -35,12 +35,21 @@ class Loop:
         length = await self._length()
         if isinstance(length, Stopped):
             return length
+        if self.run.is_halting:
+            # Meanwhile nothing more is to begin, and of this nothing has.
+            return NotStarted()
         lives = [
             asyncio.create_task(self._one(item), name=f"{self.step.id}[{item}]")
             for item in range(length)
         ]
         ends = await together(lives)
-        for kind in (Stopped, Abandoned, Skipped, NotStarted):
+        found = [one for end in ends if isinstance(end, Abandoned) for one in end.signals]
+        if found and not any(isinstance(end, Stopped) for end in ends):
+            # Each error once: what one item signalled may be forbidden where another's is
+            # permitted, and a hundred items that say the same are told of by one.
+            first = {one.error: one for one in reversed(found)}
+            return Abandoned(tuple(one for one in found if first[one.error] is one))
+        for kind in (Stopped, Skipped, NotStarted):
             for end in ends:
                 if isinstance(end, kind):
                     return end

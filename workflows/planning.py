@@ -225,6 +225,9 @@ class Planning:
     async def _halt(self, finding: Finding) -> Answer | None:
         """Ask a human; None if the planning is to end here."""
         self._journal.write(PlanningHalted(finding=finding, bill=self.bill))
+        if not self._brief.approvers:
+            # In a run of an agent that names none; nobody could answer, and no deadline is needed.
+            return None
         self._questions += 1
         asked = question(
             f"{self._midway.questions if self._midway else 'plan'}.{self._questions}",

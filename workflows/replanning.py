@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import JsonValue
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from activities.contract import Brief, Goal, Permitted, Planner, Submitted, Validator, Verify
 from lockstep.action import dispatches
@@ -25,22 +25,20 @@ from lockstep.outlay import Outlay
 from lockstep.replanned import RunReplanned, RunReplanning, RunRevised
 from lockstep.revision import ACTION, Progress, Signal
 from lockstep.submission import Wanted
-from lockstep.tail import tail
+from lockstep.tail import shortened, tail
 from workflows.approval import Subject, Yes, approved
 from workflows.context import RunContext
 from workflows.doors import Door
 from workflows.midway import Midway
 from workflows.planning import Candidate, Planning
 from workflows.verdicts import verdict
+from workflows.wanting import wanted_for
 
 _FULL = 20 * 1024 * 1024
 """Bytes of history after which nothing is planned anew: past 50 MB the server would end the run."""
 
 _MOST_TOLD = 1024 * 1024
 """Bytes of how far a run has come: with a proposal it has to fit one payload of 2 MiB."""
-_SHOWN = 5
-_MOST_SHOWN = 8 * 1024
-"""Signals, and bytes of the lines about what is to come, that a question holds."""
 
 
 def is_about_replanning(question: str) -> bool:
@@ -75,9 +73,19 @@ class Replanning:
 
     async def lock(self, parent: Lock, done: list[str], skipped: list[str]) -> Lock | Finding:
         """The lock to go on with, or why the run does not."""
+        try:
+            return await self._lock(parent, done, skipped)
+        except ActivityError as error:
+            if workflow.cancellation_reason() is not None:
+                raise
+            # What could not be looked at or frozen is not gone on with, and the run ends with that.
+            why = shortened(str(error.cause or error), 300)
+            return _finding(f"the new rest could not be checked: {why}", "see the worker's log")
+
+    async def _lock(self, parent: Lock, done: list[str], skipped: list[str]) -> Lock | Finding:
         run = self.run
         progress = self._progress(parent, done, skipped)
-        if len(progress.model_dump_json()) > _MOST_TOLD:
+        if len(progress.model_dump_json().encode(errors="replace")) > _MOST_TOLD:
             return _finding("the run is too large to be planned anew", "split its plan")
         self.kept = frozenset(step.id for step in progress.kept)
         permitted = await verdict(self._name("permit"), Validator.replan, progress)
@@ -92,6 +100,12 @@ class Replanning:
         )
         if permitted.findings:
             return permitted.findings[0]
+        if permitted.approval is not None and not any(permitted.approval.people.values()):
+            # Before a model is paid for what nobody could say yes to.
+            return _finding("nobody may say yes to a new rest", "name approvers in agent.toml")
+        if run.time_left() is None:
+            # Before a model is paid for what could not be begun any more.
+            return _finding("the run's time is spent", "raise `limits.wall`, and run again")
         if workflow.info().get_current_history_size() > _FULL:
             return _finding("the run's history has no room for another plan", "run again")
         self.planning = await self._planning(parent, progress, permitted)
@@ -116,7 +130,7 @@ class Replanning:
 
     def _progress(self, parent: Lock, done: list[str], skipped: list[str]) -> Progress:
         run = self.run
-        here = {step.id for step in parent.body.steps}
+        here = {step.id for step in parent.body.steps} | run.given_up.keys()
         return Progress(
             lock=parent.digest,
             body=parent.body,
@@ -124,6 +138,8 @@ class Replanning:
             skipped=tuple(skipped),
             gone=tuple(sorted(run.gone)),
             begun=tuple(sorted(run.begun - {*done, *skipped})),
+            given_up=tuple(run.given_up.values()),
+            ends=_ends(run, {*done}),
             signals=tuple(run.signals),
             edits={step: args for step, args in run.edits.items() if step in here},
             hollow=tuple(sorted(run.hollow & here)),
@@ -194,6 +210,11 @@ class Replanning:
         run.journal.write(revised)
         if verified.findings:
             return verified.findings[0]
+        info = workflow.info()
+        if not found.checked.bounds.fit_after(
+            info.get_current_history_length(), info.get_current_history_size()
+        ):
+            return _finding("the run's history has no room for the new rest", "run it by itself")
         dear = (run.ledger.committed + revised.worst).over(
             self.outlay.budget(child.body.limits.amount)
         )
@@ -202,7 +223,9 @@ class Replanning:
                 f"planning anew has left too little of the run's {dear[0]}",
                 f"raise `{dear[0]}` under `[limits]` in the manifest, and run again",
             )
-        wanted = _wanted(approval, verified.approval, revised, run.signals)
+        # Some rules ask before a plan is locked, some before a lock is run, and here it is both.
+        asking = (approval, found.checked.approval, verified.approval)
+        wanted = wanted_for([one for one in asking if one is not None], revised, run.signals)
         yes: tuple[Yes, ...] = ()
         if wanted is not None:
             subject = Subject(
@@ -256,39 +279,15 @@ def stopped(signals: Sequence[Signal], why: Finding) -> Finding:
     )
 
 
-def _wanted(
-    ours: Wanted | None, whole: Wanted | None, revised: RunRevised, signals: Sequence[Signal]
-) -> Wanted | None:
-    """Every yes that is missing: to planning anew, and to the plan as a whole."""
-    both = [one for one in (ours, whole) if one is not None]
-    if not both:
-        return None
-    return both[0].model_copy(
-        update={
-            "rules": tuple(rule for one in both for rule in one.rules),
-            "people": {role: who for one in both for role, who in one.people.items()},
-            "facts": {
-                "lock": revised.lock,
-                "parent": revised.parent,
-                "signals": [one.model_dump(mode="json") for one in signals[:_SHOWN]],
-                "kept": len(revised.tail.kept),
-                "rest": _shown(revised.tail.lines),
-                **revised.worst.model_dump(mode="json"),
-            },
-        }
-    )
-
-
-def _shown(lines: Sequence[str]) -> list[JsonValue]:
-    """As many as fit into a question, which shows all that it holds."""
-    shown: list[JsonValue] = []
-    size = 0
-    for line in lines:
-        size += len(line.encode())
-        if size > _MOST_SHOWN:
-            return [*shown, f"… {len(lines) - len(shown):,} lines more: see the run's events"]
-        shown.append(line)
-    return shown
+def _ends(run: RunContext, done: set[str]) -> dict[str, tuple[str, ...]]:
+    """How calls ended that gave nothing, where the signals do not say it."""
+    told = {(one.step, one.error) for one in run.signals}
+    left = {
+        step: tuple(sorted(one for one in ends if (step, one) not in told))
+        for step, ends in sorted(run.ends.items())
+        if step not in done
+    }
+    return {step: ends for step, ends in left.items() if ends}
 
 
 def _finding(problem: str, fix: str) -> Finding:

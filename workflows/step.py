@@ -156,6 +156,10 @@ class StepLife:
         used = self.run.ledger.settle(key, spent(outcome.attempts, step.cost))
         for attempt in outcome.attempts:
             journal.write(StepAttempted(step=step.id, item=self.item, attempt=attempt))
+        if isinstance(outcome, Signalled):
+            self.run.ended(step.id, outcome.name)
+        elif not isinstance(outcome, Withheld):
+            self.run.ended(step.id)
         match outcome:
             case Completed():
                 return self._completed(outcome)
@@ -232,15 +236,14 @@ class StepLife:
 
     def _abandoned(self, outcome: Signalled, used: Amount) -> Abandoned:
         self._recovering.replanned(outcome, used)
-        return Abandoned(
-            Signal(
-                step=self.step.id,
-                item=self.item,
-                tool=self.step.tool,
-                error=outcome.name,
-                detail=outcome.detail[:MAX_DETAIL],
-            )
+        signal = Signal(
+            step=self.step.id,
+            item=self.item,
+            tool=self.step.tool,
+            error=outcome.name,
+            detail=outcome.detail[:MAX_DETAIL],
         )
+        return Abandoned((signal,))
 
     def _caught(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
         fallback = self.step.on_error.get(outcome.name)

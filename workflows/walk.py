@@ -128,7 +128,7 @@ class Walk:
                 self.run.journal.write(StepSkipped(step=step.id, because=because))
             case Stopped(finding):
                 self.run.stop(finding)
-            case Abandoned(signal):
-                self.run.signals.append(signal)
+            case Abandoned(signals):
+                self.run.signals += signals
             case NotStarted():
                 pass

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from lockstep.finding import Finding
 from lockstep.names import Role, RuleId, Sentence
 from policies.cedar.advice import closest, one_line
-from policies.decider import APPROVALS, AUTHORIZE, SHADOW
+from policies.decider import APPROVALS, AUTHORIZE, RESERVED, SHADOW
 
 Annotations = Mapping[str, str | None]
 """By name; one without a value is None."""
@@ -42,6 +42,10 @@ def _identified(place: str, effect: str, given: Annotations) -> Iterator[Finding
             place,
             f"`@id` `{one_line(given['id'] or '')}` is not a rule's name",
             "use a letter, then letters, digits, `.`, `_`, `-`, at most 127",
+        )
+    elif (given["id"] or "").startswith(RESERVED):
+        yield refused(
+            place, f"`@id` begins with `{RESERVED}`, as our own rules do", "call it otherwise"
         )
 
 

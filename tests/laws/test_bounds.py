@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lockstep.bounds import Bounds
 from lockstep.plan import Plan
 from policies.bounds import bounds, worst
 from policies.freeze import pauses
@@ -141,3 +142,11 @@ def test_the_worst_case_counts_every_way_that_is_open(most: int) -> None:
     """A guard is taken to hold, a stand-in to be needed, a loop to be as long as it may."""
     steps = plan(one("a", for_each={"in": SHIPS, "max": most}), one("b")).steps
     assert most + 1 == worst(steps, SPECS, {}).calls
+
+
+def test_a_run_that_goes_on_has_room_only_after_what_is_there() -> None:
+    """Both parts of a history are the server's to count, and it ends what is too long."""
+    reach = Bounds(events=40_000, bytes=40 * 1024 * 1024)
+    assert reach.fit_after(10_000, 8 * 1024 * 1024)
+    assert not reach.fit_after(10_001, 0)
+    assert not reach.fit_after(0, 8 * 1024 * 1024 + 1)

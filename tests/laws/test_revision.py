@@ -18,7 +18,7 @@ from lockstep.lock import Body, Lock
 from lockstep.plan import Steps
 from lockstep.revision import Progress, Signal
 from lockstep.statement import Asked, Proposed
-from lockstep.tail import MAX_LINES, tail
+from lockstep.tail import MAX_LINES, fitting, tail
 from lockstep.trust import Trust
 from lockstep.usage import Bill
 from policies.cases import tried
@@ -179,6 +179,35 @@ def test_nothing_that_is_over_stands_in_again() -> None:
     assert any("has `list` stand in for it, which is over" in one.problem for one in found)
 
 
+def test_what_nobody_wants_any_more_holds_nothing_up() -> None:
+    """A step that is done needs no stand-in; one that draws from what is given up is left out, and
+    its id is not used again.
+    """
+    weighing = world().tools["WeighCargo"].model_copy(update={"signals": ("FogTooThick",)})
+    here = world_with(specs={**world().tools, "WeighCargo": weighing})
+    alt = {**WEIGH, "id": "alt", "args": {"ships": {"$from": "prep", "path": "/ships"}}}
+    steps = (
+        LIST,
+        {**LIST_AGAIN, "id": "prep"},
+        {**WEIGH, "on_error": {"FogTooThick": {"step": "alt"}}},
+        alt,
+    )
+    signal = FOG.model_copy(update={"step": "prep", "tool": "ListShips"})
+    at = progress(
+        frozen(*steps, here=here), done=("list", "weigh"), begun=("prep",), signals=(signal,)
+    )
+    assert ["list", "weigh"] == [one.id for one in at.kept]
+    more = {**WEIGH, "id": "more"}
+    assert [] == told(at, more, here=here)
+    assert {} == child(at, more, here=here).steps["weigh"].on_error
+    with pytest.raises(LockstepError, match="LS-PLAN-019 step `alt`"):
+        told(at, {**more, "id": "alt"}, here=here)
+    stays = progress(
+        frozen(*steps, here=here), done=("list", "prep", "weigh"), begun=(), signals=(signal,)
+    )
+    assert ["alt", "list", "prep", "weigh"] == sorted(one.id for one in stays.kept)
+
+
 def test_rules_count_what_was_given_up_and_may_have_been_done() -> None:
     """A look may be taken again, a call that does harm twice may not: it counts as called, and not
     as done.
@@ -198,6 +227,46 @@ def test_rules_count_what_was_given_up_and_may_have_been_done() -> None:
 
 def ruling(**rules: Any) -> World:
     return world_with(rules=Rules.model_validate({"lockstep": "rules/1", **rules}))
+
+
+def test_what_was_given_up_before_is_counted_ever_after() -> None:
+    """The lock that is departed from the second time does not hold it any more."""
+    signal = FOG.model_copy(update={"step": "more", "tool": "ListShips"})
+    here = ruling(at_most=[{"id": "once", "tool": "ScuttleShip", "steps": 1, "reason": "hard"}])
+    lost = frozen(LIST, SINK, here=here).steps["sink"]
+    at = progress(
+        frozen(LIST, {**LIST_AGAIN, "id": "more"}, here=here),
+        given_up=(lost,),
+        begun=("more", "sink"),
+        signals=(signal,),
+        ends={"sink": ("FogTooThick",)},
+    )
+    assert [] == told(at, AGAIN, here=here)
+    assert ["LS-RULE-005"] == [one.code for one in told(at, {**SINK, "id": "other"}, here=here)]
+    assert (
+        ruled(at, here).decision.args_digest
+        != ruled(
+            at.model_copy(update={"given_up": (), "begun": ("more",)}), here
+        ).decision.args_digest
+    )
+
+
+def test_a_step_is_as_uncertain_as_any_of_its_calls() -> None:
+    """One that did something nobody knows of is not made good by a later one that did nothing."""
+    here = world()
+    sinking = here.tools["ScuttleShip"]
+    named = {"signals": ("FogTooThick",), "no_effect": ("FogTooThick",)}
+    tools = {**here.tools, "ScuttleShip": sinking.model_copy(update=named)}
+    here = replace(
+        ruling(at_most=[{"id": "once", "tool": "ScuttleShip", "steps": 1, "reason": "hard"}]),
+        tools=tools,
+    )
+    signal = FOG.model_copy(update={"step": "sink", "tool": "ScuttleShip"})
+    given: Any = {"begun": ("sink",), "signals": (signal,)}
+    body, other = frozen(LIST, SINK, here=here), {**SINK, "id": "other"}
+    assert [] == told(progress(body, **given), other, here=here)
+    twice = progress(body, **given, ends={"sink": ("",)})
+    assert ["LS-RULE-005"] == [one.code for one in told(twice, other, here=here)]
 
 
 def test_a_step_that_humans_left_out_does_not_keep_a_rule() -> None:
@@ -266,6 +335,13 @@ def test_of_what_is_private_only_the_name_of_the_error_is_told() -> None:
     assert ruled(at, here).decision.args_digest
 
 
+def test_of_a_call_that_a_human_wrote_only_the_name_of_the_error_is_told() -> None:
+    """Tools repeat in their errors what they were called with."""
+    at = progress(edits={"weigh": ({"ships": ["the secret one"]},)})
+    (told,) = course(at, world()).signals
+    assert ("FogTooThick", "") == (told.error, told.detail)
+
+
 def test_what_it_writes_is_believed_no_more_than_what_it_read() -> None:
     """An error's words are the tool's; and once doubted, a plan stays so."""
     here = world()
@@ -306,7 +382,7 @@ def test_where_no_rule_speaks_whoever_may_approve_anything_is_asked() -> None:
     assert Outcome.REQUIRE_APPROVAL is made.decision.outcome
     assert made.approval is not None
     (asked,) = made.approval.rules
-    assert ("replanning-asks", ("master", "mate")) == (asked.id, asked.approvers)
+    assert ("lockstep.replanning-asks", ("master", "mate")) == (asked.id, asked.approvers)
     assert {"master": ("cleo",), "mate": ("ana",)} == made.approval.people
 
 
@@ -368,6 +444,7 @@ def test_it_is_decided_for_the_world_it_is_asked_in() -> None:
             "names `plan.replan` beside tools",
         ),
         (rule("permit").replace("plan.replan", "plan.replanned"), "did you mean `plan.replan`?"),
+        (rule("permit").replace('"anew"', '"lockstep.replanning-asks"'), "as our own rules do"),
     ],
 )
 def test_a_rule_that_could_not_be_meant_does_not_load(text: str, says: str) -> None:
@@ -431,3 +508,44 @@ def test_a_long_difference_is_cut_and_says_so() -> None:
     long = body.model_copy(update={"steps": Steps([body.steps["list"], *many])})
     found = tail(at.body, long, frozenset({"list"}), frozenset({"weigh"}))
     assert (MAX_LINES + 1, "… 2 lines more") == (len(found.lines), found.lines[-1])
+
+
+def test_what_is_run_is_what_was_read() -> None:
+    """Arguments in full, unless they are long; the list of a loop, and what comes in an output's
+    place.
+    """
+    at = progress()
+    again = child(at, AGAIN).steps["again"]
+    text = "a word said in passing, then sixty characters on, the order to scuttle the ship"
+    each = {"in": {"$from": "list", "path": "/ships"}, "max": 2}
+    fallback = {"FogTooThick": {"output": {"heaviest": text}}}
+    step = type(again).model_validate(
+        again.model_dump(mode="json")
+        | {"args": {"text": text}, "for_each": each, "on_error": fallback}
+    )
+    body = at.body.model_copy(update={"steps": Steps([at.body.steps["list"], step])})
+    (_, _, line) = tail(at.body, body, frozenset({"list"}), frozenset({"weigh"})).lines
+    assert f'text="{text}"' in line
+    assert 'at most 2 in {"$from": "list", "path": "/ships"}' in line
+    assert f'on FogTooThick {{"output": {{"heaviest": "{text}"}}}}' in line
+    long = step.model_copy(update={"args": {"text": text * 100}})
+    body = at.body.model_copy(update={"steps": Steps([at.body.steps["list"], long])})
+    (_, _, line) = tail(at.body, body, frozenset({"list"}), frozenset({"weigh"})).lines
+    assert 'text="a word said' in line
+    assert len(line) <= 1000
+
+
+def test_what_is_new_is_shown_before_all_else() -> None:
+    """However much is dropped, and however much stays: a yes is to what is new."""
+    old = [f"- gone{n}  Tie()" for n in range(300)]
+    same = [f"  same{n}  Tie()" for n in range(300)]
+    found = fitting(["! up  Tie()", *old, *same, "+ sink  ScuttleShip()", *same], MAX_LINES)
+    assert ("! up  Tie()", "- gone0  Tie()", "+ sink  ScuttleShip()") == (
+        found[0],
+        found[1],
+        found[-2],
+    )
+    assert (MAX_LINES + 1, "… 802 lines more") == (len(found), found[-1])
+    assert ("+ sink  ScuttleShip()", "… 300 lines more") == fitting(
+        [*old, "+ sink  ScuttleShip()"], MAX_LINES, size=25
+    )

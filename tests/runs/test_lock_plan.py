@@ -80,13 +80,11 @@ async def test_what_is_no_plan_is_rejected(yard: Yard, id: str, proposed: Any) -
     assert {"LS-LOAD-007"} == {found.code for found in result.checked.errors}
 
 
-@pytest.mark.parametrize(
-    ("code", "number"), [("LS-LOAD-006", 2**60), ("LS-LOAD-007", float("nan"))]
-)
-async def test_a_plan_that_has_no_digest_fails(yard: Yard, code: str, number: float) -> None:
+@pytest.mark.parametrize("number", [2**60, float("nan")])
+async def test_a_plan_that_has_no_digest_fails(yard: Yard, number: float) -> None:
     """What JSON cannot say exactly cannot be chained to anything: the workflow fails, and says."""
     handle = await begun(yard, f"no-digest-{number:g}", proposal(plan(say(number=number))))
-    assert code == (await failure(handle)).type
+    assert "LS-LOAD-007" == (await failure(handle)).type
 
 
 NONSENSE: dict[str, tuple[Any, ...]] = {

@@ -15,6 +15,7 @@ import pytest
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
 from lockstep.statement import Proposed
+from tests.runs.command import lockstep
 from tests.runs.office import KEY, Office, office, scene, working
 from tests.runs.yard import (
     Book,
@@ -31,6 +32,7 @@ from tests.runs.yard import (
     with_,
 )
 from worker.account import account
+from worker.cli.options import read_lock
 from worker.locks import locks_of
 from worker.origins import sent_out
 
@@ -142,7 +144,7 @@ async def test_a_run_goes_on_with_a_new_rest_once_a_human_says_yes(
             child.digest,
         )
         (said,) = [one for one in child.statements if one.kind == "approved"]
-        assert ("cleo", ("replanning-asks",)) == (said.by, said.rules)
+        assert ("cleo", ("lockstep.replanning-asks",)) == (said.by, said.rules)
         assert 1 == len(ended.of("step.completed", "hello"))
         assert ["replan"] == [one.action for one in ended.of("step.recovering", "up")]
         assert opened.billed == ended.result.spent.tokens
@@ -258,6 +260,95 @@ async def test_without_a_model_a_human_gives_the_rest(
         assert ("failed", ["called for pallet"]) == (ended.result.status, book_two.lines)
 
 
+FOREMAN = """
+@id("crane.foreman-looks")
+@reason("a new rest is looked at by a foreman")
+@approvers("foreman")
+forbid (principal, action == Action::"plan.replan", resource);
+
+@id("crane.master-looks")
+@reason("what is lifted is looked at by the master")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.phase == "run" && context.tools.contains("Lift") && context.steps > 2 };
+"""
+
+
+def looked_at(root: Path) -> None:
+    """Two rules of two roles ask for a yes."""
+    anew()(root)
+    with (root / "policy" / "approvals.cedar").open("a") as policy:
+        policy.write(FOREMAN)
+
+
+@pytest.mark.parametrize("lifts", [False, True])
+async def test_a_yes_to_one_rest_is_none_to_another(
+    yard: Yard, book: Book, tmp_path: Path, lifts: bool
+) -> None:
+    """Where one of two people gives another rest instead of a yes, the other is asked once more:
+    whether the new rest needs fewer of them or as many.
+    """
+    told = scene("lift", {"proposal": rest(book)})
+    async with office(yard, tmp_path, told, furnish=looked_at) as opened:
+        lift = step("up", "Lift", ledger=book.name, load="pallet", jams=True)
+        handle = await opened.yard.start(opened.yard.lock(say(), with_(lift, after=["hello"])))
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="ana")
+        question = await asked(opened, handle, "plan.replan.1.approve.2")
+        other = rest(book, "other") if lifts else plan(say("instead"))
+        await opened.yard.answer(handle, question, Verdict.EDIT, by="cleo", args=other)
+        question = await asked(opened, handle, "plan.replan.1.approve.3")
+        assert ["crane.foreman-looks"] == [one.id for one in question.rules]
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        assert ("other" if lifts else "instead") in str(facts["rest"])
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="ben")
+        ended = await opened.yard.ended(handle)
+        assert "completed" == ended.result.status
+        (child,) = locks_of(ended.history, ended.events)[1:]
+        said = {(one.by, one.rules) for one in child.statements if one.kind == "approved"}
+        masters = {("cleo", ("crane.master-looks",))} if lifts else set()
+        assert {("ben", ("crane.foreman-looks",))} | masters == said
+
+
+async def test_what_asks_before_a_plan_is_locked_asks_before_a_new_rest(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Though policy lets a run go on by itself: a lock is made here, and a rule that asks at both
+    times is answered once.
+    """
+    rules = """
+@id("crane.before-locking")
+@reason("a model's plan is looked at before it is locked")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.phase == "plan" && context.model };
+
+@id("crane.always")
+@reason("lifts are looked at")
+@approvers("harbour-master")
+forbid (principal, action == Action::"plan.submit", resource)
+when { context.model && context.tools.contains("Lift") };
+"""
+
+    def asking(root: Path) -> None:
+        anew(PERMIT)(root)
+        with (root / "policy" / "approvals.cedar").open("a") as policy:
+            policy.write(rules)
+
+    told = scene("lift", {"proposal": rest(book)})
+    async with office(yard, tmp_path, told, furnish=asking) as opened:
+        lock = opened.yard.lock(*stuck(book)).stating(
+            Proposed(by="ana", at=datetime(2026, 11, 21, tzinfo=UTC))
+        )
+        handle = await opened.yard.start(lock)
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        assert ["crane.always", "crane.before-locking"] == [one.id for one in question.rules]
+        await opened.yard.answer(handle, question, Verdict.APPROVE, by="cleo")
+        ended = await opened.yard.ended(handle)
+        assert "completed" == ended.result.status
+
+
 async def test_the_plan_as_a_whole_is_decided_for_whoever_runs_it(
     yard: Yard, book: Book, tmp_path: Path
 ) -> None:
@@ -284,7 +375,7 @@ when { context.phase == "run" && context.model && context.tools.contains("Lift")
         )
         handle = await opened.yard.start(lock)
         question = await asked(opened, handle, "plan.replan.1.approve.1")
-        assert ["replanning-asks", "crane.looked-at"] == [one.id for one in question.rules]
+        assert ["lockstep.replanning-asks", "crane.looked-at"] == [one.id for one in question.rules]
         await opened.yard.answer(handle, question, Verdict.APPROVE)
         question = await asked(opened, handle, "plan.replan.1.approve.2")
         assert (["crane.looked-at"], ("cleo",)) == (
@@ -299,3 +390,161 @@ when { context.phase == "run" && context.model && context.tools.contains("Lift")
         child = locks_of(ended.history, ended.events)[-1]
         again = await opened.yard.ended(await opened.yard.start(child))
         assert ("completed", []) == (again.result.status, again.of("question.asked"))
+
+
+async def test_what_any_item_of_a_loop_signals_counts(yard: Yard, tmp_path: Path) -> None:
+    """Policy that permits one error and not the other is told of both, whichever item is first."""
+    permit = PERMIT.replace("Jammed", "NotFound")
+
+    def missing(root: Path) -> None:
+        anew(permit)(root)
+        with (root / "environments" / "test.toml").open("a") as manifest:
+            manifest.write(
+                '\n[errors.NotFound]\nrecovery = "look"\nactions = [{ kind = "replan" }]\n'
+            )
+        replace(
+            root / "environments" / "test.toml",
+            'recovery = "switch on the lamp"',
+            'recovery = "switch on the lamp"\nactions = [{ kind = "replan" }]',
+        )
+
+    told = scene("seek", {"proposal": plan(say("so"))})
+    async with office(yard, tmp_path, told, furnish=missing) as opened:
+        names = ["lost", "fog", "pier", "fogbank", "lost at sea"]
+        each = {"in": {"$from": "all", "path": "/hands"}, "max": 5}
+        steps = (
+            say(),
+            step("all", "Muster", names=names),
+            with_(step("seek", "Seek", name={"$item": "/name"}), for_each=each),
+        )
+        handle = await opened.yard.start(opened.yard.lock(*steps))
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        assert "Foggy" in str(facts["signals"])
+        await opened.yard.answer(handle, question, Verdict.APPROVE)
+        ended = await opened.yard.ended(handle)
+        (replanning,) = ended.of("run.replanning")
+        assert [(0, "NotFound"), (1, "Foggy")] == [
+            (one.item, one.error) for one in replanning.signals
+        ]
+        assert "completed" == ended.result.status
+
+
+async def test_calls_that_were_given_up_are_counted_to_the_end(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """A rule that lets a run lift twice is not reset by planning anew."""
+
+    def twice(root: Path) -> None:
+        anew(PERMIT)(root)
+        with (root / "policy" / "rules.toml").open("a") as rules:
+            rules.write(
+                '\n[[at_most]]\nid = "crane.twice"\ntool = "Lift"\nsteps = 2\n'
+                'reason = "two lifts are enough"\n'
+            )
+
+    other, third, more = yard.book(), yard.book(), say("more")
+    told = scene(
+        "lift",
+        {
+            "proposal": plan(
+                step("second", "Lift", ledger=other.name, load="pallet", jams=True), more
+            )
+        },
+        {"proposal": plan(step("third", "Lift", ledger=third.name, load="pallet"), say("most"))},
+        {"proposal": plan(say("so"))},
+    )
+    async with office(yard, tmp_path, told, settings="replans = 5", furnish=twice) as opened:
+        handle = await opened.yard.start(opened.yard.lock(*stuck(book)))
+        ended = await opened.yard.ended(handle)
+        assert ("completed", 2, 3) == (ended.result.status, ended.result.replans, opened.asked)
+        assert "two lifts are enough (crane.twice)" in opened.model.ledger[2].last_message
+        assert [] == third.lines
+
+
+async def test_a_hostile_error_hides_nothing_and_stops_nothing(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Twenty steps signal at once, at length and in signs that no terminal should see: whoever is
+    asked sees what is to be done, and can have the lock before it is run.
+    """
+
+    def hostile(root: Path) -> None:
+        anew()(root)
+        replace(
+            root / "tools.py",
+            'Signal("Jammed", "the hook is stuck")',
+            'Signal("Jammed", "\\x1b[2J\\n" + "\\x01" * 500_000)',
+        )
+
+    order = "\x01\u202e" * 2000
+    told = scene("lift", {"proposal": plan(say("so", order), say("then", "x" * 90))})
+    async with office(yard, tmp_path, told, furnish=hostile) as opened:
+        lifts = (
+            step(f"up{n}", "Lift", ledger=yard.book().name, load="pallet", jams=True)
+            for n in range(20)
+        )
+        handle = await opened.yard.start(opened.yard.lock(say(), *lifts))
+        question = await asked(opened, handle, "plan.replan.1.approve.1")
+        facts = question.args.preview
+        assert isinstance(facts, dict)
+        shown = "\n".join(map(str, facts["rest"]))  # type: ignore[arg-type]  # a list of lines
+        assert f'+ then  Echo(text="{"x" * 90}")' in shown
+        assert not {"\x00", "\x01", "\x1b", "\u202e"} & {*shown}
+        asking = await lockstep("inbox", "show", handle.id)
+        assert f'+ then  Echo(text="{"x" * 90}")' in asking.out
+        assert f"in full: lockstep runs show {handle.id} --out FILE" in asking.out
+        file = tmp_path / "proposed.lock.json"
+        shown_run = await lockstep("runs", "show", handle.id, "--out", str(file))
+        assert 0 == shown_run.code, shown_run.err
+        proposed = read_lock(file)
+        assert (facts["lock"], order) == (proposed.digest, proposed.body.steps["so"].args["text"])
+        await opened.yard.answer(handle, question, Verdict.APPROVE)
+        ended = await opened.yard.ended(handle)
+        assert ("completed", proposed.digest) == (ended.result.status, ended.result.lock)
+        (replanning,) = ended.of("run.replanning")
+        assert 0 < len(replanning.signals) <= 20
+
+
+async def test_a_rest_that_cannot_be_frozen_ends_the_run_and_its_account(
+    yard: Yard, book: Book, tmp_path: Path
+) -> None:
+    """Together with what is over it is more than a lock can hold."""
+    told = scene("nothing of this", {"nothing": True})
+    async with office(yard, tmp_path, told, furnish=anew(PERMIT)) as opened:
+        lift = step("up", "Lift", ledger=yard.book().name, load="pallet", jams=True)
+        large = [say(f"said{n}", "x" * 60_000) for n in range(10)]
+        handle = await opened.yard.start(opened.yard.lock(*large, lift))
+        question = await asked(opened, handle, "plan.replan.1.1")
+        more = plan(*(say(f"more{n}", "y" * 50_000) for n in range(10)))
+        await opened.yard.answer(handle, question, Verdict.EDIT, args=more)
+        ended = await opened.yard.ended(handle)
+        assert ("failed", "LS-RUN-004") == (ended.result.status, ended.finding.code)
+        assert "LS-LOCK-003" in ended.finding.problem
+
+
+@pytest.mark.parametrize(("policy", "asks"), [("", 0), (PERMIT, 1)])
+async def test_where_nobody_could_answer_nobody_is_waited_for(
+    yard: Yard, book: Book, tmp_path: Path, policy: str, asks: int
+) -> None:
+    """An agent that names no approvers: a model is asked only where policy needs no yes, and when
+    it has no rest to give, the run ends and does not wait for a day.
+    """
+
+    def alone(root: Path) -> None:
+        anew(policy)(root)
+        approvers = '[approvers]\nforeman = ["ana", "ben"]\nharbour-master = ["cleo"]\n'
+        replace(root / "agent.toml", approvers, "")
+        (root / "policy" / "approvals.cedar").write_text("")
+
+    told = scene("lift", {"refusal": "cyber"})
+    async with office(yard, tmp_path, told, furnish=alone) as opened:
+        ended = await opened.yard.ended(await opened.yard.start(opened.yard.lock(*stuck(book))))
+        assert ("failed", asks, []) == (
+            ended.result.status,
+            opened.asked,
+            ended.of("question.asked"),
+        )
+        why = "refused to plan this" if asks else "nobody may say yes to a new rest"
+        assert why in ended.finding.problem

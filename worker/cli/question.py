@@ -4,10 +4,11 @@ from pathlib import Path
 from shlex import quote
 
 from lockstep.agent import ANYONE, Silence
+from lockstep.amount import Amount
 from lockstep.duration import write_duration
 from lockstep.escalation import Ground, Question, Verdict
 from lockstep.revision import Signal
-from worker.cli.terminal import out, safe
+from worker.cli.terminal import counted, out, safe
 
 
 def show_question(question: Question, plan: Path | None = None) -> None:
@@ -27,6 +28,9 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         out.print(f"  plan       {safe(question.shown)}")
         for line in _rest(question):
             out.print(f"    {safe(line)}")
+        if question.ground is Ground.REPLAN:
+            show = f"lockstep runs show {question.run} --out FILE"
+            out.print(f"  [dim]in full: {safe(show)}[/dim]")
         for rule in question.rules:
             roles = " or ".join(rule.approvers)
             out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
@@ -82,15 +86,18 @@ def _rest(question: Question) -> list[str]:
     facts = question.args.preview
     if question.ground is not Ground.REPLAN or not isinstance(facts, dict):
         return []
-    lines, calls, tokens = facts["rest"], facts["calls"], facts["tokens"]
-    rest = [str(line) for line in lines] if isinstance(lines, list) else []
-    return [*rest, f"at most {calls} calls, {tokens} tokens"]
+    rest = facts["rest"] if isinstance(facts["rest"], list) else []
+    most = Amount.model_validate({part: facts[part] for part in Amount.model_fields})
+    money = f", ${most.microdollars / 1e6:,.2f}" if most.microdollars else ""
+    cost = f"at most {counted(most.calls, 'call')}, {counted(most.tokens, 'token')}{money}"
+    return [*map(str, rest), cost]
 
 
 def _tail(question: Question, offer: Verdict) -> str:
     """What an answer needs besides its name, and what it does where that is not plain."""
     if question.ground is Ground.REPLAN:
-        return " --args @PLAN   [dim]give another rest[/dim]" if offer is Verdict.EDIT else ""
+        told = "give another rest: the steps still to be done"
+        return f" --args @PLAN   [dim]{told}[/dim]" if offer is Verdict.EDIT else ""
     if question.ground is not Ground.PLANNING:
         if offer is Verdict.SUPPLY:
             return " --output @output.json   [dim]the step's output, in the tool's place[/dim]"
@@ -98,6 +105,8 @@ def _tail(question: Question, offer: Verdict) -> str:
             return ""
         return " --args @args.json" if _large(question) else " --args '{…}'"
     match offer:
+        case Verdict.EDIT if question.tool == "Run":
+            return " --args @PLAN   [dim]give the rest: the steps still to be done[/dim]"
         case Verdict.EDIT:
             return " --args @PLAN   [dim]give a plan[/dim]"
         case Verdict.RETRY:

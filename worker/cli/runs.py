@@ -14,7 +14,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
 
 from activities.store import FolderStore
 from lockstep.errors import LockstepError
-from lockstep.escalation import Question
+from lockstep.escalation import Ground, Question
 from lockstep.event import Event, RunStarted
 from lockstep.finding import Finding
 from lockstep.lock import Lock
@@ -40,7 +40,7 @@ from worker.cli.terminal import (
 from worker.history import PLANNING, events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
-from worker.locks import locks_of
+from worker.locks import locks_of, proposed_in
 from worker.plans import ended
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
@@ -96,9 +96,13 @@ class _Seen:
 
     @property
     def lock(self) -> Lock | None:
-        """The lock that a run goes by, or that a planning made."""
+        """The lock that a run goes by, or that a planning made; while somebody is asked for a yes
+        to a new rest, the one that it is about.
+        """
         if isinstance(self.ended, LockResult):
             return self.ended.lock
+        if any(question.ground is Ground.REPLAN for question in self.questions):
+            return proposed_in(self.history, self.events)
         return next(reversed(locks_of(self.history, self.events)), None)
 
     @property
