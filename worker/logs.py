@@ -8,6 +8,7 @@ come through the same door, without their debug level, which can hold prompts an
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
@@ -94,6 +95,9 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # What Python itself would print about a tool's code quotes what that was given.
+    logging.captureWarnings(True)
+    threading.excepthook = _broke
     for name in ("anthropic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It logs whatever an MCP server says, at any length; what matters of that is told by us.
@@ -104,3 +108,10 @@ def configure(
     logging.getLogger("temporalio").setLevel(core if core < logging.ERROR else logging.CRITICAL)
     # A failing tool is an event of ours with its reason; the SDK's stack trace would repeat it.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
+
+
+def _broke(told: threading.ExceptHookArgs) -> None:
+    """A thread that some library started ended with an exception, and nobody waits for it."""
+    if told.exc_value is not None and not isinstance(told.exc_value, SystemExit):
+        name = told.thread.name if told.thread is not None else "?"
+        logging.getLogger("threading").error("thread.broke %s", name, exc_info=told.exc_value)

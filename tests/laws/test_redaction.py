@@ -4,6 +4,8 @@ import base64
 import html
 import json
 import logging
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -165,13 +167,15 @@ def test_the_fillings_of_a_manifest_are_known_before_it_is_filled() -> None:
 def logged() -> Iterator[StringIO]:
     """What is logged meanwhile, with `SECRET` and a number taken out of it."""
     stream, root = StringIO(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, broke = root.handlers[:], root.level, threading.excepthook
     try:
         configure(stream, redaction=Redaction({SECRET: "${TOKEN}", "31415926": "${PIN}"}))
         yield stream
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
+        logging.captureWarnings(False)
+        threading.excepthook = broke
 
 
 def test_a_log_line_is_redacted_whoever_wrote_it() -> None:
@@ -186,6 +190,25 @@ def test_a_log_line_is_redacted_whoever_wrote_it() -> None:
             logger.exception("it broke")
     assert 3 <= log.getvalue().count("${TOKEN}")
     assert not [line for line in log.getvalue().splitlines() if "s3cr3t" in line]
+
+
+def test_what_python_would_print_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning, and the end of a thread that nobody waits for, may quote an address."""
+
+    def call() -> None:
+        raise ValueError(SECRET)
+
+    with logged() as log, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn(SECRET, stacklevel=1)
+        thread = threading.Thread(target=call, name="poller")
+        thread.start()
+        thread.join()
+    warned, broke = map(json.loads, log.getvalue().splitlines())
+    assert "UserWarning: ${TOKEN}" in warned["event"]
+    assert "thread.broke poller" == broke["event"]
+    assert "ValueError: ${TOKEN}" in broke["exception"]
+    assert "" == capsys.readouterr().err
 
 
 def test_a_log_line_stays_an_object() -> None:
