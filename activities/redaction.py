@@ -21,9 +21,10 @@ _TELLING = re.compile(
     r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASS|CREDENTIALS?)$|_PWD$|PASS(WORD|WD|PHRASE)$",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"(?=.{1,16}$)([a-z]+(_[a-z]+)*|[A-Z]+(_[A-Z]+)*)")
-"""What `SORT_KEY=created_at` and a developer's `DB_PASSWORD=postgres` hold. Taken out of all that
-is told, it would be taken out of names, and out of the keys of what is no text but has some.
+_WORD = re.compile(r"(?=.{1,16}$)([a-z]+(_[a-z]+)*|[A-Z]+(_[A-Z]+)*)|[0-9]{1,8}")
+"""What `SORT_KEY=created_at`, `SHARD_KEY=202611` and a developer's `DB_PASSWORD=postgres` hold.
+Taken out of all that is told, it would be taken out of names and ids, and out of the keys of what
+is no text but has some.
 """
 _PASSWORD = re.compile(r"://[^\s/?#:@]*:([^\s/?#]+)@")
 """Of an address, between its user and its host."""

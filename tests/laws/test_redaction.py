@@ -77,11 +77,14 @@ def test_what_is_short_is_no_secret() -> None:
     assert "x-ray" == Redaction({"x": "${ANTHROPIC_API_KEY}"})("x-ray")
 
 
-def test_a_plain_word_is_no_secret_because_of_a_name() -> None:
-    """Keys of what a signal brings and of what is to be gone on from are words like these."""
+def test_a_plain_word_or_number_is_no_secret_because_of_a_name() -> None:
+    """Keys of what a signal brings and of what is to be gone on from are words like these, and a
+    date begins the id of every run.
+    """
     environ = {"SORT_KEY": "created_at", "DB_PASSWORD": "postgres\n", "HASH_KEY": "CUSTOMER_ID"}
+    environ |= {"SHARD_KEY": "202611", "DAY_KEY": "20261121"}
     assert {} == telling(environ)
-    long = {"DB_PASSWORD": "correcthorsebatterystaple", "TOKEN": "hush-hush"}
+    long = {"DB_PASSWORD": "correcthorsebatterystaple", "TOKEN": "hush-hush", "KEY": "123456789"}
     assert {said: f"${{{name}}}" for name, said in long.items()} == telling(long)
 
 
