@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.attempts import Attempts
 from activities.calling import ActivityCall, Troubled
-from activities.failure import MAX_MESSAGE, failure, first, said, scrubbed, stops_us, writable
+from activities.failure import MAX_MESSAGE, failure, first, in_short, said, scrubbed, stops_us
 from activities.house import House
 from activities.injection import Spoilt, injected, slow, spoilt
 from activities.placeholders import Filled, fill
@@ -167,7 +167,7 @@ class Answering:
             self.tool.output.model_validate(dumped)
             value, data = Value.of(dumped)
         except Exception as error:  # a model's serializers are the agent's code
-            reason = writable(filled.scrub(first(error)))
+            reason = in_short(first(error), filled.scrub)
             return self._unfit("LS-STEP-001", f"{_which(output)} does not fit: {reason}")
         limit = self.call.run.output_bytes
         if len(data) > limit:
@@ -209,7 +209,7 @@ class Answering:
         self.attempts.end(AttemptEnd.SIGNALLED, signal.name)
         return Signalled(
             name=signal.name,
-            detail=writable(filled.scrub(signal.detail)),
+            detail=in_short(signal.detail, filled.scrub),
             data=data,
             # Said here, so that a run that is replayed says what it said then.
             recovery=known.recovery if known else "",
@@ -248,7 +248,7 @@ class Answering:
         )
 
     def _surprise(self, error: BaseException, filled: Filled) -> ApplicationError:
-        problem = writable(filled.scrub(said(error)))
+        problem = in_short(said(error), filled.scrub)
         fix = "see the worker's log, mend it and run again"
         return failure(self.attempts, self._finding("LS-STEP-004", problem, fix))
 

@@ -5,6 +5,7 @@ failed; it only finds words for it.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,11 @@ def first(error: Exception) -> str:
         where = "/".join(map(str, detail["loc"]))
         return f"{where}: {detail['msg']}"
     return str(error)
+
+
+def in_short(text: str, scrub: Callable[[str, int], str]) -> str:
+    """The words as they may be told; `scrub` looks no further than that, whatever their length."""
+    return writable(scrub(text, MAX_MESSAGE))
 
 
 def writable(text: str) -> str:

@@ -203,12 +203,12 @@ class Faults:
 
     def _plain(self, text: str) -> str:
         """Cut before it is looked at: a page of an error may have any length."""
-        shown = self._redaction(text)
+        shown = self._redaction(text, 2 * MAX_SAID)
         return "".join(
             character
             if character.isprintable()
             else character.encode("unicode_escape").decode("ascii")
-            for character in shown[: 2 * MAX_SAID]
+            for character in shown
         )
 
 

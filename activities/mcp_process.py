@@ -29,6 +29,8 @@ GRACE = 2.0
 """Seconds that a program has to end by itself when nobody talks to it any more."""
 KILLED = 5.0
 """Seconds in which its leash, once let go, is gone with all it held."""
+_LINE = 4096
+"""Bytes of a line of its standard error that are waited for."""
 MAX_LOGGED = 200
 """Lines of its standard error; of each so many characters as are ever quoted."""
 
@@ -160,11 +162,16 @@ class _Complaints:
 
     async def read(self, process: Process) -> None:
         assert process.stderr is not None
-        logged, rest = 0, b""
-        while part := await process.stderr.read(4096):
+        logged, rest, is_told = 0, b"", False
+        while part := await process.stderr.read(_LINE):
             *lines, rest = (rest + part).split(b"\n")
-            # A line without an end is told as far as it goes.
-            lines, rest = ([*lines, rest], b"") if len(rest) > 4096 else (lines, rest)
+            if lines and is_told:
+                lines, is_told = lines[1:], False
+            if len(rest) > _LINE and not is_told:
+                # A line without an end is told as far as it goes, and no further: what came next
+                # might be the second half of a secret.
+                lines, is_told = [*lines, rest], True
+            rest = b"" if is_told else rest
             for line in lines:
                 logged += self._tell(line, logged)
         self._tell(rest, logged)

@@ -19,7 +19,7 @@ from activities.attempts import Attempts
 from activities.calling import Troubled
 from activities.compose import Composer, Composition, compose_tool, conversation_of
 from activities.conversation import Conversation
-from activities.failure import failure, first, writable
+from activities.failure import failure, first, in_short
 from activities.house import House
 from activities.redaction import Redaction, telling
 from activities.standing import read_standing
@@ -104,7 +104,7 @@ class _Attempt:
             # From here on only what the tool will really see counts, for policy and for people.
             request, args = self.tool.accept(args)
         except Exception as error:  # a model's validators are the agent's code
-            said = writable(Redaction(telling(self.house.environ))(first(error)))
+            said = in_short(first(error), Redaction(telling(self.house.environ)))
             problem = f"the tool does not take these arguments: {said}"
             refused = self._finding("LS-PLAN-008", problem, "correct the arguments")
             return self._withhold(None, (refused,), args)

@@ -28,9 +28,9 @@ class Filled:
     settings: Mapping[str, JsonValue]
     secrets: Mapping[str, str]
 
-    def scrub(self, text: str) -> str:
-        """The text with every filled-in value put back to its placeholder."""
-        return self._redaction(text)
+    def scrub(self, text: str, most: int | None = None) -> str:
+        """The text, or its beginning, with every filled-in value put back to its placeholder."""
+        return self._redaction(text, most)
 
     @cached_property
     def _redaction(self) -> Redaction:

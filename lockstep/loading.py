@@ -144,9 +144,18 @@ def shaped(model: type[Model], value: Any, place: str) -> Model:
                 f"{count:,} misfits: this is another kind of document",
                 f"give a {model.__name__.lower()}",
             ) from None
+        details = [dict(one) for one in error.errors()[:MAX_FINDINGS]]
         raise LockstepError(
-            *(_misfit(place, dict(detail)) for detail in error.errors()[:MAX_FINDINGS])
+            *(_misfit(place, one) for one in details if not _follows(one, details))
         ) from None
+
+
+def _follows(detail: dict[str, Any], others: list[dict[str, Any]]) -> bool:
+    """Whether a list is too short only because what is wrong in it was not counted."""
+    at = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(one["loc"]) > len(at) and one["loc"][: len(at)] == at for one in others
+    )
 
 
 def load(model: type[Model], path: Path) -> Model:

@@ -5,9 +5,12 @@ Rendered for people on a terminal and as one JSON object a line everywhere else.
 come through the same door, without their debug level, which can hold prompts and headers.
 """
 
+import json
 import logging
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -16,12 +19,32 @@ import structlog
 class _Redacting(structlog.stdlib.ProcessorFormatter):
     """Renders a line, and takes out of it what nobody is to read."""
 
-    def __init__(self, redaction: Callable[[str], str], **settings: Any) -> None:
+    def __init__(self, redaction: Callable[[str], str], is_json: bool, **settings: Any) -> None:
         super().__init__(**settings)
         self._redaction = redaction
+        self._is_json = is_json
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redaction(super().format(record))
+        line = super().format(record)
+        told = self._redaction(line)
+        if self._is_json and told != line:
+            try:
+                json.loads(told)
+            except ValueError:
+                # A value of digits stood where a number does; whoever reads the log wants objects.
+                return json.dumps({"event": "log.redacted", "line": told})
+        return told
+
+
+class _Telling(logging.StreamHandler[TextIO]):
+    """Writes lines; of one that cannot be written it says whose it was, and no more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        # The library would print what it was given, past everything that is taken out of lines.
+        kind = type(sys.exc_info()[1]).__name__
+        with suppress(OSError, ValueError):
+            line = {"event": "log.unwritable", "logger": ascii(record.name)[1:-1], "error": kind}
+            self.stream.write(f"{json.dumps(line)}\n")
 
 
 def configure(
@@ -41,10 +64,11 @@ def configure(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    is_json = not out.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if out.isatty()
-        else structlog.processors.JSONRenderer(sort_keys=True)
+        structlog.processors.JSONRenderer(sort_keys=True)
+        if is_json
+        else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -52,13 +76,14 @@ def configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(out)
+    handler = _Telling(out)
     # Loggers may be opened later: the model's SDK does so when it is imported with ANTHROPIC_LOG
     # set, and its debug level holds whole prompts. The door stays shut.
     handler.setLevel(level)
     handler.setFormatter(
         _Redacting(
             redaction,
+            is_json,
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -70,6 +95,9 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # What Python itself would print about a tool's code quotes what that was given.
+    logging.captureWarnings(True)
+    threading.excepthook = _broke
     for name in ("anthropic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It logs whatever an MCP server says, at any length; what matters of that is told by us.
@@ -80,3 +108,10 @@ def configure(
     logging.getLogger("temporalio").setLevel(core if core < logging.ERROR else logging.CRITICAL)
     # A failing tool is an event of ours with its reason; the SDK's stack trace would repeat it.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
+
+
+def _broke(told: threading.ExceptHookArgs) -> None:
+    """A thread that some library started ended with an exception, and nobody waits for it."""
+    if told.exc_value is not None and not isinstance(told.exc_value, SystemExit):
+        name = told.thread.name if told.thread is not None else "?"
+        logging.getLogger("threading").error("thread.broke %s", name, exc_info=told.exc_value)

@@ -7,8 +7,10 @@ return, and one of another version is a bad deploy, which shall park runs and no
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter
@@ -31,11 +33,13 @@ class TotalPayloadConverter(PydanticPayloadConverter):
     def _decoded(self, payload: Payload, hint: Any) -> Any:
         if hint is not Any:
             return super().from_payloads([payload], [hint])[0]
-        try:
-            return super().from_payloads([payload])[0]
-        except Exception:  # each encoding fails in its own way
-            encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
-            return Unreadable.of(payload.data, encoding)
+        with suppress(Exception):  # each encoding fails in its own way
+            found = super().from_payloads([payload])[0]
+            # One that looks like an object and is none would be an exception further on.
+            if not isinstance(found, Message):
+                return found
+        encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
+        return Unreadable.of(payload.data, encoding)
 
 
 data_converter = DataConverter(payload_converter_class=TotalPayloadConverter)

@@ -80,6 +80,11 @@ def call(params: dict[str, Any], id: Any) -> dict[str, Any]:
         case "dies":
             print(f"out of cheese, and the key is {os.environ['KEY']}", file=sys.stderr, flush=True)
             os._exit(3)
+        case "mutters":
+            # More than is waited for of a line, with the key where that ends.
+            sys.stderr.write("x" * (2 * 4096 - 3) + os.environ["KEY"])
+            sys.stderr.flush()
+            os._exit(3)
         case "garbage":
             print("Segmentation fault \x1b[31m(core dumped)", flush=True)
         case "floods":

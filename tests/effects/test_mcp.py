@@ -18,7 +18,7 @@ from activities.mcp_process import LEASH
 from lockstep import Environment
 from lockstep.errors import LockstepError
 from lockstep.outcome import AttemptEnd, Signalled, Unfit, Withheld
-from tests.effects.parrot import HERE, called, failed, gave, stranger, was_made, world
+from tests.effects.parrot import HERE, KEY, called, failed, gave, stranger, was_made, world
 from tests.effects.stranger import DEAF
 
 
@@ -132,6 +132,14 @@ async def test_a_server_that_breaks_off_may_have_had_its_effect(
     assert code == error.type
     assert why in error.message
     assert was_made(error)
+
+
+async def test_of_an_endless_line_no_half_secret_is_told(tmp_path: Path) -> None:
+    """What comes after its beginning is not told: it may begin within a secret."""
+    error = await failed(world(stranger("mutters"), effect="write"), tmp_path)
+
+    assert "ended with exit status 3: xxx" in error.message
+    assert KEY[3:] not in error.message
 
 
 @pytest.mark.parametrize(

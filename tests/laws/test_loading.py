@@ -313,3 +313,16 @@ def test_of_a_name_it_is_said_what_was_found() -> None:
     step = {"id": "fetch", "tool": "x" * 500 + "!"}
     found = refusal(lambda: shaped(Plan, {"lockstep": "plan/1", "steps": [step]}, "plan"))
     assert found.problem.endswith(f"found `{'x' * 60}`")
+
+
+class Several(Record):
+    """A list that may not be empty."""
+
+    words: tuple[str, ...] = Field(min_length=1)
+
+
+def test_a_list_is_not_called_empty_for_what_is_wrong_in_it() -> None:
+    """One that is empty is; of another only what is wrong is said, and where."""
+    wrong = refusal(lambda: shaped(Several, {"words": [1]}, "plan"))
+    assert "plan/words/0" == wrong.place
+    assert "plan/words" == refusal(lambda: shaped(Several, {"words": []}, "plan")).place

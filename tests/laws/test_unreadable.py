@@ -1,11 +1,13 @@
 """What came in and cannot be read is refused like anything malformed, and says why."""
 
 import pytest
+from temporalio.api.common.v1 import Payload
 
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.record import Record
 from lockstep.unreadable import Unreadable, received
+from worker.payloads import TotalPayloadConverter
 
 
 class Order(Record):
@@ -64,6 +66,14 @@ def test_what_cannot_be_read_is_refused_wherever_it_stands() -> None:
     bad = Unreadable.of(b"{", "json/plain")
     for arguments in ((bad,), ({"size": 3}, bad), (bad, {"size": 3})):
         assert ("LS-LOAD-002", "order") == (refused(*arguments).code, refused(*arguments).place)
+
+
+@pytest.mark.parametrize("message", [b"google.protobuf.Struct", b"temporal.api.common.v1.Payload"])
+def test_a_message_that_looks_like_an_object_is_none(message: bytes) -> None:
+    """The server's own kind of value can be decoded, and nothing of ours is made of it."""
+    told = {"encoding": b"json/protobuf", "messageType": message}
+    (given,) = TotalPayloadConverter().from_payloads([Payload(metadata=told, data=b"{}")])
+    assert "LS-LOAD-002" == refused(given).code
 
 
 def test_several_arguments_are_something_else() -> None:

@@ -36,6 +36,7 @@ HOSTILE = {
     "unnamed": RawValue(Payload(data=b"{}")),
     "unknown": raw(b"{}", b"binary/of-mine"),
     "foreign": raw(b"{}", b"json/protobuf", messageType=b"no.such.Message"),
+    "message": raw(b"{}", b"json/protobuf", messageType=b"google.protobuf.Struct"),
     "bytes": raw(b"\x00\x01", b"binary/plain"),
 }
 
