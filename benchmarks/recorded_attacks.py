@@ -18,24 +18,22 @@ from benchmarks.recorded.given import UNREADABLE, USAGE, count, why
 NEEDED = "0.1.35"
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, help="recorded runs, JSON lines, gzipped or not")
-    parser.add_argument(
-        "--sample", type=count, default=0, help="only so many runs, always the same"
-    )
-    parser.add_argument("--processes", type=count, default=2)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("file", type=Path, help="recorded runs, JSON lines, gzipped or not")
+    found.add_argument("--sample", type=count, default=0, help="only so many runs, always the same")
+    found.add_argument("--processes", type=count, default=2)
+    found.add_argument(
         "--policy", default="irreversible", help="a folder of benchmarks/attacks/policy"
     )
-    parser.add_argument(
+    found.add_argument(
         "--details", type=Path, help="a file for all policies' figures, and what got through"
     )
-    return parser.parse_args()
+    return found
 
 
-def main() -> int:
-    given = arguments()
+def main(arguments: list[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
     if given.policy not in policies():
         sys.stderr.write(f"no policy `{given.policy}`; there are {', '.join(policies())}\n")
         return USAGE

@@ -15,15 +15,16 @@ import cedarpy
 from pydantic import JsonValue
 
 from lockstep.canonical import Digest
-from lockstep.decision import PLAN, REPLAN, Principal, Shadow
+from lockstep.decision import PLAN, REPLAN, Decision, Grant, Phase, Principal, Shadow
 from lockstep.environment import Environment
+from policies.cedar.judgement import judged
 from policies.cedar.question import Facts, Question, Uid
 from policies.cedar.rules import CedarRule
 from policies.cedar.schema import AGENT, ENVIRONMENT, Vocabulary, agent, place
 from policies.cedar.shadow import ShadowPolicy
 from policies.cedar.slices import Slice
 from policies.cedar.types import Fields
-from policies.cedar.verdict import Verdict
+from policies.cedar.verdict import Grants, Verdict, broken
 from policies.decider import SHADOW
 
 _STRING = {"type": "String"}
@@ -92,6 +93,23 @@ def _action(action: str) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One question about an action: `subject` is what stands where the step would, `facts` the
+    digest of all that is asked, `about` what a grant has to be for.
+    """
+
+    subject: str
+    phase: Phase
+    who: Principal
+    environment: str
+    stage: str
+    context: dict[str, JsonValue]
+    facts: Digest
+    about: Digest
+    grants: tuple[Grant, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class OwnPolicy:
     """The rules about one of the actions, those that are only tried among them. `speaks` says
@@ -126,33 +144,61 @@ class OwnPolicy:
             _here=(environment.name, environment.stage),
         )
 
-    def is_here(self, environment: str, stage: str) -> bool:
-        return (environment, stage) == self._here
+    def decide(
+        self, asked: Asked, policy: Digest, engine: str, *, silence_permits: bool
+    ) -> Decision:
+        """Never raises."""
+        verdict = self._verdict(asked, policy, silence_permits)
+        return Decision(
+            outcome=verdict.outcome,
+            phase=asked.phase,
+            step=asked.subject,
+            tool=self.action,
+            targets=(),
+            args_digest=asked.facts,
+            rules=verdict.rules,
+            missing=verdict.missing,
+            grants=verdict.grants,
+            errors=verdict.errors,
+            permits=verdict.permits,
+            policy=policy,
+            engine=engine,
+            shadow=self._said(asked, verdict),
+        )
 
-    def said(
-        self, who: Principal, context: dict[str, JsonValue], decided: Verdict
-    ) -> Shadow | None:
+    def _verdict(self, asked: Asked, policy: Digest, silence_permits: bool) -> Verdict:
+        if (asked.environment, asked.stage) != self._here:
+            return broken("environment")
+        try:
+            grants = Grants(asked.grants, asked.subject, asked.about, policy)
+            fired = self.rules.fired(self._question(asked))
+            return judged(fired, self.rules.rules, grants, silence_permits=silence_permits)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # a panic in Rust is no Exception
+            return broken("engine")
+
+    def _said(self, asked: Asked, decided: Verdict) -> Shadow | None:
         """What the rules that are only tried would have said."""
         if self._shadow is None:
             return None
-        questions = (self.question(who, one) for one in (context,))
+        questions = (self._question(one) for one in (asked,))
         return self._shadow.said(self.action, questions, decided, known=True)
 
-    def question(self, who: Principal, context: dict[str, JsonValue]) -> Question:
-        """About the environment; `context` is what the action's own facts are."""
+    def _question(self, asked: Asked) -> Question:
         name, stage = self._here
         known: dict[str, JsonValue] = {
-            **context,
+            **asked.context,
             "environment": {"name": name, "stage": stage},
-            "trigger": who.trigger,
-            "started_by": who.started_by,
+            "trigger": asked.who.trigger,
+            "started_by": asked.who.started_by,
         }
         return Question(
-            principal=Uid(AGENT, who.agent),
+            principal=Uid(AGENT, asked.who.agent),
             action=Uid("Action", self.action),
-            role=who.role,
+            role=asked.who.role,
             resource=Uid(ENVIRONMENT, name),
             attributes={},
             facts=Facts(known, words(self.action).context(self.action)),
-            store=self._store.with_added_json_str(json.dumps([agent(who)])),
+            store=self._store.with_added_json_str(json.dumps([agent(asked.who)])),
         )

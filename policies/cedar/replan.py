@@ -16,10 +16,8 @@ from pydantic import JsonValue
 
 from lockstep.canonical import Digest
 from lockstep.decision import Decision, Outcome, Phase
-from lockstep.revision import ACTION, Replanning
-from policies.cedar.judgement import judged
-from policies.cedar.own import OwnPolicy
-from policies.cedar.verdict import Grants, Verdict, broken
+from lockstep.revision import Replanning
+from policies.cedar.own import Asked, OwnPolicy
 
 SUBJECT = "run"
 """What stands where the step would stand."""
@@ -33,42 +31,22 @@ class ReplanPolicy:
 
     def decide(self, request: Replanning, policy: Digest, engine: str) -> Decision:
         """Never raises."""
-        context = _context(request)
-        verdict = self._verdict(request, context, policy)
-        return Decision(
-            outcome=verdict.outcome,
+        asked = Asked(
+            subject=SUBJECT,
             phase=Phase.RUN,
-            step=SUBJECT,
-            tool=ACTION,
-            targets=(),
-            args_digest=request.facts,
-            rules=verdict.rules,
-            missing=verdict.missing,
-            errors=verdict.errors,
-            permits=verdict.permits,
-            policy=policy,
-            engine=engine,
-            shadow=self.own.said(request.principal, context, verdict),
-        )
-
-    def _verdict(
-        self, request: Replanning, context: dict[str, JsonValue], policy: Digest
-    ) -> Verdict:
-        if not self.own.is_here(request.environment, request.stage):
-            return broken("environment")
-        try:
+            who=request.principal,
+            environment=request.environment,
+            stage=request.stage,
+            context=_context(request),
+            facts=request.facts,
             # What a human says yes to is the plan that comes of it, so no grant covers this.
-            grants = Grants((), SUBJECT, request.facts, policy)
-            fired = self.own.rules.fired(self.own.question(request.principal, context))
-            found = judged(fired, self.own.rules.rules, grants, silence_permits=True)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:  # a panic in Rust is no Exception
-            return broken("engine")
-        permitted = any(rule.effect == "permit" for rule in found.rules)
-        if found.outcome is Outcome.ALLOW and not permitted:
-            return Verdict(Outcome.REQUIRE_APPROVAL)
-        return found
+            about=request.facts,
+        )
+        made = self.own.decide(asked, policy, engine, silence_permits=True)
+        permitted = any(rule.effect == "permit" for rule in made.rules)
+        if made.outcome is Outcome.ALLOW and not permitted:
+            return made.model_copy(update={"outcome": Outcome.REQUIRE_APPROVAL})
+        return made
 
 
 def _context(request: Replanning) -> dict[str, JsonValue]:

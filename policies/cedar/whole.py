@@ -13,10 +13,8 @@ from pydantic import JsonValue
 
 from lockstep.canonical import Digest
 from lockstep.decision import Decision
-from lockstep.submission import ACTION, SUBJECT, Submission
-from policies.cedar.judgement import judged
-from policies.cedar.own import OwnPolicy
-from policies.cedar.verdict import Grants, Verdict, broken
+from lockstep.submission import SUBJECT, Submission
+from policies.cedar.own import Asked, OwnPolicy
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,39 +25,18 @@ class PlanPolicy:
 
     def submit(self, request: Submission, policy: Digest, engine: str) -> Decision:
         """Never raises."""
-        context = _context(request)
-        verdict = self._verdict(request, context, policy)
-        return Decision(
-            outcome=verdict.outcome,
+        asked = Asked(
+            subject=SUBJECT,
             phase=request.phase,
-            step=SUBJECT,
-            tool=ACTION,
-            targets=(),
-            args_digest=request.facts,
-            rules=verdict.rules,
-            missing=verdict.missing,
-            grants=verdict.grants,
-            errors=verdict.errors,
-            permits=verdict.permits,
-            policy=policy,
-            engine=engine,
-            shadow=self.own.said(request.principal, context, verdict),
+            who=request.principal,
+            environment=request.environment,
+            stage=request.stage,
+            context=_context(request),
+            facts=request.facts,
+            about=request.about,
+            grants=request.grants,
         )
-
-    def _verdict(
-        self, request: Submission, context: dict[str, JsonValue], policy: Digest
-    ) -> Verdict:
-        if not self.own.is_here(request.environment, request.stage):
-            return broken("environment")
-        try:
-            grants = Grants(request.grants, SUBJECT, request.about, policy)
-            fired = self.own.rules.fired(self.own.question(request.principal, context))
-            silent = not self.own.permits
-            return judged(fired, self.own.rules.rules, grants, silence_permits=silent)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:  # a panic in Rust is no Exception
-            return broken("engine")
+        return self.own.decide(asked, policy, engine, silence_permits=not self.own.permits)
 
 
 def _context(request: Submission) -> dict[str, JsonValue]:

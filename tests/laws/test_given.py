@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +11,6 @@ from benchmarks import real_plans, recorded_attacks, repairs
 
 PLAN = {"task_nodes": [{"task": "Draw", "arguments": ["a cat"]}]}
 NODES = {"nodes": [{"id": "Draw", "input-type": ["text"], "output-type": ["image"]}]}
-
-
-def attacks(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["recorded_attacks.py", *arguments])
-    return recorded_attacks.main()
 
 
 BAD: dict[str, Callable[[Path], object]] = {
@@ -42,7 +36,6 @@ def test_what_cannot_be_read_is_told_in_a_line(
     bad: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever is wrong with a file: which one, and what."""
     path = tmp_path / f"given {bad}"
@@ -51,7 +44,7 @@ def test_what_cannot_be_read_is_told_in_a_line(
         case "repairs":
             code = repairs.main([str(path)])
         case "attacks":
-            code = attacks([str(path)], monkeypatch)
+            code = recorded_attacks.main([str(path)])
         case _:
             code = real_plans.main([form, str(path)])
     said = capsys.readouterr()
