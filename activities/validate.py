@@ -32,8 +32,8 @@ from policies.arguments import Sources, check_arguments, check_value
 from policies.check import MAX_FINDINGS
 from policies.freeze import freeze
 from policies.missing import missing_resources
+from policies.replanning import course, denied, lineage_of, reads, ruled
 from policies.request import real
-from policies.revision import course, denied, reads, ruled
 from policies.submission import refused, started, submitted, wanted
 from policies.verify import verify
 from policies.world import World
@@ -134,13 +134,14 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.replan")
     async def replan(self, progress: Progress) -> Permitted:
         world = self._world
-        made = ruled(progress, world)
+        lineage = lineage_of(progress, world)
+        made = ruled(progress, world, lineage)
         return Permitted(
             decision=made.decision,
             findings=tuple(filter(None, (denied(made.decision),))),
             approval=made.approval,
-            course=course(progress, world),
-            literals=reads(progress, world),
+            course=course(progress, lineage),
+            literals=reads(progress, world, lineage),
             grounds=world.decider.grounds,
         )
 

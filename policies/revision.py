@@ -1,4 +1,4 @@
-"""May what is left of a run be planned anew, and is this the plan to go on with?
+"""Is this the plan for a run to go on with?
 
 What is proposed are the steps that are still to come. They are checked as a part of one plan,
 together with all that is over: so whatever a plan must hold to, what the run has done and will do
@@ -7,13 +7,11 @@ step may take the place of an old one, and what is left of the budget has to be 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from lockstep.checked import Checked
 from lockstep.contents import Look, nothing
-from lockstep.decision import Decision, Outcome, Rule
 from lockstep.errors import LockstepError
 from lockstep.fallback import stand_ins
 from lockstep.finding import Finding
@@ -21,14 +19,9 @@ from lockstep.guard import Guard
 from lockstep.loading import shaped
 from lockstep.lock import LockedStep
 from lockstep.plan import Plan, Step
-from lockstep.revision import Course, Passed, Progress, Replanning, State
-from lockstep.submission import Wanted
-from lockstep.trust import Trust, worst
+from lockstep.revision import Progress
 from policies.bounds import worst as most
-from policies.decider import RESERVED
 from policies.handling import recoveries
-from policies.labels import labels, planner_reads
-from policies.provenance import Lineage
 from policies.thaw import thaw
 from policies.world import World
 
@@ -115,7 +108,7 @@ def _broken(progress: Progress, plan: Plan, silent: set[str], world: World) -> I
             }
         )
         for step in progress.abandoned
-        if _may_have_acted(step, progress, world)
+        if may_have_acted(step, progress, world)
     ]
     steps: list[Step | LockedStep] = [*plan.steps, *begun]
     return world.violations(steps, silent, progress.edits, {*progress.hollow})
@@ -133,126 +126,7 @@ def _dear(progress: Progress, new: list[Step], world: World) -> Iterator[Finding
         )
 
 
-def reads(progress: Progress, world: World) -> Trust:
-    """How far to believe what a model writes that is told all this."""
-    lineage = Lineage(progress.body.steps, labels(world, progress.body.literals))
-    return worst(
-        [
-            progress.body.literals,
-            planner_reads(world),
-            *(lineage.signals(one.step) for one in progress.signals),
-        ]
-    )
-
-
-def course(progress: Progress, world: World) -> Course:
-    """What the model is told: no output, no input, nothing that a human wrote into a call; and of
-    what a step signalled that saw something private, or that a human called, only the name.
-    """
-    lineage = Lineage(progress.body.steps, labels(world, progress.body.literals))
-    return Course(
-        steps=tuple(
-            Passed(
-                id=step.id,
-                tool=step.tool,
-                args=step.args,
-                when=step.when,
-                for_each=step.for_each,
-                on_error=dict(step.on_error),
-                output=dict(step.output) if step.kind == "compose" else None,
-                reason=step.reason,
-                state=_state(step.id, progress),
-            )
-            for step in progress.body.steps
-        ),
-        signals=tuple(
-            one.model_copy(update={"detail": ""})
-            if lineage.is_private(one.step) or one.step in progress.edits
-            else one
-            for one in progress.signals
-        ),
-    )
-
-
-def _state(id: str, progress: Progress) -> State:
-    if id in progress.done:
-        return "done"
-    if id in progress.begun:
-        return "given up"
-    return "left out" if id in progress.used else "still to come"
-
-
-@dataclass(frozen=True)
-class Ruled:
-    """Policy's answer; `approval` is there where a human has to say yes to the new plan."""
-
-    decision: Decision
-    approval: Wanted | None
-
-
-def ruled(progress: Progress, world: World) -> Ruled:
-    """May it be planned anew at all, and by whose leave?"""
-    asked = _asked(progress, world)
-    made = world.decider.replan(asked)
-    if made.outcome is not Outcome.REQUIRE_APPROVAL:
-        return Ruled(made, None)
-    people = world.agent.approvers
-    rules = made.missing or (_default(tuple(sorted(people))),)
-    roles = {role for rule in rules for role in rule.approvers}
-    return Ruled(
-        made,
-        Wanted(
-            rules=rules,
-            people={role: people[role] for role in sorted(roles) if role in people},
-            asking=world.agent.asking,
-            policy=made.policy,
-            facts={},
-        ),
-    )
-
-
-def denied(made: Decision) -> Finding | None:
-    """Why the rest is not planned anew."""
-    if made.outcome is not Outcome.DENY:
-        return None
-    return Finding(
-        code="LS-POLICY-003" if made.errors else "LS-POLICY-002",
-        place="run",
-        problem=made.why if made.errors else f"planning anew is BLOCKED by {made.why}",
-        fix="correct the policy" if made.errors else "mend what was signalled, and run again",
-    )
-
-
-def _default(roles: tuple[str, ...]) -> Rule:
-    """Where no rule says otherwise, whoever may approve anything may approve this."""
-    return Rule(
-        id=f"{RESERVED}replanning-asks",
-        effect="approval",
-        reason="a run goes on with a new plan only if a human says so",
-        approvers=roles,
-    )
-
-
-def _asked(progress: Progress, world: World) -> Replanning:
-    body = progress.body
-    lineage = Lineage(body.steps, labels(world, body.literals))
-    found = [one.step for one in progress.signals]
-    return Replanning(
-        principal=world.principal_of(progress.started_by, progress.trigger),
-        environment=body.environment,
-        stage=body.stage,
-        errors=tuple(sorted({one.error for one in progress.signals})),
-        tools=tuple(sorted({one.tool for one in progress.signals})),
-        done=tuple(sorted({body.steps[id].tool for id in progress.done})),
-        untrusted=worst(lineage.signals(one) for one in found) is Trust.UNTRUSTED,
-        sensitive=any(lineage.is_private(one) for one in found),
-        unknown=any(_may_have_acted(one, progress, world) for one in progress.abandoned),
-        replans=progress.replans,
-        about=progress.lock,
-    )
-
-
-def _may_have_acted(step: LockedStep, progress: Progress, world: World) -> bool:
+def may_have_acted(step: LockedStep, progress: Progress, world: World) -> bool:
     """Whether it is not certain that a step which is given up did nothing that counts, however
     often it was called.
     """

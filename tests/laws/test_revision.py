@@ -16,7 +16,7 @@ from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.lock import Body, Lock
 from lockstep.plan import Steps
-from lockstep.revision import Progress, Signal
+from lockstep.revision import Course, Progress, Signal
 from lockstep.statement import Asked, Proposed
 from lockstep.tail import MAX_LINES, fitting, tail
 from lockstep.trust import Trust
@@ -26,7 +26,11 @@ from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
 from policies.freeze import freeze
-from policies.revision import against, anew, course, denied, reads, ruled
+from policies.replanning import Ruled, denied, lineage_of
+from policies.replanning import course as told_of
+from policies.replanning import reads as read_by
+from policies.replanning import ruled as ruled_by
+from policies.revision import against, anew
 from policies.rules import Rules
 from policies.verify import verify
 from policies.world import World
@@ -91,6 +95,18 @@ def child(at: Progress, *steps: Json, here: World | None = None) -> Body:
     here = here or world()
     plan = anew(at, rest(*steps), here)
     return freeze(plan, check(plan, here, BY), here, at)
+
+
+def course(at: Progress, here: World) -> Course:
+    return told_of(at, lineage_of(at, here))
+
+
+def reads(at: Progress, here: World) -> Trust:
+    return read_by(at, here, lineage_of(at, here))
+
+
+def ruled(at: Progress, here: World) -> Ruled:
+    return ruled_by(at, here, lineage_of(at, here))
 
 
 # What stays, and what may come
