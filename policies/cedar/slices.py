@@ -58,7 +58,7 @@ class Slice:
     @cached_property
     def blind(self) -> bool:
         """Whether it is all one to these rules which resource of its type is touched."""
-        return not Reads.of(rule.form for rule in self.rules.values()).resource
+        return not Reads.of(rule.looks_at for rule in self.rules.values()).resource
 
     @cached_property
     def _all(self) -> Group:
@@ -113,9 +113,8 @@ class Slice:
         key = (question.facts.open, question.resource is None)
         found = self._parts.get(key)
         if found is None:
-            looking = frozenset(
-                id for id, rule in self.rules.items() if not Reads.of([rule.form]).settled(question)
-            )
+            each = {id: Reads.of([rule.looks_at]) for id, rule in self.rules.items()}
+            looking = frozenset(id for id, reads in each.items() if not reads.settled(question))
             sorts: dict[Sort, set[str]] = {}
             for id in looking:
                 rule = self.rules[id]
