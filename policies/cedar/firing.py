@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cedarpy
+from pydantic import JsonValue
 
 from policies.cedar.forms import any_of, policy_set
-from policies.cedar.question import Question
+from policies.cedar.question import Path, Question
 from policies.cedar.reads import Key, Reads
 from policies.cedar.rules import CedarRule
 from policies.cedar.verdict import erring
+from policies.cedar.witness import telling
 
 _HANDFUL = 16
 _FEW = 4
@@ -74,6 +76,7 @@ class Group:
     _known: dict[Key, Fired] = field(default_factory=dict)
     _names: frozenset[str] = frozenset()
     _apart: dict[str, cedarpy.PolicySet] = field(default_factory=dict)
+    _telling: Mapping[Path, JsonValue] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule]) -> "Group":
@@ -92,15 +95,20 @@ class Group:
             asked=policies,
             handfuls=handfuls,
             _names=frozenset(found) | handfuls.keys(),
+            _telling=telling(rule.form for rule in found.values()),
         )
 
     def fired(self, question: Question) -> Fired:
         """Of a question with nothing open that these rules look at."""
-        return self.remembered(question, lambda: self._answered(question, False))
+        return self.remembered(question, lambda: self._answered(question))
 
     def likely(self, question: Question) -> Fired:
-        """Of a question with something open, as if it were filled in in one of many ways."""
-        return self._answered(question, True)
+        """Of a question with something open, as if it were filled in with what is plain."""
+        return self._answered(question, {})
+
+    def thinkable(self, question: Question) -> Fired:
+        """The same, as if it were filled in with what these rules compare it with."""
+        return self._answered(question, self._telling)
 
     def foreseen(self, question: Question) -> Fired:
         """Of a question with something open."""
@@ -120,15 +128,17 @@ class Group:
                 self._known[key] = found
         return found
 
-    def _answered(self, question: Question, filled_in: bool) -> Fired:
-        """Without a schema: the facts have passed the sieve that its types are made of."""
-        tell = question.facts.example if filled_in else question.facts.told
+    def _answered(self, question: Question, tried: Mapping[Path, JsonValue] | None = None) -> Fired:
+        """Without a schema: the facts have passed the sieve that its types are made of. What is
+        open is filled in with what is `tried`.
+        """
+        facts, read = question.facts, self.reads.context
         request = {
             "principal": question.principal.form,
             "action": question.action.form,
             # Where it is open none of the rules looks at it, and any thing can stand there.
             "resource": (question.resource or question.principal).form,
-            "context": tell(self.reads.context),
+            "context": facts.told(read) if tried is None else facts.example(read, tried),
         }
 
         def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:

@@ -104,7 +104,7 @@ def _read(node: Any) -> Iterator[Path]:
         case {"is": {"left": {"Var": "resource"}, **rest}} if "in" not in rest:
             yield ("type",)
         case {".": {"left": left, "attr": str()}} | {"has": {"left": left, "attr": str()}}:
-            path = _path(node)
+            path = path_of(node)
             if path is None:
                 yield from _read(left)
             else:
@@ -119,12 +119,13 @@ def _read(node: Any) -> Iterator[Path]:
             return
 
 
-def _path(node: Any) -> Path | None:
+def path_of(node: Any) -> Path | None:
+    """What a node reads, from Cedar's variable on; None where it is not plainly a field."""
     match node:
         case {"Var": str(name)} if name in _VARIABLES:
             return (name,)
         case {".": {"left": left, "attr": str(attr)}} | {"has": {"left": left, "attr": str(attr)}}:
-            base = _path(left)
+            base = path_of(left)
             return None if base is None else (*base, attr)
         case _:
             return None

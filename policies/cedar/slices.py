@@ -102,11 +102,16 @@ class Slice:
             first = self._first.get(sort)
             if first not in alike:
                 first = min(alike)
-            alone = self._group(frozenset({first})).foreseen(question)
-            if not alone.possible:
-                alone = self._group(alike).foreseen(question)
-            found |= alone
-            self._first[sort] = min(alone.possible, default=first)
+            alone = self._group(frozenset({first}))
+            # It does not fire for a plain example: where it does for another it may or may not.
+            if first not in likely and alone.thinkable(question).certain:
+                found |= Fired(possible=alone.ids)
+                continue
+            seen = alone.foreseen(question)
+            if not seen.possible:
+                seen = self._group(alike).foreseen(question)
+            found |= seen
+            self._first[sort] = min(seen.possible, default=first)
         return found
 
     def _part(self, question: Question) -> "_Part":
