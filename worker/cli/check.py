@@ -44,11 +44,19 @@ def check(
     plan: Annotated[Path | None, typer.Argument(help="A plan, or a lock: JSON.")] = None,
     env: Annotated[
         str | None,
-        typer.Option("--env", help="The environment: a manifest of the agent; a lock names it."),
+        typer.Option(
+            "--env",
+            metavar="ENV",
+            help="The environment: a manifest of the agent; a lock names it.",
+        ),
     ] = None,
     batch: Annotated[
         Path | None,
-        typer.Option("--batch", help="A file of plans, one JSON document a line; `-` is stdin."),
+        typer.Option(
+            "--batch",
+            metavar="FILE",
+            help="A file of plans, one JSON document a line; `-` is stdin.",
+        ),
     ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Write the edges that rules miss into the plan's file.")

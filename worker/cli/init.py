@@ -31,7 +31,8 @@ _NEXT = (
 def init(
     folder: Annotated[Path, typer.Argument(help="The new agent's folder; absent or empty.")],
     name: Annotated[
-        str | None, typer.Option("--name", help="The agent's name; by default the folder's.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The agent's name; by default the folder's."),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:

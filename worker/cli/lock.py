@@ -43,11 +43,14 @@ def lock(
         list[Path], typer.Argument(metavar="PLAN", help="A plan: JSON; with --refresh, locks.")
     ],
     env: Annotated[
-        str | None, typer.Option("--env", help="The environment: a manifest of the agent.")
+        str | None,
+        typer.Option("--env", metavar="ENV", help="The environment: a manifest of the agent."),
     ] = None,
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where the lock goes; by default beside the plan."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where the lock goes; by default beside the plan."
+        ),
     ] = None,
     refresh: Annotated[
         bool,

@@ -16,17 +16,29 @@ from worker.discovery import roots
 
 AgentOption = Annotated[
     Path | None,
-    typer.Option("--agent", help="The agent's folder; by default the one the file lies in."),
+    typer.Option(
+        "--agent", metavar="FOLDER", help="The agent's folder; by default the one the file lies in."
+    ),
+]
+HereOption = Annotated[
+    Path | None,
+    typer.Option("--agent", metavar="FOLDER", help="The agent's folder; by default the one here."),
 ]
 EnvironmentOption = Annotated[
-    str, typer.Option("--env", help="The environment: a manifest of the agent.")
+    str, typer.Option("--env", metavar="ENV", help="The environment: a manifest of the agent.")
 ]
 InputOption = Annotated[
     list[str] | None,
-    typer.Option("--input", "-i", help="NAME=VALUE; VALUE is JSON, or else a string."),
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="NAME=VALUE",
+        help="An input: JSON, or else a string; repeatable.",
+    ),
 ]
 PersonOption = Annotated[
-    str | None, typer.Option("--as", help="Who you are; by default the name you logged in by.")
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Who you are; by default the name you logged in by."),
 ]
 
 

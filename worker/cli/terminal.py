@@ -41,7 +41,9 @@ def _choose(value: Format) -> Format:
 
 FormatOption = Annotated[
     Format,
-    typer.Option("--format", help="`human` or `json`.", callback=_choose, show_default=True),
+    typer.Option(
+        "--format", help="For people, or for programs.", callback=_choose, show_default=True
+    ),
 ]
 
 
