@@ -13,7 +13,7 @@ from lockstep.checked import Checked
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Edge
-from lockstep.loading import parse_json, read, shaped
+from lockstep.loading import parse_json, read
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
@@ -26,6 +26,7 @@ from worker.cli.options import (
     agent_here,
     package_for,
     person,
+    read_plan,
 )
 from worker.cli.terminal import (
     Format,
@@ -97,7 +98,7 @@ def check(
         if not is_json():
             show_fixed(mended, difference)
     else:
-        proposed = shaped(Plan, parse_json(read(plan), str(plan)), str(plan))
+        _, proposed = read_plan(plan)
         checked = check_plan(proposed, world, person(as_))
     show_checked(checked, proposed, edges)
     if not checked.passed:

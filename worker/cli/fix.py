@@ -12,6 +12,7 @@ from lockstep.plan import Plan
 from lockstep.splice import with_edges
 from policies.mend import Mended, mend
 from policies.world import World
+from worker.cli.options import read_plan
 from worker.cli.terminal import counted, out, safe, write_file
 
 
@@ -19,12 +20,11 @@ def fixed(path: Path, world: World, by: str) -> tuple[Mended, str]:
     """The plan of a file, mended as far as that leaves no choice and written back; and the
     difference to what the file was, empty where there is none.
     """
-    data = read(path)
-    raw = parse_json(data, str(path))
-    found = mend(shaped(Plan, raw, str(path)), world, by)
+    _, proposed = read_plan(path)
+    found = mend(proposed, world, by)
     if not found.edges:
         return found, ""
-    before = data.decode()
+    before = read(path).decode()
     after = with_edges(before, found.edges)
     # What was checked is what is written; a text that reads otherwise would be neither.
     assert after is not None

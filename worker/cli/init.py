@@ -24,7 +24,7 @@ _NEXT = (
     "lockstep check plans/first.plan.json --env local",
     "lockstep lock plans/first.plan.json --env local",
     "lockstep run plans/first.local.lock.json",
-    "pytest tests",
+    "python -m pytest tests",
 )
 
 

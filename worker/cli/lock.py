@@ -10,8 +10,6 @@ from activities.package import AgentPackage
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import parse_json, read, shaped
-from lockstep.plan import Plan
 from worker.cli.approving import Waiting, ended_or_waiting, show_unapproved
 from worker.cli.check import show_checked
 from worker.cli.lockfile import keep_lock
@@ -20,6 +18,7 @@ from worker.cli.options import (
     PersonOption,
     package_for,
     person,
+    read_plan,
 )
 from worker.cli.refresh import refresh as refreshed
 from worker.cli.terminal import (
@@ -79,8 +78,7 @@ def lock(
 def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, by: str) -> None:
     package = package_for(plan, agent)
     package.world(env)
-    raw = parse_json(read(plan), str(plan))
-    proposed = shaped(Plan, raw, str(plan))
+    raw, proposed = read_plan(plan)
     target = out_file or _beside(plan, env)
     request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=by)
     result = asyncio.run(_lock(request, package))

@@ -12,6 +12,7 @@ from activities.package import AgentPackage, find_root, load_package
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json, read, shaped
 from lockstep.lock import Lock
+from lockstep.plan import Plan
 from worker.discovery import roots
 
 AgentOption = Annotated[
@@ -80,6 +81,21 @@ def agent_here(agent: Path | None) -> AgentPackage:
         else "no agent package here, above, or two folders below",
         "name the agent's folder with --agent",
     )
+
+
+def read_plan(path: Path) -> tuple[Any, Plan]:
+    """A plan, as it stands in its file and as it is read; a lock in its place is called one."""
+    value = parse_json(read(path), str(path))
+    if isinstance(value, dict) and "body" in value and "steps" not in value:
+        named = shlex.quote(str(path))
+        raise LockstepError.of(
+            "LS-LOAD-007",
+            str(path),
+            "this is a lock, and wanted was a plan",
+            f"hold it against the present with `lockstep check {named}`, or lock its plan anew "
+            f"with `lockstep lock --refresh {named}`",
+        )
+    return value, shaped(Plan, value, str(path))
 
 
 def read_lock(path: Path) -> Lock:
