@@ -98,7 +98,7 @@ def check(
         if not is_json():
             show_fixed(mended, difference)
     else:
-        _, proposed = read_plan(plan)
+        proposed = read_plan(plan).plan
         checked = check_plan(proposed, world, person(as_))
     show_checked(checked, proposed, edges)
     if not checked.passed:

@@ -78,15 +78,15 @@ def lock(
 def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, by: str) -> None:
     package = package_for(plan, agent)
     package.world(env)
-    raw, proposed = read_plan(plan)
+    file = read_plan(plan)
     target = out_file or _beside(plan, env)
-    request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=by)
+    request = LockRequest(plan=file.raw, agent=package.agent.name, environment=env, by=by)
     result = asyncio.run(_lock(request, package))
     if isinstance(result, Waiting):
         show_unapproved(result)
         raise typer.Exit(Exit.PAUSED)
     if result.lock is None:
-        show_checked(result.checked, proposed)
+        show_checked(result.checked, file.plan)
         show_findings(result.findings)
         raise typer.Exit(Exit.REJECTED)
     same = keep_lock(result.lock, package, target)
@@ -100,7 +100,7 @@ def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, 
             }
         )
         return
-    show_checked(result.checked, proposed)
+    show_checked(result.checked, file.plan)
     state = "unchanged" if same else "locked"
     out.print(f"[green]{state}[/green] {safe(target)}  {result.lock.digest}")
 

@@ -3,6 +3,7 @@
 import getpass
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,9 +84,19 @@ def agent_here(agent: Path | None) -> AgentPackage:
     )
 
 
-def read_plan(path: Path) -> tuple[Any, Plan]:
-    """A plan, as it stands in its file and as it is read; a lock in its place is called one."""
-    value = parse_json(read(path), str(path))
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan: its file's bytes, the JSON in them, and what that says."""
+
+    data: bytes
+    raw: Any
+    plan: Plan
+
+
+def read_plan(path: Path) -> PlanFile:
+    """A plan, read once; a lock in its place is called one."""
+    data = read(path)
+    value = parse_json(data, str(path))
     if isinstance(value, dict) and "body" in value and "steps" not in value:
         named = shlex.quote(str(path))
         raise LockstepError.of(
@@ -95,7 +106,7 @@ def read_plan(path: Path) -> tuple[Any, Plan]:
             f"hold it against the present with `lockstep check {named}`, or lock its plan anew "
             f"with `lockstep lock --refresh {named}`",
         )
-    return value, shaped(Plan, value, str(path))
+    return PlanFile(data, value, shaped(Plan, value, str(path)))
 
 
 def read_lock(path: Path) -> Lock:
