@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from lockstep.checked import Checked
@@ -33,6 +32,7 @@ from worker.cli.terminal import (
     FormatOption,
     counted,
     emit_json,
+    grid,
     is_json,
     out,
     plain,
@@ -114,7 +114,7 @@ def show_checked(checked: Checked, plan: Plan, edges: tuple[Edge, ...] | None = 
         emit_json({"passed": checked.passed, **fixed, **checked.model_dump(mode="json")})
         return
     verdicts = {decision.step: decision for decision in checked.decisions}
-    table = Table.grid(padding=(0, 2))
+    table = grid(5)
     for made in before(checked, plan.steps):
         text = Text(made.outcome, style=COLOURS[made.outcome])
         said = Text(plain(made.why), style="dim")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from activities.cases import answered
@@ -25,6 +24,7 @@ from worker.cli.terminal import (
     FormatOption,
     counted,
     emit_json,
+    grid,
     is_json,
     out,
     plain,
@@ -89,7 +89,7 @@ def _told(one: Tried) -> dict[str, Any]:
 
 def _show(results: list[Tried]) -> None:
     """A line a case, and under one that failed what was expected and what was found."""
-    table = Table.grid(padding=(0, 2))
+    table = grid(5)
     for one in results:
         made, case = one.decision, one.case
         mark = Text("✓", style="green") if one.passed else Text("✗", style="red")

@@ -113,7 +113,7 @@ def list_(format: FormatOption = Format.HUMAN) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for column in ("schedule", "agent", "environment", "next (UTC)", "what"):
-        table.add_column(column, style="bold" if column == "schedule" else "")
+        table.add_column(column, style="bold" if column == "schedule" else "", overflow="fold")
     for row in rows:
         table.add_row(
             safe(row.id), safe(row.agent), safe(row.environment), _next(row), safe(row.note)
