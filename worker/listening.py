@@ -52,7 +52,9 @@ def _brief(fields: dict[str, Any]) -> dict[str, Any]:
                 brief |= {"question": id, "step": step, "why": why, "deadline": deadline}
             case ("finding", {"code": code, "problem": problem}):
                 brief |= {"code": code, "problem": problem}
-            case ("findings" | "decisions", list()):
+            case ("findings", list()):
+                brief |= {"findings": len(value), "codes": sorted({one["code"] for one in value})}
+            case ("decisions", list()):
                 brief[key] = len(value)
             case ("attempt", {"number": number, "end": end, "failure": failure}):
                 brief |= {"attempt": number, "end": end, "failure": failure}

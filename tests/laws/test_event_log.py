@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from lockstep.amount import Amount
 from lockstep.canonical import digest
-from lockstep.event import Happening, RunStarted, genesis, link
+from lockstep.event import Happening, RunRefused, RunStarted, genesis, link
+from lockstep.finding import Finding
 from lockstep.stepped import StepStarted
 from worker.listening import log_event
 
@@ -47,6 +48,17 @@ def test_of_what_is_long_the_size_is_logged(tools: int) -> None:
 
     assert "mocked" not in line
     assert line["mocked_bytes"] > 1000
+
+
+def test_a_refusal_names_its_codes() -> None:
+    """Whoever is alerted reads why, and drift can be told from what is malformed."""
+    found = [
+        Finding(code=code, place="lock", problem="is otherwise", fix="look")
+        for code in ("LS-RUN-006", "LS-LOCK-002", "LS-LOCK-002")
+    ]
+    (line,) = logged(RunRefused(findings=tuple(found)))
+
+    assert (3, ["LS-LOCK-002", "LS-RUN-006"]) == (line["findings"], line["codes"])
 
 
 def test_inputs_and_replays_are_not_logged() -> None:
