@@ -117,9 +117,9 @@ def _is_text(root: Schema, schema: Any, deep: int) -> bool:
     either, all_ = here.get("anyOf") or here.get("oneOf"), here.get("allOf")
     if deep and isinstance(either, list):
         return all(_is_text(root, one, deep - 1) for one in either)
-    return bool(deep and isinstance(all_, list)) and any(
-        _is_text(root, one, deep - 1) for one in all_
-    )
+    if deep and isinstance(all_, list):
+        return any(_is_text(root, one, deep - 1) for one in all_)
+    return False
 
 
 def _children(given: dict[str, Any], key: str) -> Iterator[Any]:

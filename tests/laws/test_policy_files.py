@@ -291,7 +291,8 @@ def test_a_mark_on_what_may_be_no_string_is_refused(marked: Any) -> None:
     """A list is not the name of a metric, nor a number: the call would be taken to touch nothing,
     whatever policy says of metrics.
     """
-    model = create_model("Marked", on=(Annotated[marked, Resource("metric")], ...))
+    one: Any = Annotated[marked, Resource("metric")]
+    model = create_model("Marked", on=(one, ...))
     spec = TOOLS["FetchMetrics"].model_copy(update={"input": model.model_json_schema()})
     with pytest.raises(LockstepError, match="may be no string as the name of a `metric`"):
         vocabulary({"FetchMetrics": spec}, environment())
@@ -306,7 +307,7 @@ class Size(StrEnum):
 )
 def test_a_mark_on_a_string_of_any_kind_is_taken(marked: Any) -> None:
     """Words of a list, dates, and what may be left out: also as the key of a map."""
-    one = Annotated[marked, Resource("metric")]
+    one: Any = Annotated[marked, Resource("metric")]
     model = create_model("Marked", on=(one, ...), some=(list[one], ...), by=(dict[one, int], {}))
     spec = TOOLS["FetchMetrics"].model_copy(update={"input": model.model_json_schema()})
     words = vocabulary({"FetchMetrics": spec}, environment())
