@@ -27,6 +27,8 @@ from lockstep.reference import path_parts
 from lockstep.schema import leads_somewhere
 from lockstep.trust import Emits, FieldLabels
 
+MAX_ATTEMPTS = 20
+
 
 class Effect(StrEnum):
     """What a call does to the world."""
@@ -79,7 +81,7 @@ class ToolSpec(Record):
     output: dict[str, JsonValue]
     timeout: Duration
     heartbeat: Duration
-    attempts: int = Field(ge=1, le=20)
+    attempts: int = Field(ge=1, le=MAX_ATTEMPTS)
     signals: tuple[ErrorName, ...] = ()
     no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     cost: Amount = Amount(calls=1)
