@@ -34,10 +34,10 @@ from worker.cli.terminal import (
     emit_json,
     is_json,
     out,
-    plain,
     safe,
     show_findings,
 )
+from worker.plain import plain
 
 
 def check(

@@ -27,12 +27,12 @@ from worker.cli.terminal import (
     emit_json,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
     write_file,
 )
+from worker.plain import plain
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
