@@ -180,8 +180,9 @@ class _Attempt:
         return tuple(missing_resources(place, named, self.house.world))
 
     async def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
-        # By the server's clock at which this attempt was due, for a dispatch may wait for long.
-        now = activity.info().current_attempt_scheduled_time
+        # By the server's clock when a worker took this attempt, which may have waited for one.
+        info = activity.info()
+        now = max(info.started_time, info.current_attempt_scheduled_time)
         run, world = self.call.run, self.house.world
         decision = world.decider.decide(attempted(self.call, self.tool.spec, args, (), told))
         if decision.outcome is not Outcome.REQUIRE_APPROVAL:

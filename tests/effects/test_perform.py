@@ -118,16 +118,23 @@ def locked(world: World) -> Lock:
 
 
 async def performed(
-    world: World, args: dict[str, JsonValue], folder: Path, *grants: Grant, at: datetime = DUE
+    world: World,
+    args: dict[str, JsonValue],
+    folder: Path,
+    *grants: Grant,
+    at: datetime = DUE,
+    taken: datetime = DUE,
 ) -> Any:
-    """One attempt at opening, due at a time, with arguments that only the run knows."""
+    """One attempt at opening, due and taken at a time, with arguments that only the run knows."""
     body = locked(world).body
     told = facts(body, "Open")
     with ThreadPoolExecutor(1) as threads:
         house = Performer(world, {"Open": open_valve}, FolderStore(folder), folder, threads, {})
         call = Dispatch(run=told, step=body.steps[0], edited=args, grants=grants)
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, current_attempt_scheduled_time=at)
+        environment.info = replace(
+            environment.info, current_attempt_scheduled_time=at, started_time=taken
+        )
         report: Report = await environment.run(house.activity_for(open_valve), call)
     return report.outcome
 
@@ -355,17 +362,21 @@ async def test_a_yes_that_stands_lifts_no_denial(world: World, tmp_path: Path) -
 
 
 async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path) -> None:
-    """An attempt may be due long after the approval was given; what counts is when it is due."""
+    """An attempt may be due long after the approval was given, or be due in time and wait for a
+    worker until it is too late.
+    """
     CALLED.clear()
-    here = with_fitters(world, "ana", standing=None)
+    here, over = with_fitters(world, "ana", standing=None), DUE + timedelta(hours=1)
 
     in_time = await performed(here, RUSTY, tmp_path, given(here))
-    late = await performed(here, RUSTY, tmp_path, given(here), at=DUE + timedelta(hours=1))
+    late = await performed(here, RUSTY, tmp_path, given(here), at=over, taken=over)
+    waited = await performed(here, RUSTY, tmp_path, given(here), taken=over)
 
     assert isinstance(in_time, Completed)
-    assert isinstance(late, Withheld)
-    assert late.decision is not None
-    assert Outcome.REQUIRE_APPROVAL is late.decision.outcome
+    for held in (late, waited):
+        assert isinstance(held, Withheld)
+        assert held.decision is not None
+        assert Outcome.REQUIRE_APPROVAL is held.decision.outcome
     assert ["rusty"] == CALLED
 
 
