@@ -73,6 +73,31 @@ def test_a_looser_claim_is_named(body: Body, named: str) -> None:
     assert any(named in problem for problem in told(body)), told(body)
 
 
+@pytest.mark.parametrize(
+    ("id", "args"),
+    [
+        ("list", {"cargo": ["gold"]}),
+        ("list", {"cargo": []}),
+        ("list", {"cargo": ["coal"], "berth": {"$input": "/gone"}}),
+        ("sink", {}),
+        ("sink", {"ship": 7}),
+        ("sink", {"ship": {"$run": "/elsewhere"}}),
+        ("sink", {"ship": {"$from": "weigh"}}),
+        ("sink", {"ship": {"$item": "/name"}}),
+        ("sink", {"ship": {"$ship": "skiff"}}),
+    ],
+)
+def test_a_call_that_no_plan_could_make_is_refused_before_the_first_step(
+    id: str, args: Json
+) -> None:
+    """A name that does not exist, a misfit, a reference that leads nowhere: not first when its turn
+    comes, and others have been done.
+    """
+    assert [f"`steps.{id}.args`"] == [
+        word for one in told(step(id, args=args)) for word in one.split() if ".args" in word
+    ]
+
+
 def test_a_lock_lists_all_that_its_steps_touch() -> None:
     """What is left out of it would be seen by no reviewer, and could change unnoticed."""
     kinds = BODY.resources
