@@ -35,10 +35,10 @@ from worker.cli.terminal import (
     grid,
     is_json,
     out,
-    plain,
     safe,
     show_findings,
 )
+from worker.plain import plain
 
 
 def check(

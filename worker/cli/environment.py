@@ -9,7 +9,8 @@ from lockstep.dotted import dotted
 from lockstep.extension import Extended
 from lockstep.loading import pointer
 from worker.cli.options import HereOption, agent_here
-from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out
+from worker.plain import plain
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 

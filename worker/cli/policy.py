@@ -27,12 +27,12 @@ from worker.cli.terminal import (
     grid,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
     write_file,
 )
+from worker.plain import plain
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 

@@ -37,7 +37,8 @@ from lockstep.stepped import (
 )
 from lockstep.submission import ACTION, is_about_plan
 from lockstep.tail import Tail
-from worker.cli.terminal import counted, grid, plain
+from worker.cli.terminal import counted, grid
+from worker.plain import plain
 
 
 @dataclass

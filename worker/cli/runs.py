@@ -31,7 +31,6 @@ from worker.cli.terminal import (
     emit_json,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
@@ -41,6 +40,7 @@ from worker.history import PLANNING, events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.locks import locks_of, proposed_in
+from worker.plain import plain
 from worker.plans import ended
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
