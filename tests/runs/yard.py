@@ -2,7 +2,7 @@
 
 Whatever a test is about, each run that ends here is held to the same laws: its events, computed
 from its history, form a whole chain that ends in the head the run returned; its replay is the same
-again; and no secret is in its history.
+again; policy that it is put to again decides the same; and no secret is in its history.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from policies.check import check
 from policies.freeze import freeze
 from policies.world import World
 from worker import inbox
+from worker.backtest import Backtest
 from worker.history import replay
 from worker.home import Home
 from worker.replay import compared
@@ -202,6 +203,11 @@ class Yard:
         assert (found.events, found.head) == (len(events), events[-1].digest), found
         report = compared(history, replayed, FolderStore(self.home.values), self.world)
         assert not report.findings, report.findings
+        bench = Backtest(
+            self.package, FolderStore(self.home.values), {self.environment: self.world}
+        )
+        otherwise = [one for one in bench.revisited(history) if one.turn != "same"]
+        assert not otherwise, otherwise
         ended = Ended(found, events, history)
         assert CANARY not in ended.text, "a secret is in the history"
         return ended
