@@ -77,8 +77,8 @@ class Revisited(Record):
     """One question that was put to policy in a run or a planning, and is put again. `step` is what
     messages call it.
 
-    `then` is None where nothing was recorded, `now` where nobody can say; `unknown` tells why. A
-    call that has not ended has neither. `lost` are grants that held then and would not lift what
+    `then` is None where no answer is on record, `now` where nobody can say; `unknown` tells why. A
+    call that has not ended, or left nothing behind, has neither. `lost` are grants that held then and would not lift what
     asks now, `void` those that stand and are bound to another policy than the present one.
     `restated`: the tool is declared otherwise than then, and was asked about as it is now.
     """

@@ -68,7 +68,7 @@ Verdict = Literal["same", "otherwise", "incomplete"]
 
 class Hindsight(Record):
     """Everything that came of it. `otherwise` questions would be decided otherwise, `other_rules`
-    the same by other rules; `unknown` could not be put again, `open` have no answer on record yet.
+    the same by other rules; `unknown` could not be put again, `open` have no answer on record.
 
     `silent` are the rules that took part in no decision, `lost` the yeses that would not lift what
     asks now, `void` those that stand and would have to be given again because policy is another

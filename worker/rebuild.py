@@ -4,6 +4,7 @@ Once for a replay, which asks the policy that was asked then, and for a back-tes
 present one. What the run knew comes from the record; what a tool is comes from the tool as it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,21 +25,25 @@ class Rebuilt:
     request: Request
     written: dict[str, JsonValue]
     spec: ToolSpec
+    _accept: Callable[[dict[str, JsonValue]], dict[str, JsonValue]]
+
+    @property
+    def steady(self) -> bool:
+        """Whether the tool's model fills in the same again."""
+        return self._accept(self.written) == self.request.args
 
 
 def rebuilt(call: Dispatch, grants: tuple[AnyGrant, ...], store: Store, world: World) -> Rebuilt:
     """The question as it would be put now, with these grants. LockstepError for a value that is
     lost, Unresolved for a reference that leads nowhere, ValueError for arguments that the tool does
-    not take, or takes otherwise each time.
+    not take.
     """
     spec = world.tools[call.step.tool]
     accept = partial(_accepted, world, call.step.tool)
     written = arguments(call, spec.input, partial(load, store))
     args = accept(written)
-    if accept(written) != args:
-        raise ValueError("the tool's model makes up its defaults anew each time")
     told = provenance(call, args, spec.input, partial(load, store), accept)
-    return Rebuilt(attempted(call, spec, args, grants, told), written, spec)
+    return Rebuilt(attempted(call, spec, args, grants, told), written, spec, accept)
 
 
 def _accepted(world: World, tool: str, args: dict[str, JsonValue]) -> dict[str, JsonValue]:

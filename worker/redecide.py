@@ -38,6 +38,8 @@ def redecided(
         try:
             # Which grants still held then is in the record; that they hold is decided again.
             again = rebuilt(call, then.grants, store, world)
+            if not again.steady:
+                raise ValueError("the tool's model makes up its defaults anew each time")
             now = world.decider.decide(again.request)
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.label}`: not decided again: {error}")

@@ -31,11 +31,10 @@ def called(call: Dispatch, then: Decision, at: Bearings) -> Revisited:
 
 def lost(call: Dispatch, attempts: tuple[Attempt, ...], at: Bearings) -> Revisited:
     """A call whose decision is on record by its digest alone. That there was one means that the
-    call was made, and so that policy allowed it.
+    call was made, and so that policy allowed it; where there is none, nobody knows of an answer.
     """
     if all(one.decision is None for one in attempts):
-        why = "what policy said then is not on record: no attempt lived to say"
-        return unknown(_about(call, None, at), why)
+        return unanswered(call, at)
     then = Said(outcome=Outcome.ALLOW, rules=None)
     found = _again(_about(call, then, at), call, call.grants, None, at)
     if found.now is None or found.now.outcome is not Outcome.REQUIRE_APPROVAL:
@@ -44,7 +43,7 @@ def lost(call: Dispatch, attempts: tuple[Attempt, ...], at: Bearings) -> Revisit
 
 
 def unanswered(call: Dispatch, at: Bearings) -> Revisited:
-    """A call that has not ended."""
+    """A call that has not ended, or that left nothing behind."""
     return _about(call, None, at)
 
 
@@ -86,11 +85,13 @@ def _again(
         return unknown(one, "the tool takes its arguments otherwise than it did")
     for held in _before(call, request.args, again.spec.input, world):
         return one.model_copy(update={"now": Said.held(held)})
-    made = asked_again(
-        lambda holding: decider.decide(request.model_copy(update={"grants": holding})),
-        grants,
-        world,
-    )
+
+    def ask(holding: tuple[AnyGrant, ...]) -> Decision:
+        # A copy would have its digest made anew, and arguments may be large.
+        held = request.model_copy(update={"grants": holding}) if holding else request
+        return decider.decide(held)
+
+    made = asked_again(ask, grants, world)
     restated = then is not None and then.asked not in (None, request.asked)
     return one.answered(made, grants).model_copy(update={"restated": restated})
 

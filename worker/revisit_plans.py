@@ -166,7 +166,7 @@ def verified(
     at: Bearings,
 ) -> Iterator[Revisited]:
     """A lock as a whole, when a run of it began; nothing where policy spoke of no whole plans then
-    and speaks of none now. `who` had it run, and whether that was a person or a schedule.
+    and speaks of none now, or was not asked about a lock that was refused. `who` had it run, and whether that was a person or a schedule.
     """
     one = at.about("plan", SUBJECT, PLAN, Said.by(then.plan) if then.plan else SILENT)
     world = at.here(stage=request.body.stage, role=request.body.role)
@@ -174,7 +174,7 @@ def verified(
         if then.plan is not None:
             yield unknown(one, world)
         return
-    if then.plan is None and not world.decider.weighs_plans:
+    if then.plan is None and (then.findings or not world.decider.weighs_plans):
         return
     asked = _submission(request, locks, who, world)
     if asked is None:

@@ -284,6 +284,20 @@ async def test_arguments_that_are_lost_are_unknown(
     assert "LS-STEP-007 cannot be read" in found.unknowns[0].unknown
 
 
+async def test_whether_a_yes_stood_is_not_known_of_a_call_that_failed(
+    yard: Yard, histories: Histories, tmp_path: Path
+) -> None:
+    """Its decision is on record by its digest alone. That it was called says that it was allowed,
+    and not on whose word; what was planned says more.
+    """
+    asking = adding("policy/approvals.cedar", rule("ask", "forbid", "Flaky", approvers="foreman"))
+    found = hindsight(changed(tmp_path, asking), yard.home.values, histories.values())
+    assert {("call", "Flaky", ALLOW, None, 1)} == turns(found.unknowns)
+    assert "whether one stood is not on record" in found.unknowns[0].unknown
+    assert {("planned", "Flaky", ALLOW, ASK, 1)} == turns(found.changes)
+    assert 0 == found.asks
+
+
 async def test_a_policy_that_cannot_be_loaded_is_told(
     yard: Yard, histories: Histories, tmp_path: Path
 ) -> None:

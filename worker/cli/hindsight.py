@@ -168,7 +168,7 @@ def _notes(found: Hindsight, left_out: int) -> Iterator[str]:
             "otherwise than then, asked about as they are now"
         )
     if found.open:
-        yield f"open    {counted(found.open, 'call')} with no answer on record yet"
+        yield f"open    {counted(found.open, 'call')} with no answer on record"
     if left_out:
         yield f"limit   {counted(left_out, 'older run')} not looked at: see --limit"
     if found.untold:
