@@ -6,14 +6,7 @@ What cannot be compared is neither the same nor different, and says why.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from lockstep.decision import (
-    AnyGrant,
-    Decision,
-    Outcome,
-    Rule,
-    ShadowRule,
-    StandingGrant,
-)
+from lockstep.decision import AnyGrant, Decision, Outcome, Rule, ShadowRule, StandingGrant
 from lockstep.finding import Finding
 from lockstep.names import RuleId
 from lockstep.record import Record
@@ -78,9 +71,10 @@ class Revisited(Record):
     messages call it.
 
     `then` is None where no answer is on record, `now` where nobody can say; `unknown` tells why. A
-    call that has not ended, or left nothing behind, has neither. `lost` are grants that held then and would not lift what
-    asks now, `void` those that stand and are bound to another policy than the present one.
-    `restated`: the tool is declared otherwise than then, and was asked about as it is now.
+    call that has not ended, or left nothing behind, has neither. `lost` are grants that held then
+    and would not lift what asks now, `void` those that stand and are bound to another policy than
+    the present one. `restated`: the tool is declared otherwise than then, and was asked about as it
+    is now.
     """
 
     run: str

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from lockstep.decision import AnyGrant, Outcome, StandingGrant
-from lockstep.names import EnvironmentName, Person, RuleId
+from lockstep.names import Person, RuleId
 from lockstep.record import Record
 from policies.hindsight import About, Revisited, Said, Turn
 
@@ -32,10 +32,11 @@ class Example(Record):
 class Kind(Record):
     """Questions that were answered one way and are answered another, all for the same reason.
 
-    Of those that cannot be put again `unknown` says why, and nothing is said now.
+    Of those that cannot be put again `unknown` says why, and nothing is said now. `environment` is
+    empty where not even that can be read.
     """
 
-    environment: EnvironmentName
+    environment: str
     about: About
     tool: str
     then: Said | None

@@ -10,6 +10,7 @@ planning that made the lock was read before.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from temporalio.client import WorkflowHistory
 
@@ -108,7 +109,7 @@ def _asked(
         case Checked():
             yield from checked(given(scheduled, Proposal), end, at)
         case Verified():
-            yield from verified(given(scheduled, Verify), end, locks, _who(steps), at)
+            yield from verified(given(scheduled, Verify), end, locks, partial(_who, steps), at)
         case Rechecked():
             yield from edited(given(scheduled, Change), end.findings, at)
         case Permitted():
@@ -134,6 +135,12 @@ def _who(steps: Sequence[Recorded]) -> tuple[str, str] | None:
             run = given(scheduled, Dispatch).run
             return run.started_by, run.trigger
     return None
+
+
+def gone(run: str) -> Revisited:
+    """A run whose history is not there any more."""
+    one = Revisited(run=run, environment="", about="call", step="", tool="")
+    return unknown(one, "the run's history is not kept any more")
 
 
 def _unread(at: Bearings, scheduled: Scheduled | None, why: str) -> Revisited:

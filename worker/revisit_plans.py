@@ -158,15 +158,19 @@ def _passing(then: Iterable[Finding], now: Iterable[Finding], at: Bearings) -> R
     return at.about("checks", SUBJECT, PLAN, before).model_copy(update={"now": after})
 
 
+Who = Callable[[], tuple[str, str] | None]
+"""Who had a run started, and whether that was a person or a schedule; looked up where it counts."""
+
+
 def verified(
     request: Verify,
     then: Verified,
     locks: Mapping[Digest, Lock],
-    who: tuple[str, str] | None,
+    who: Who,
     at: Bearings,
 ) -> Iterator[Revisited]:
-    """A lock as a whole, when a run of it began; nothing where policy spoke of no whole plans then
-    and speaks of none now, or was not asked about a lock that was refused. `who` had it run, and whether that was a person or a schedule.
+    """A lock as a whole, when a run of it began. Nothing where policy spoke of no whole plans then
+    and speaks of none now, or was not asked because the lock was refused.
     """
     one = at.about("plan", SUBJECT, PLAN, Said.by(then.plan) if then.plan else SILENT)
     world = at.here(stage=request.body.stage, role=request.body.role)
@@ -193,7 +197,7 @@ def verified(
 
 
 def _submission(
-    request: Verify, locks: Mapping[Digest, Lock], who: tuple[str, str] | None, world: World
+    request: Verify, locks: Mapping[Digest, Lock], who: Who, world: World
 ) -> Submission | None:
     """What was said about the lock is recorded where policy was asked then, and else stands with
     the lock itself.
@@ -203,10 +207,10 @@ def _submission(
         return started(
             body, given.lock, given.statements, world, by=given.by, trigger=given.trigger
         )
-    name = digest(body.model_dump(mode="json"))
-    if who is None or name not in locks:
+    name, found = digest(body.model_dump(mode="json")), who()
+    if found is None or name not in locks:
         return None
-    return started(body, name, locks[name].statements, world, by=who[0], trigger=who[1])
+    return started(body, name, locks[name].statements, world, by=found[0], trigger=found[1])
 
 
 def permitted(progress: Progress, then: Permitted, at: Bearings) -> Revisited:

@@ -235,6 +235,12 @@ def test_what_is_kept_does_not_grow_with_what_is_read() -> None:
     assert (MAX_KINDS, MAX_KINDS + 7, 7) == (len(found.changes), found.otherwise, found.untold)
 
 
+def test_what_cannot_even_be_placed_is_counted() -> None:
+    """A history that nobody can read, or that is gone, names no environment and no step."""
+    lost = Revisited(run="r", environment="", about="call", step="", tool="", unknown="gone")
+    assert ("incomplete", "") == (tallied(lost).verdict, tallied(lost).unknowns[0].environment)
+
+
 def test_people_are_asked_about_what_is_done_and_was_not_asked_about() -> None:
     """Nobody is asked about what is only planned; and whoever has answered was asked."""
     ask = said(ASK, "look")

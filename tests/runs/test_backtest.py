@@ -284,6 +284,25 @@ async def test_arguments_that_are_lost_are_unknown(
     assert "LS-STEP-007 cannot be read" in found.unknowns[0].unknown
 
 
+async def test_a_history_that_nobody_can_read_is_unknown(yard: Yard, histories: Histories) -> None:
+    """Neither what it was started with nor what it was asked ends the back-test of the others."""
+    found = WorkflowHistory.from_json("x", histories["plain"].to_json())
+    (begun,) = found.events[0].workflow_execution_started_event_attributes.input.payloads
+    begun.data = b'{"lock": 1}'
+    told = hindsight(yard.package, yard.home.values, [found])
+    assert ("incomplete", 1) == (told.verdict, told.unknown)
+    assert "neither a run nor a planning" in told.unknowns[0].unknown
+
+    found = WorkflowHistory.from_json("x", histories["plain"].to_json())
+    for event in found.events:
+        scheduled = event.activity_task_scheduled_event_attributes
+        if scheduled.activity_type.name == "Echo":
+            scheduled.input.payloads[0].data = b"[[[\xff"
+    told = hindsight(yard.package, yard.home.values, [found])
+    assert ("incomplete", 1, 2) == (told.verdict, told.unknown, told.same)
+    assert "it cannot be put again" in told.unknowns[0].unknown
+
+
 async def test_whether_a_yes_stood_is_not_known_of_a_call_that_failed(
     yard: Yard, histories: Histories, tmp_path: Path
 ) -> None:

@@ -22,9 +22,10 @@ from lockstep.codes import Exit
 from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from policies.expected import rules_of
+from policies.hindsight import Revisited
 from policies.promotion import promoted
 from policies.tally import Hindsight, Tally
-from worker.backtest import Backtest
+from worker.backtest import Backtest, gone
 from worker.cli.hindsight import show, told
 from worker.cli.options import agent_here
 from worker.cli.replay import saved_history
@@ -110,6 +111,9 @@ async def _found(asked: _Asked, home: Home) -> tuple[Hindsight, int]:
     reading = _Reading(asked, home)
     with _progress() as progress:
         async for history in reading.histories():
+            if isinstance(history, Revisited):
+                tally.take(history)
+                continue
             _held_to(history, asked)
             tally.begin(planning=kind_of(history) == PLANNING)
             for one in bench.revisited(history):
@@ -127,8 +131,10 @@ class _Reading:
     total: int = 0
     left_out: int = 0
 
-    async def histories(self) -> AsyncIterator[WorkflowHistory]:
-        """One at a time, each forgotten before the next is read."""
+    async def histories(self) -> AsyncIterator[WorkflowHistory | Revisited]:
+        """One at a time, each forgotten before the next is read. One that the server has dropped
+        since it was listed is a question that nobody can answer.
+        """
         named = dict.fromkeys(self.asked.named)
         files = [path for path in map(Path, named) if path.suffix == ".json" and path.is_file()]
         self.total = len(named)
@@ -138,12 +144,13 @@ class _Reading:
             return
         ids = [name for name in named if Path(name) not in files]
         async with session(self.home, say) as open_:
-            if not named:
-                ids = await self._all(open_.client)
             for name in ids:
-                yield await fetch(
-                    open_.client, await resolve(open_.client, name) if named else name
-                )
+                yield await fetch(open_.client, await resolve(open_.client, name))
+            for id in () if named else await self._all(open_.client):
+                try:
+                    yield await fetch(open_.client, id)
+                except LockstepError:
+                    yield gone(id)
 
     async def _all(self, client: Client) -> list[str]:
         asked = self.asked
