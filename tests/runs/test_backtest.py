@@ -142,6 +142,11 @@ async def test_the_policy_that_was_in_force_decides_the_same(
     }
 
 
+def begun(history: WorkflowHistory) -> WorkflowHistory:
+    """As far as it had come when it was asked for leave to start."""
+    return WorkflowHistory(history.workflow_id, history.events[:6])
+
+
 async def test_a_call_that_has_not_ended_is_open(yard: Yard, histories: Histories) -> None:
     """It was asked about, and nobody knows yet what was said."""
     history = histories["plain"]
@@ -287,8 +292,8 @@ async def test_arguments_that_are_lost_are_unknown(
 async def test_a_history_that_nobody_can_read_is_unknown(yard: Yard, histories: Histories) -> None:
     """Neither what it was started with nor what it was asked ends the back-test of the others."""
     found = WorkflowHistory.from_json("x", histories["plain"].to_json())
-    (begun,) = found.events[0].workflow_execution_started_event_attributes.input.payloads
-    begun.data = b'{"lock": 1}'
+    (start,) = found.events[0].workflow_execution_started_event_attributes.input.payloads
+    start.data = b'{"lock": 1}'
     told = hindsight(yard.package, yard.home.values, [found])
     assert ("incomplete", 1) == (told.verdict, told.unknown)
     assert "neither a run nor a planning" in told.unknowns[0].unknown
@@ -338,6 +343,7 @@ async def test_the_command_asks_about_all_that_an_agent_did(yard: Yard, tmp_path
             first, _ = [await other.run(say(text=f"[red]hi\x1b {n}")) for n in range(2)]
         saved = tmp_path / "saved.json"
         saved.write_text(json.dumps(first.history.to_json_dict()))
+        (tmp_path / "begun.json").write_text(begun(first.history).to_json())
         adding("policy/shadow.cedar", rule("hush", "forbid", "Echo"))(root)
         moved = copied(root, tmp_path)
         replace(moved / "environments" / "test.toml", '"staging"', '"dev"')
@@ -345,13 +351,14 @@ async def test_the_command_asks_about_all_that_an_agent_did(yard: Yard, tmp_path
         one = first.history.workflow_id
 
         async with asyncio.timeout(4 * PATIENCE):
-            same, forced, newest, away, stranger, unknown = await asyncio.gather(
+            same, forced, newest, away, stranger, unknown, early = await asyncio.gather(
                 lockstep("backtest", folder=root),
                 lockstep("backtest", one, "--shadow", "--env", "test", folder=root),
                 lockstep("backtest", "--limit", "1", "--format", "json", "--shadow", folder=root),
                 lockstep("backtest", folder=root, TEMPORAL_ADDRESS=nowhere),
                 lockstep("backtest", str(saved), "--agent", str(CRANE)),
                 lockstep("backtest", str(saved), folder=moved, TEMPORAL_ADDRESS=nowhere),
+                lockstep("backtest", str(tmp_path / "begun.json"), folder=root),
             )
 
     assert (0, "") == (same.code, same.err)
@@ -376,3 +383,4 @@ async def test_the_command_asks_about_all_that_an_agent_did(yard: Yard, tmp_path
 
     assert (1, True) == (unknown.code, "LS-BACK-002 1 question" in unknown.out)
     assert unknown.out.endswith("; 2 questions cannot be put again, in 1 run and 0 plannings\n")
+    assert (1, True) == (early.code, "LS-BACK-001" in early.err)

@@ -29,7 +29,7 @@ from worker.backtest import Backtest, gone
 from worker.cli.hindsight import show, told
 from worker.cli.options import agent_here
 from worker.cli.replay import saved_history
-from worker.cli.terminal import Format, FormatOption, emit_json, err, is_json, say
+from worker.cli.terminal import Format, FormatOption, counted, emit_json, err, is_json, say
 from worker.history import PLANNING, fetch, kind_of
 from worker.home import Home
 from worker.past import past
@@ -78,6 +78,14 @@ def backtest(
         package.world(env)
     asked = _Asked(package, tuple(runs or ()), env, _ago(since), limit)
     found, left_out = asyncio.run(_found(asked, Home.find()))
+    if not found.asked and not found.unknown:
+        raise LockstepError.of(
+            "LS-BACK-001",
+            f"agent `{package.agent.name}`",
+            f"nothing that policy said is on record in {counted(found.runs, 'run')} and "
+            f"{counted(found.plannings, 'planning')}",
+            "look further back with --since, or wait until a run has ended",
+        )
     if is_json():
         emit_json(told(found, package, env, None if runs else since, shadow, left_out))
     else:

@@ -153,13 +153,12 @@ def _findings(found: Hindsight) -> Iterator[Finding]:
 
 def _notes(found: Hindsight, left_out: int) -> Iterator[str]:
     yield from _tried(found)
-    for standing, label, yeses in (
-        (False, "would not lift what asks now", found.lost),
-        (True, "would have to be given again, since policy is another one", found.void),
-    ):
-        given = [one for one in yeses if standing or one not in found.void]
-        if given:
-            yield f"yes     {_yeses(given)} {label}"
+    if found.lost:
+        yield f"yes     {_yeses(found.lost)} would not lift what asks now"
+    told = {(one.rule, one.by) for one in found.lost}
+    void = [one for one in found.void if (one.rule, one.by) not in told]
+    if void:
+        yield f"yes     {_yeses(void)} would have to be given again, since policy is another one"
     if found.silent:
         yield f"silent  took part in no decision: {', '.join(found.silent)}"
     if found.restated:
