@@ -51,16 +51,24 @@ def backtest(
         ),
     ] = None,
     agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
+        Path | None,
+        typer.Option(
+            "--agent", metavar="FOLDER", help="The agent's folder; by default the one here."
+        ),
     ] = None,
     env: Annotated[
-        str | None, typer.Option("--env", help="Only what happened in this environment.")
+        str | None,
+        typer.Option("--env", metavar="ENV", help="Only what happened in this environment."),
     ] = None,
     since: Annotated[
-        str, typer.Option("--since", help="How far to look back, such as `12h` or `30d`.")
+        str,
+        typer.Option(
+            "--since", metavar="LENGTH", help="How far to look back, such as `12h` or `30d`."
+        ),
     ] = "30d",
     limit: Annotated[
-        int, typer.Option("--limit", min=1, help="The newest so many runs and plannings.")
+        int,
+        typer.Option("--limit", metavar="N", min=1, help="The newest so many runs and plannings."),
     ] = 1000,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="As if the rules of `shadow.cedar` were in force.")

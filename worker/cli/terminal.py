@@ -18,6 +18,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding, Severity
@@ -41,7 +42,9 @@ def _choose(value: Format) -> Format:
 
 FormatOption = Annotated[
     Format,
-    typer.Option("--format", help="`human` or `json`.", callback=_choose, show_default=True),
+    typer.Option(
+        "--format", help="For people, or for programs.", callback=_choose, show_default=True
+    ),
 ]
 
 
@@ -114,6 +117,16 @@ def write_file(path: Path, text: str) -> None:
 def counted(number: int, noun: str) -> str:
     """`1 step`, `1,000 steps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def grid(columns: int) -> Table:
+    """Cells without lines. On a narrow terminal what does not fit goes on below: half a verdict, or
+    half a rule's name, is none.
+    """
+    table = Table.grid(padding=(0, 2))
+    for _ in range(columns):
+        table.add_column(overflow="fold")
+    return table
 
 
 def is_json() -> bool:
