@@ -45,7 +45,7 @@ def backtest(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Runs and plannings by id, start of one or `latest`, or histories in JSON; by "
             "default all of this agent.",
         ),
