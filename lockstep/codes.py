@@ -146,6 +146,9 @@ CODES: dict[str, Code] = {
     "LS-REPLAY-003": Code("a decision differs", Exit.REJECTED),
     "LS-REPLAY-004": Code("the result differs", Exit.REJECTED),
     "LS-REPLAY-005": Code("a stored output is missing or damaged", Exit.REJECTED),
+    # back-tests
+    "LS-BACK-001": Code("there is nothing that policy could be asked again", Exit.ERROR),
+    "LS-BACK-002": Code("a question cannot be put to policy again", Exit.ERROR),
     # servers and processes
     "LS-SRV-001": Code("no Temporal server answers", Exit.ERROR),
     "LS-SRV-002": Code("the embedded server is not installed", Exit.ERROR),

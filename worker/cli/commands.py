@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Build an agent": {
         "policy": ("worker.cli.policy:app", "Try policy on cases; print its Cedar schema"),
+        "backtest": ("worker.cli.backtest:backtest", "Try policy on what past runs really did"),
         "environment": ("worker.cli.environment:app", "Print a manifest with all it inherits"),
         "pin": ("worker.cli.pin:pin", "Fetch the names and MCP tools that a manifest uses"),
         "mock": ("worker.cli.mock:app", "Make mocks for a sandbox from a run"),
