@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
@@ -11,6 +12,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# A suite starts many processes of the same code. What one has compiled is there for the next, also
+# where images are built that are to hold no compiled code.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine breaks no law: what has to be quick says so itself, in processor time.
 settings.register_profile("laws", deadline=None)
