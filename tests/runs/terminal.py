@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds in which a line has to end, or to show what is waited for."""
 POLL = 0.05
 
