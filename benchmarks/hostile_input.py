@@ -17,6 +17,7 @@ beside the mutations stand plans of as many steps of which no two are alike, and
 before. The yardstick is a million additions in plain Python, at the beginning and at the end.
 """
 
+import gc
 import json
 import multiprocessing
 import sys
@@ -169,6 +170,9 @@ def different() -> list[float]:
 def child(first: int, pipe: Connection) -> None:
     """Documents from `first` on; tells the number of each before it is begun."""
     target = Target()
+    # As a worker does once it has loaded its agent.
+    gc.collect()
+    gc.freeze()
     pipe.send(("ready",))
     for number in range(first, MUTATIONS):
         kind, text = target.document(number)

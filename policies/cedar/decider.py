@@ -113,7 +113,7 @@ class CedarDecider:
             _shadow=ShadowPolicy.of(shadow, tried, words.document) if tried else None,
             _plans=PlanPolicy(OwnPolicy.of(PLAN, rules, environment, shadow)),
             _anew=ReplanPolicy(OwnPolicy.of(REPLAN, rules, environment, shadow)),
-            _names_steps=Reads.of(rule.form for rule in calls).looks_at("step"),
+            _names_steps=Reads.of(rule.looks_at for rule in calls).looks_at("step"),
         )
 
     @property

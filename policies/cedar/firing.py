@@ -12,14 +12,17 @@ handful of which something holds, or cannot be evaluated, is asked rule by rule.
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 import cedarpy
+from pydantic import JsonValue
 
 from policies.cedar.forms import any_of, policy_set
-from policies.cedar.question import Question
+from policies.cedar.question import Path, Question
 from policies.cedar.reads import Key, Reads
 from policies.cedar.rules import CedarRule
 from policies.cedar.verdict import erring
+from policies.cedar.witness import telling
 
 _HANDFUL = 16
 _FEW = 4
@@ -62,49 +65,50 @@ Ask = Callable[[cedarpy.PolicySet, Set[str]], Fired]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Rules that are asked together; `handfuls` by the ids that stand for them in `asked`."""
+    """Rules that are asked together; `handfuls` are the forms of some, by rule and by the id that
+    stands for them in `asked`.
+    """
 
     ids: frozenset[str]
     reads: Reads
     asked: cedarpy.PolicySet
-    handfuls: Mapping[str, tuple[cedarpy.PolicySet, frozenset[str]]]
+    handfuls: Mapping[str, Mapping[str, Any]]
     _known: dict[Key, Fired] = field(default_factory=dict)
     _names: frozenset[str] = frozenset()
+    _apart: dict[str, cedarpy.PolicySet] = field(default_factory=dict)
+    _telling: Mapping[Path, JsonValue] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Iterable[CedarRule]) -> "Group":
         found = {rule.rule.id: rule for rule in rules}
-        asked = {id: rule.form for id, rule in found.items()}
-        handfuls: dict[str, tuple[cedarpy.PolicySet, frozenset[str]]] = {}
-        forbids = [id for id, rule in found.items() if rule.rule.effect != "permit"]
-        for first in range(0, len(forbids), _HANDFUL):
-            members = {id: found[id].form for id in forbids[first : first + _HANDFUL]}
-            # No rule's id begins so.
-            name = f"#{first}"
-            try:
-                together = any_of(members.values())
-                policy_set({name: together})
-            except ValueError:  # deeper than Cedar reads
-                continue
-            if len(members) > _FEW:
-                asked = {id: form for id, form in asked.items() if id not in members}
-                asked[name] = together
-                handfuls[name] = (policy_set(members), frozenset(members))
+        handfuls = _handfuls(found.values())
+        alone = found.keys() - {id for members in handfuls.values() for id in members}
+        asked = {id: found[id].form for id in sorted(alone)}
+        try:
+            together = {name: any_of(members.values()) for name, members in handfuls.items()}
+            policies = policy_set(asked | together)
+        except ValueError:  # deeper than Cedar reads
+            handfuls, policies = {}, policy_set({id: rule.form for id, rule in found.items()})
         return cls(
             ids=frozenset(found),
-            reads=Reads.of(rule.form for rule in found.values()),
-            asked=policy_set(asked),
+            reads=Reads.of(rule.looks_at for rule in found.values()),
+            asked=policies,
             handfuls=handfuls,
             _names=frozenset(found) | handfuls.keys(),
+            _telling=telling(rule.form for rule in found.values()),
         )
 
     def fired(self, question: Question) -> Fired:
         """Of a question with nothing open that these rules look at."""
-        return self.remembered(question, lambda: self._answered(question, False))
+        return self.remembered(question, lambda: self._answered(question))
 
     def likely(self, question: Question) -> Fired:
-        """Of a question with something open, as if it were filled in in one of many ways."""
-        return self._answered(question, True)
+        """Of a question with something open, as if it were filled in with what is plain."""
+        return self._answered(question, {})
+
+    def thinkable(self, question: Question) -> Fired:
+        """The same, as if it were filled in with what these rules compare it with."""
+        return self._answered(question, self._telling)
 
     def foreseen(self, question: Question) -> Fired:
         """Of a question with something open."""
@@ -124,15 +128,17 @@ class Group:
                 self._known[key] = found
         return found
 
-    def _answered(self, question: Question, filled_in: bool) -> Fired:
-        """Without a schema: the facts have passed the sieve that its types are made of."""
-        tell = question.facts.example if filled_in else question.facts.told
+    def _answered(self, question: Question, tried: Mapping[Path, JsonValue] | None = None) -> Fired:
+        """Without a schema: the facts have passed the sieve that its types are made of. What is
+        open is filled in with what is `tried`.
+        """
+        facts, read = question.facts, self.reads.context
         request = {
             "principal": question.principal.form,
             "action": question.action.form,
             # Where it is open none of the rules looks at it, and any thing can stand there.
             "resource": (question.resource or question.principal).form,
-            "context": tell(self.reads.context),
+            "context": facts.told(read) if tried is None else facts.example(read, tried),
         }
 
         def ask(policies: cedarpy.PolicySet, ids: Set[str]) -> Fired:
@@ -173,5 +179,23 @@ class Group:
             return found
         found -= raised
         for name in sorted(raised):
-            found |= ask(*self.handfuls[name])
+            found |= ask(self._rule_by_rule(name), self.handfuls[name].keys())
         return found
+
+    def _rule_by_rule(self, name: str) -> cedarpy.PolicySet:
+        """A handful's rules; mostly nothing of it holds, so they are read once it does."""
+        found = self._apart.get(name)
+        if found is None:
+            found = self._apart[name] = policy_set(self.handfuls[name])
+        return found
+
+
+def _handfuls(rules: Iterable[CedarRule]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    forbids = [rule for rule in rules if rule.rule.effect != "permit"]
+    cut = [forbids[first : first + _HANDFUL] for first in range(0, len(forbids), _HANDFUL)]
+    # No rule's id begins so.
+    return {
+        f"#{number}": {rule.rule.id: rule.form for rule in members}
+        for number, members in enumerate(cut)
+        if len(members) > _FEW
+    }

@@ -51,9 +51,15 @@ class Facts:
             found = self._told[paths] = _written(_at(self.values, paths))
         return found
 
-    def example(self, paths: tuple[Path, ...]) -> str:
-        """The same with a plain value of the right type for what is not known yet."""
-        return _written(_with_examples(_at(self.values, paths), self.type))
+    def example(self, paths: tuple[Path, ...], tried: Mapping[Path, JsonValue]) -> str:
+        """The same with a value of the right type for what is not known yet: one that is `tried`
+        there, or a plain one.
+        """
+        found = _with_examples(_at(self.values, paths), self.type)
+        for path, value in tried.items():
+            if any(path[: len(place)] == place for place in self.open):
+                _put(found, path, value)
+        return _written(found)
 
     @cached_property
     def open(self) -> frozenset[Path]:
@@ -90,6 +96,14 @@ def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
         return facts
     inner = type_.get("attributes", {})
     return {key: _with_examples(value, inner.get(key, {})) for key, value in facts.items()}
+
+
+def _put(facts: Any, path: Path, value: JsonValue) -> None:
+    """Puts a value in the place of another; where there is none nothing is asked about it."""
+    for part in path[:-1]:
+        facts = facts.get(part) if isinstance(facts, dict) else None
+    if isinstance(facts, dict) and path[-1:] and path[-1] in facts:
+        facts[path[-1]] = value
 
 
 def _example(type_: Mapping[str, Any]) -> JsonValue:

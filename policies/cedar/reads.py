@@ -7,7 +7,7 @@ step, nor a rule about known arguments be put to Cedar as if they were unknown.
 Whatever is not plainly the reading of a field counts as reading the whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +31,9 @@ class Reads:
     typed: bool
 
     @classmethod
-    def of(cls, forms: Iterable[Mapping[str, Any]]) -> "Reads":
-        """Of Cedar's own JSON for policies: what any of them may look at."""
-        found: set[Path] = set()
-        for form in forms:
-            found |= set(_scope(form["resource"]))
-            for condition in form["conditions"]:
-                found |= set(_read(condition["body"]))
+    def of(cls, each: Iterable[Set[Path]]) -> "Reads":
+        """Of what each of several rules looks at: what any of them does."""
+        found = frozenset[Path]().union(*each)
         return cls(
             context=_told(found, "context"),
             resource=_told(found, "resource"),
@@ -77,10 +73,20 @@ class Reads:
         )
 
 
-def _told(found: set[Path], variable: str) -> tuple[Path, ...]:
-    paths = {path[1:] for path in found if path[0] == variable}
+def paths(form: Mapping[str, Any]) -> frozenset[Path]:
+    """What a policy may look at, by the path from Cedar's variable on, of Cedar's own JSON for it;
+    `("type",)` for the type of the resource.
+    """
+    found = set(_scope(form["resource"]))
+    for condition in form["conditions"]:
+        found.update(_read(condition["body"]))
+    return frozenset(found)
+
+
+def _told(found: Set[Path], variable: str) -> tuple[Path, ...]:
+    inside = {path[1:] for path in found if path[0] == variable}
     return tuple(
-        path for path in sorted(paths) if not any(path[:n] in paths for n in range(len(path)))
+        path for path in sorted(inside) if not any(path[:n] in inside for n in range(len(path)))
     )
 
 
@@ -98,7 +104,7 @@ def _read(node: Any) -> Iterator[Path]:
         case {"is": {"left": {"Var": "resource"}, **rest}} if "in" not in rest:
             yield ("type",)
         case {".": {"left": left, "attr": str()}} | {"has": {"left": left, "attr": str()}}:
-            path = _path(node)
+            path = path_of(node)
             if path is None:
                 yield from _read(left)
             else:
@@ -113,12 +119,13 @@ def _read(node: Any) -> Iterator[Path]:
             return
 
 
-def _path(node: Any) -> Path | None:
+def path_of(node: Any) -> Path | None:
+    """What a node reads, from Cedar's variable on; None where it is not plainly a field."""
     match node:
         case {"Var": str(name)} if name in _VARIABLES:
             return (name,)
         case {".": {"left": left, "attr": str(attr)}} | {"has": {"left": left, "attr": str(attr)}}:
-            base = _path(left)
+            base = path_of(left)
             return None if base is None else (*base, attr)
         case _:
             return None

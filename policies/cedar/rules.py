@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cedarpy
@@ -19,6 +20,8 @@ from lockstep.decision import Rule
 from lockstep.finding import Finding
 from policies.cedar.advice import one_line
 from policies.cedar.annotations import Annotations, refused, roles, wrong
+from policies.cedar.question import Path
+from policies.cedar.reads import paths
 from policies.decider import APPROVALS, SHADOW
 
 _MAX_BYTES = 10_000
@@ -55,6 +58,10 @@ class CedarRule:
     @property
     def place(self) -> str:
         return f"{self.file}:{self.line} rule `{self.rule.id}`"
+
+    @cached_property
+    def looks_at(self) -> frozenset[Path]:
+        return paths(self.form)
 
 
 def read(file: str, text: str) -> tuple[list[CedarRule], list[Finding]]:

@@ -19,7 +19,7 @@ from lockstep.provenance import Provenance
 from lockstep.tool import Effect, Idempotency, ToolSpec
 from policies.cedar.decider import CedarDecider
 from policies.cedar.forms import any_of, policy_set
-from policies.cedar.reads import Reads
+from policies.cedar.reads import Reads, paths
 from policies.cedar.rules import CedarRule, read
 from policies.cedar.schema import agent, context, entities, vocabulary
 from policies.cedar.verdict import UNDECIDED, Verdict, broken, by_id, erring, strictest
@@ -295,7 +295,7 @@ def test_what_a_rule_looks_at_is_never_less_than_it_reads(
     condition: str, context: Any, resource: Any, typed: bool
 ) -> None:
     """Fields where a rule plainly reads fields, and otherwise the whole."""
-    found = Reads.of([form(condition)])
+    found = Reads.of([paths(form(condition))])
     assert (context, resource, typed) == (found.context, found.resource, found.typed)
 
 
@@ -311,7 +311,7 @@ def test_what_a_rule_looks_at_is_never_less_than_it_reads(
 )
 def test_a_scope_is_read_too(scope: str, resource: Any, typed: bool) -> None:
     """What stands in a rule's head is looked at as what stands in its condition is."""
-    found = Reads.of([form("true", scope)])
+    found = Reads.of([paths(form("true", scope))])
     assert (resource, typed) == (found.resource, found.typed)
 
 
