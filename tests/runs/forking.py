@@ -14,13 +14,13 @@ import gc
 import json
 import os
 import runpy
-import signal
 import socket
 import struct
 import subprocess
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -94,10 +94,9 @@ def _serve(line: socket.socket) -> None:
     # What is there now is not looked at again, so that a fork copies little of it.
     gc.collect()
     gc.freeze()
-    # Those who wait for the commands are not waited for.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         header, streams, _, _ = socket.recv_fds(line, _LENGTH.size, _STREAMS)
+        _bury()
         if not header:
             return
         command = json.loads(_exactly(line, _LENGTH.unpack(header)[0]))
@@ -106,6 +105,13 @@ def _serve(line: socket.socket) -> None:
             _wait_for(command, streams)
         for stream in streams:
             os.close(stream)
+
+
+def _bury() -> None:
+    """Those who have waited for a command that is over."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
 
 
 def _exactly(line: socket.socket, length: int) -> bytes:
@@ -118,7 +124,6 @@ def _exactly(line: socket.socket, length: int) -> bytes:
 def _wait_for(command: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
     """The command, and the news of it; like a shell, this does nothing else."""
     out, err, news = streams
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     process = os.fork()
     if process == 0:
         os.close(news)
@@ -150,4 +155,6 @@ def _become(command: Mapping[str, Any], out: int, err: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    # Ctrl-C ends the tests, and the commands hear it themselves.
+    with suppress(KeyboardInterrupt):
+        _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -7,7 +7,7 @@ import pytest
 
 from activities.cases import answered
 from activities.package import load_package
-from tests.runs.command import launched, lockstep
+from tests.runs.command import lockstep
 from tests.runs.yard import ROOT, copied, replace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -22,7 +22,7 @@ async def test_two_locks_are_compared_by_what_they_mean(surroundings: Path) -> N
     human, machine, same = await asyncio.gather(
         lockstep("diff", LOCAL, PROD),
         lockstep("diff", LOCAL, PROD, "--format", "json"),
-        launched("diff", LOCAL, LOCAL),
+        lockstep("diff", LOCAL, LOCAL),
     )
     assert (3, 3, 0) == (human.code, machine.code, same.code)
     assert "\nsteps\n  ~ fetch  /args/interval_seconds  0.25 -> 3600\n" in human.out

@@ -6,7 +6,7 @@ import pytest
 
 from lockstep.environment import Environment
 from lockstep.loading import parse_toml, shaped
-from tests.runs.command import launched, lockstep
+from tests.runs.command import lockstep
 from tests.runs.yard import ROOT, copied
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -35,7 +35,7 @@ async def test_a_manifest_is_shown_as_it_counts(surroundings: Path, tmp_path: Pa
     root = copied(FLAGSHIP, tmp_path)
     manifest = root / "environments" / "trial.toml"
     manifest.write_text(TRIAL)
-    said = await launched("environment", "show", "trial", folder=root)
+    said = await lockstep("environment", "show", "trial", folder=root)
     assert (3, "") == (said.code, said.out)
     assert f"LS-ENV-008 {root}/environments/local.toml/tools/PublishDigest" in said.err
     manifest.write_text(f"{TRIAL}[tools.PublishDigest]\n")

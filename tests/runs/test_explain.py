@@ -9,7 +9,7 @@ from lockstep.codes import CODES
 from lockstep.decision import Grounds
 from lockstep.escalation import Verdict
 from lockstep.help import HELP
-from tests.runs.command import launched, lockstep
+from tests.runs.command import lockstep
 from tests.runs.yard import Book, Yard, output, plan, say, step, with_
 from worker.account import account
 from worker.considered import considered
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_a_code_is_explained_without_a_server() -> None:
     """In capitals or not; the same words for a program; a code that is none has a nearest."""
     human, machine, near, run = await asyncio.gather(
-        launched("explain", "ls-plan-003"),
+        lockstep("explain", "ls-plan-003"),
         lockstep("explain", "LS-PLAN-003", "--format", "json"),
         lockstep("explain", "LS-PLN-003"),
         lockstep("explain", "latest"),

@@ -38,7 +38,7 @@ async def test_its_tests_pass(surroundings: Path, tmp_path: Path) -> None:
     """And reach every rule of its policy; in a process of their own, from the copied folder."""
     made = await lockstep("init", str(tmp_path / "a"), "--name", "watch", "--format", "json")
     assert ("watch", 0) == (made.json["agent"], made.code)
-    strict = await launched("policy", "test", "--strict", folder=tmp_path / "a")
+    strict = await lockstep("policy", "test", "--strict", folder=tmp_path / "a")
     assert 0 == strict.code, strict
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"),
