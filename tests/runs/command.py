@@ -97,7 +97,7 @@ async def lockstep(
             process = int(await news.readline())
             try:
                 said = await asyncio.gather(news.readline(), out.read(), err.read())
-            except asyncio.CancelledError:
+            except BaseException:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
                 raise
