@@ -30,6 +30,7 @@ from lockstep.revision import Progress
 from lockstep.submission import Wanted
 from policies.arguments import Sources, check_arguments, check_value
 from policies.check import MAX_FINDINGS
+from policies.edited import rewritten
 from policies.freeze import freeze
 from policies.missing import missing_resources
 from policies.replanning import course, denied, lineage_of, reads, ruled
@@ -215,7 +216,7 @@ class WorldValidator(Validator):
             environment=body.environment,
             stage=body.stage,
             step=id,
-            provenance=body.steps[id].provenance.edited(before, args),
+            provenance=rewritten(body.steps[id].provenance, (before,), (args,), spec.input),
             args=args,
         )
         decision = self._world.decider.decide(request)

@@ -196,6 +196,20 @@ async def test_a_plan_where_a_lock_is_wanted_is_told_how_to_become_one(tmp_path:
         )
 
 
+async def test_a_lock_where_a_plan_is_wanted_is_told_what_can_be_done_with_it(
+    yard: Yard, tmp_path: Path
+) -> None:
+    """Whoever locks a lock reads that it is one, and the two commands that take it."""
+    path = locked(yard, tmp_path, say())
+    said = await together(("lock", path, *HERE), ("check", "--fix", path, *HERE))
+    assert [3, 3] == [one.code for one in said]
+    for one in said:
+        assert ONE_LINE.match(one.err), one.err
+        assert one.err.startswith(f"LS-LOAD-007 {path}: this is a lock, and wanted was a plan; ")
+        assert f"`lockstep check {path}`" in one.err
+        assert f"`lockstep lock --refresh {path}`" in one.err
+
+
 async def test_check_counts_as_people_do(tmp_path: Path) -> None:
     """One step is a step."""
     checked = await lockstep("check", str(written(tmp_path, say())), *HERE)

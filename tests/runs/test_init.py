@@ -23,7 +23,7 @@ async def test_what_it_makes_can_be_tried_locked_run_and_tested(
     assert (0, "") == (made.code, made.err)
     assert "made agent `disk-watch` in Disk-Watch" in made.out
     _, *commands = [line.strip() for line in made.out.partition("next:\n")[2].splitlines()]
-    assert "pytest tests" == commands.pop()
+    assert "python -m pytest tests" == commands.pop()
     for command in commands:
         _, *words = command.split()
         said = await lockstep(*words, home=home, folder=agent, NOTES_FOLDER=str(notes))

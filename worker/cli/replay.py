@@ -41,10 +41,14 @@ def replay(
         str, typer.Argument(help="A run's id, the start of one, `latest`, or a history in JSON.")
     ],
     agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default searched for.")
+        Path | None,
+        typer.Option(
+            "--agent", metavar="FOLDER", help="The agent's folder; by default searched for."
+        ),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write the history to a file as well.")
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="Write the history to a file as well."),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
