@@ -17,7 +17,7 @@ from temporalio.client import Client
 from activities.package import load_package
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
-from tests.runs.command import Said, finished, lockstep, running
+from tests.runs.command import Said, finished, launched, lockstep, running
 from tests.runs.processes import alive, children
 from tests.runs.yard import (
     CRANE,
@@ -282,7 +282,7 @@ async def test_without_a_server_a_run_brings_its_own(
         assert ONE_LINE.match(said.err)
         assert said.err.startswith("LS-SRV-003 ")
         assert "lockstep dev" in said.err
-    ran = await lockstep("run", lock, *here, home=home.root)
+    ran = await launched("run", lock, *here, home=home.root)
     assert 0 == ran.code, ran
     assert "no Temporal server is running: starting one for this command" in ran.err
     assert ["moved"] == book.lines
