@@ -27,8 +27,8 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.models.prices import TABLE, priced
 from activities.package import AgentPackage, load_package
-from activities.prices import TABLE, priced
 from benchmarks.cost.loop import langgraph, plain
 from benchmarks.cost.task import DONE, SHAPES, SIZES, Task
 from lockstep.lock import Lock

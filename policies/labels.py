@@ -41,8 +41,8 @@ def labels(world: World, literals: Trust) -> Labels:
 def planner_reads(world: World) -> Trust:
     """How far to believe a plan that this world's model wrote: as far as the worst it was told.
 
-    The one place where that is said. Of what `activities/prompt.py` tells a model, these parts are
-    not written by the agent's own people.
+    The one place where that is said. Of what a model is told (`activities/models/prompt.py`), these
+    parts are not written by the agent's own people.
     """
     environment = world.environment
     used = {tool.mcp.server for tool in environment.tools.values() if tool.mcp is not None}

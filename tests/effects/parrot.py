@@ -13,7 +13,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.mcp_tools import mcp_tools
+from activities.mcp.tools import mcp_tools
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from activities.mcp_pins import repin_tools
+from activities.mcp.pins import repin_tools
 from lockstep import Environment
 from lockstep.outcome import Withheld
 from tests.effects.parrot import KEY, agent, called, failed, gave, was_made, world

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from activities.files.pinned import written
 from activities.package import AgentPackage, load_package
-from activities.pinned import written
 from lockstep.catalogue import Pinned
 from lockstep.checked import Checked
 from lockstep.decision import Outcome

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from activities.mcp_tools import mcp_tools
-from activities.mcp_wire import Reach
+from activities.files.pinned import read_tools, written_tools
+from activities.mcp.tools import mcp_tools
+from activities.mcp.wire import Reach
 from activities.package import load_package
-from activities.pinned import read_tools, written_tools
 from lockstep import Environment
 from lockstep.admissible import MAX_NODES, inadmissible
 from lockstep.environment import Binding

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from activities.files.rules import load_rules
 from activities.package import load_package
-from activities.rules import load_rules
 from lockstep.canonical import digest_bytes
 from lockstep.finding import Finding
 from lockstep.resource import Resource

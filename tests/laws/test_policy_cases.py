@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.cases import CASES, answered
+from activities.files.cases import CASES, answered
 from activities.package import AgentPackage, load_package
 from lockstep.case import Case, Cases
 from lockstep.decision import Outcome, Phase

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.prompt import Prompting
+from activities.models.prompt import Prompting
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.case import ReplanCase

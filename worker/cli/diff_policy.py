@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from activities.cases import CASES
+from activities.files.cases import CASES
 from activities.package import MANIFEST, POLICY, AgentPackage, find_root, load_package
 from lockstep.case import Cases
 from lockstep.difference import Change

@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from activities.mcp_tools import require_sdk
+from activities.mcp.tools import require_sdk
+from activities.models.providers import provider
 from activities.package import find_root, load_package
 from activities.propose import retired
-from activities.providers import provider
 from lockstep.codes import Exit
 from lockstep.compose import ComposeSettings
 from lockstep.errors import LockstepError

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 from temporalio.client import WorkflowHandle
 
+from activities.models.providers import provider
 from activities.package import AgentPackage
 from activities.propose import no_key
-from activities.providers import provider
 from lockstep.amount import Amount
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from activities.cases import answered
+from activities.files.cases import answered
 from lockstep.codes import Exit
 from policies.cedar.load import schema_of
 from policies.cedar.own import beside, own

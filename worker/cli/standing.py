@@ -12,8 +12,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from activities.files.standing import FOLDER, SUFFIX, grant_files
 from activities.package import AgentPackage
-from activities.standing import FOLDER, SUFFIX, grant_files
 from lockstep.asked import GrantGiven
 from lockstep.canonical import Digest
 from lockstep.decision import Rule, StandingGrant

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from temporalio.client import WorkflowHandle
 
-from activities.anthropic import Anthropic
+from activities.models.anthropic import Anthropic
 from activities.package import MANIFEST, AgentPackage, load_package
 from activities.store import FolderStore
 from lockstep.errors import LockstepError

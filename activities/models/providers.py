@@ -6,8 +6,8 @@ is loaded only where an agent's settings name it, and it cannot take the place o
 
 from importlib.metadata import EntryPoint, entry_points
 
-from activities.anthropic import Anthropic
-from activities.provider import Provider
+from activities.models.anthropic import Anthropic
+from activities.models.provider import Provider
 from lockstep.errors import LockstepError
 
 GROUP = "lockstep.providers"

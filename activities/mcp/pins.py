@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from activities.mcp_tools import ROOM, reach, require_sdk
-from activities.mcp_wire import Broken, unanswered
+from activities.mcp.tools import ROOM, reach, require_sdk
+from activities.mcp.wire import Broken, unanswered
 from activities.placeholders import fill_at
 from lockstep.catalogue import Change, change
 from lockstep.environment import Binding, Environment
@@ -62,7 +62,7 @@ async def repin_tools(
     `folder` that of its manifests.
     """
     require_sdk()
-    from activities.mcp_session import Answered, talk  # noqa: PLC0415 – loading takes a second
+    from activities.mcp.session import Answered, talk  # noqa: PLC0415 – loading takes a second
 
     server = manifest.mcp[name]
     table = Binding(endpoint=server.url, settings=server.settings)

@@ -3,8 +3,8 @@
 import re
 from datetime import date, datetime, timedelta
 
-from activities.model import Model
-from activities.provider import Provider
+from activities.models.model import Model
+from activities.models.provider import Provider
 from lockstep.usage import Usage
 
 _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
@@ -19,12 +19,12 @@ class Anthropic(Provider):
     endpoint = "${ANTHROPIC_BASE_URL:-https://api.anthropic.com}"
 
     def model(self, key: str, endpoint: str, timeout: timedelta) -> Model:
-        from activities.messages import MessagesModel  # noqa: PLC0415
+        from activities.models.messages import MessagesModel  # noqa: PLC0415
 
         return MessagesModel(api_key=key, base_url=endpoint, timeout=timeout)
 
     def price(self, model: str, usage: Usage) -> tuple[int, str]:
-        from activities.prices import priced  # noqa: PLC0415
+        from activities.models.prices import priced  # noqa: PLC0415
 
         return priced(model, usage)
 

@@ -20,9 +20,9 @@ from types import MappingProxyType
 import httpx2
 from anthropic import APIConnectionError, APIStatusError
 
-from activities.model import ModelError
+from activities.models.model import ModelError
+from activities.models.wait import retry_after
 from activities.redaction import Redaction
-from activities.wait import retry_after
 from lockstep.duration import write_duration
 from lockstep.finding import Finding
 from lockstep.usage import Bill

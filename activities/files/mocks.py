@@ -11,8 +11,8 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from activities.conversation import Written
-from activities.inside import inside
+from activities.files.inside import inside
+from activities.models.conversation import Written
 from lockstep.compose import BUILT_IN, COMPOSE
 from lockstep.environment import Environment, Stage
 from lockstep.errors import LockstepError

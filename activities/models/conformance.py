@@ -17,8 +17,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
 
-from activities.model import Completion, Model, ModelError, Prompt, Stop, Turn
-from activities.provider import Provider
+from activities.models.model import Completion, Model, ModelError, Prompt, Stop, Turn
+from activities.models.provider import Provider
 from lockstep.draft import SCHEMA
 from lockstep.usage import Bill, Usage
 

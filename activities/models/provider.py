@@ -1,15 +1,15 @@
 """Who sells the answers of models, as we need one: where it is, what it asks for, how it is asked.
 
 A provider is found by its name among the entry points of the group `lockstep.providers`, so that
-another can be added by installing it. What a model of it must keep to is `activities.model`;
-`activities.conformance` holds a provider against that.
+another can be added by installing it. What a model of it must keep to is `activities.models.model`;
+`activities.models.conformance` holds a provider against that.
 """
 
 from abc import ABC, abstractmethod
 from datetime import date, timedelta
 from typing import ClassVar
 
-from activities.model import Model
+from activities.models.model import Model
 from lockstep.usage import Usage
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue, RootModel, create_model, model_validator
 
-from activities.inside import inside
+from activities.files.inside import inside
 from lockstep.declaration import Declaration, DeclarationFile
 from lockstep.defaults import defaulted
 from lockstep.environment import Binding

@@ -21,8 +21,8 @@ from anthropic.types import (
 )
 from anthropic.types.raw_message_delta_event import Delta
 
-from activities.model import Completion, Stop
-from activities.prices import priced
+from activities.models.model import Completion, Stop
+from activities.models.prices import priced
 from lockstep.amount import MOST
 from lockstep.usage import Bill, Usage
 

@@ -22,9 +22,9 @@ from mcp.client._transport import TransportStreams
 from mcp.shared.exceptions import MCPError
 from pydantic import JsonValue, RootModel, ValidationError
 
-from activities.mcp_http import address
-from activities.mcp_process import program
-from activities.mcp_wire import Broken, Reach, Wire
+from activities.mcp.http import address
+from activities.mcp.process import program
+from activities.mcp.wire import Broken, Reach, Wire
 from lockstep.pinned_tools import MAX_TOOLS
 
 Result = TypeVar("Result")

@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from activities.contract import Rejected
-from activities.model import Turn
-from activities.selection import nearest
+from activities.models.model import Turn
+from activities.models.selection import nearest
 from lockstep.canonical import Digest, digest
 from lockstep.compose import COMPOSE, ComposeSpec
 from lockstep.duration import write_duration

@@ -23,7 +23,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 from pydantic_core import from_json
 
-from activities.mcp_wire import Broken, Reach, Wire
+from activities.mcp.wire import Broken, Reach, Wire
 
 LEASH = Path(__file__).with_name("leash.py")
 GRACE = 2.0

@@ -12,7 +12,7 @@ import httpx2
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 
-from activities.mcp_wire import Broken, Reach, Wire
+from activities.mcp.wire import Broken, Reach, Wire
 from activities.whereabouts import host_and_port
 
 CONNECT = 10.0

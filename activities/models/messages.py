@@ -25,9 +25,9 @@ from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 from anthropic.types import MessageParam, RawMessageStreamEvent, TextBlockParam
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
-from activities.faults import Faults
-from activities.model import Completion, Model, ModelError, Prompt
-from activities.transcript import MAX_TEXT_BYTES, Transcript
+from activities.models.faults import Faults
+from activities.models.model import Completion, Model, ModelError, Prompt
+from activities.models.transcript import MAX_TEXT_BYTES, Transcript
 from lockstep.usage import Bill
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024

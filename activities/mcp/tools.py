@@ -16,8 +16,8 @@ from pydantic import BaseModel, JsonValue, RootModel, field_validator
 
 from activities.calling import ActivityCall, Troubled
 from activities.failure import first
-from activities.mcp_answer import output
-from activities.mcp_wire import Broken, Reach, unanswered
+from activities.mcp.answer import output
+from activities.mcp.wire import Broken, Reach, unanswered
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -30,7 +30,7 @@ from policies.arguments import check_value, unusable
 from policies.misfit import did_you_mean
 
 if TYPE_CHECKING:
-    from activities.mcp_session import Conversation
+    from activities.mcp.session import Conversation
 
 ROOM = 4 * 1024 * 1024
 """Bytes that a server may send besides outputs: its greeting, its list of tools, its progress."""
@@ -174,7 +174,7 @@ class _Foreign:
     async def call(self, args: dict[str, JsonValue], call: ActivityCall) -> dict[str, JsonValue]:
         """The output; Signal or Troubled where there is none."""
         require_sdk()
-        from activities.mcp_session import Answered, talk  # noqa: PLC0415 – loading takes a second
+        from activities.mcp.session import Answered, talk  # noqa: PLC0415 – loading takes a second
 
         way = reach(
             self.binding.server,

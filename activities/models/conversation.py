@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, RootModel
 from temporalio import activity
 
-from activities.model import Completion, Model, ModelError, Prompt, Stop, Turn
+from activities.models.model import Completion, Model, ModelError, Prompt, Stop, Turn
 from lockstep.amount import Amount
 from lockstep.call import Call, Signal
 from lockstep.canonical import Digest, digest
