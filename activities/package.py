@@ -25,12 +25,12 @@ from lockstep.finding import Finding
 from lockstep.loading import load, read, shaped
 from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
-from policies.coded import OwnRules
+from policies.checks.preflight import impossible
+from policies.checks.recovery import contradictions
 from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
-from policies.flow import unknown
-from policies.preflight import impossible
-from policies.recovery import contradictions
-from policies.rules import Rules
+from policies.graph.coded import OwnRules
+from policies.graph.flow import unknown
+from policies.graph.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"

@@ -37,8 +37,8 @@ from lockstep.resource import touched
 from lockstep.shown import shown
 from lockstep.tool import Tool, harms_twice
 from lockstep.value import Value
-from policies.arguments import check_value
-from policies.missing import missing_resources
+from policies.checks.arguments import check_value
+from policies.checks.missing import missing_resources
 from policies.request import arguments, attempted, provenance
 from policies.standing import holding, lifting
 

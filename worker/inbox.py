@@ -16,7 +16,7 @@ from lockstep.canonical import canonical
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question
 from lockstep.finding import Finding
-from worker.history import events_of, fetch
+from worker.records.history import events_of, fetch
 
 PATIENCE = timedelta(seconds=15)
 _ENDS = {

@@ -8,9 +8,9 @@ from lockstep.case import AnyCase, Cases
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.loading import load
-from policies.cases import tried
-from policies.expected import Tried
-from policies.misfit import did_you_mean
+from policies.checks.misfit import did_you_mean
+from policies.trials.cases import tried
+from policies.trials.expected import Tried
 from policies.world import World
 
 CASES = "tests/policy.toml"

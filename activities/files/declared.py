@@ -19,8 +19,8 @@ from lockstep.errors import LockstepError
 from lockstep.loading import MAX_FINDINGS, load
 from lockstep.schema import Schema
 from lockstep.tool import Tool
-from policies.arguments import check_value
-from policies.declared import undecided
+from policies.checks.arguments import check_value
+from policies.checks.declared import undecided
 
 
 def read_declared(root: Path, bindings: Mapping[str, Binding], place: str) -> dict[str, Tool]:

@@ -12,7 +12,7 @@ from lockstep.environment import Stage
 from lockstep.errors import LockstepError
 from lockstep.extension import BASE, MAX_FILES, Extended, Head, alone, over, strangers
 from lockstep.loading import parse_toml, pointer, read, shaped
-from policies.misfit import did_you_mean
+from policies.checks.misfit import did_you_mean
 
 _CODE = "LS-ENV-008"
 

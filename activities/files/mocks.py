@@ -21,7 +21,7 @@ from lockstep.loading import load, parse_json, read, shaped
 from lockstep.mock import Mock, MockAnswer
 from lockstep.schema import fields, followed
 from lockstep.tool import Tool, ToolSpec
-from policies.misfit import did_you_mean
+from policies.checks.misfit import did_you_mean
 
 MAX_FINDINGS = 20
 

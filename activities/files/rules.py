@@ -17,8 +17,8 @@ from lockstep.errors import LockstepError
 from lockstep.loading import read
 from lockstep.names import RuleId, Sentence
 from lockstep.rule import PlanRule
-from policies.coded import Coded, OwnRules
-from policies.rules import Rules
+from policies.graph.coded import Coded, OwnRules
+from policies.graph.rules import Rules
 
 CODE = "rules.py"
 MAX_BYTES = 256 * 1024

@@ -26,8 +26,8 @@ from lockstep.pinned_tools import PinnedTool, PinnedTools, refusals, spec_of
 from lockstep.schema import Schema, fields
 from lockstep.told_otherwise import told_otherwise
 from lockstep.tool import Idempotency, Tool
-from policies.arguments import check_value, unusable
-from policies.misfit import did_you_mean
+from policies.checks.arguments import check_value, unusable
+from policies.checks.misfit import did_you_mean
 
 if TYPE_CHECKING:
     from activities.mcp.session import Conversation

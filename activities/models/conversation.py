@@ -42,7 +42,7 @@ from lockstep.loading import parse_json
 from lockstep.lock import LockedComposeStep
 from lockstep.record import Record
 from lockstep.usage import Bill
-from policies.arguments import check_value
+from policies.checks.arguments import check_value
 
 _WORDS = Path(__file__).with_name("prompts")
 _FILES = ("compose", "compose_again", "compose_once_more")

@@ -25,7 +25,7 @@ from lockstep.environment import Environment
 from lockstep.finding import Finding
 from lockstep.revision import Course
 from lockstep.tool import ToolSpec
-from policies.labels import planner_reads
+from policies.lineage.labels import planner_reads
 from policies.world import World
 
 _WORDS = Path(__file__).with_name("prompts")

@@ -16,7 +16,7 @@ from lockstep.outcome import Withheld
 from tests.effects.parrot import KEY, agent, called, failed, gave, was_made, world
 from tests.effects.scripted import Asked, Reply, scripted
 from tests.effects.stranger import ECHO
-from worker.ports import choose
+from worker.embedded.ports import choose
 
 TIDE = Path(__file__).parents[1] / "agents" / "quay" / "servers" / "tide.py"
 

@@ -27,9 +27,9 @@ from lockstep.told_otherwise import told_otherwise
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Trust
 from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
-from policies.labels import planner_reads
+from policies.lineage.labels import planner_reads
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 
 QUAY = Path(__file__).parents[1] / "agents" / "quay"

@@ -12,8 +12,8 @@ from lockstep.case import Case, Cases
 from lockstep.decision import Outcome, Phase
 from lockstep.loading import load
 from lockstep.provenance import Provenance
-from policies.cases import tried
-from policies.expected import Tried, rules_of, unreached
+from policies.trials.cases import tried
+from policies.trials.expected import Tried, rules_of, unreached
 from tests.laws.port import LIST, ROOT, checked, package, world, world_with
 
 FLAGSHIP = ROOT / "examples" / "cluster_digest"

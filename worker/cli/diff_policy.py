@@ -17,8 +17,8 @@ from lockstep.difference import Change
 from lockstep.errors import LockstepError
 from lockstep.loading import load
 from lockstep.shown import shown
-from policies.backtest import Moved, Written, moved, policy_changes
 from policies.decider import AUTHORIZE
+from policies.trials.backtest import Moved, Written, moved, policy_changes
 from worker.cli.terminal import counted, emit_json, is_json, out, safe
 
 

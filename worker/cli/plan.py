@@ -53,11 +53,11 @@ from worker.cli.terminal import (
     show_findings,
 )
 from worker.connection import find_server
-from worker.history import fetch
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.plans import begin, ended
-from worker.proposals import proposals
+from worker.records.history import fetch
+from worker.records.proposals import proposals
 from worker.session import Served, Session, session
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
 

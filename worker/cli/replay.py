@@ -15,6 +15,7 @@ from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.loading import read
 from policies.world import World
+from worker.again.replay import ReplayReport, compare
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -27,9 +28,8 @@ from worker.cli.terminal import (
     write_file,
 )
 from worker.discovery import packages
-from worker.history import fetch, first_line
 from worker.home import Home
-from worker.replay import ReplayReport, compare
+from worker.records.history import fetch, first_line
 from worker.runs import resolve, subject_of
 from worker.session import session
 

@@ -26,7 +26,7 @@ from policies.decider import APPROVALS
 from policies.standing import fault
 from worker.cli.beside import stem
 from worker.cli.terminal import write_file
-from worker.history import events_of, fetch
+from worker.records.history import events_of, fetch
 from worker.runs import lock_of
 
 _SHORT = 12
