@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from activities.package import load_package
 from lockstep.escalation import Verdict
@@ -141,6 +143,12 @@ async def test_nobody_is_believed_about_what_a_run_has_done(yard: Yard, book: Bo
             task_queue=elsewhere.queue,
         )
         misplaced = await yard.ended(handle)
+        # A lock may say of itself that it belongs there.
+        body = lock.body.model_copy(update={"task_queue": elsewhere.queue})
+        posing = Lock.freeze(body)
+        posed = await yard.ended(
+            await start(yard.client, RunRequest(lock=posing, started_by="ana"))
+        )
     outputs = {"value": done.result.outputs["tell"].model_dump(mode="json")}
     for fork, expected in (
         (asked(done, redo=["tell"], head=done.events[2].digest), "LS-FORK-002"),
@@ -149,6 +157,7 @@ async def test_nobody_is_believed_about_what_a_run_has_done(yard: Yard, book: Bo
         (asked(done, redo=["tell"], **running), "LS-FORK-001"),
         (asked(stranger, redo=["hello"]), "LS-FORK-001"),
         (asked(misplaced), "LS-FORK-002"),
+        (asked(posed), "LS-FORK-002"),
     ):
         refused = await yard.ended(await begin(yard, lock, fork, done))
         assert ("refused", [expected]) == (refused.result.status, codes(refused)[:1]), fork
@@ -163,6 +172,38 @@ async def test_nobody_is_believed_about_what_a_run_has_done(yard: Yard, book: Bo
     )
     assert ["LS-FORK-001"] == codes(later)
     await waiting.terminate("enough")
+
+
+async def test_a_run_that_was_reset_is_not_gone_on_with(yard: Yard, book: Book) -> None:
+    """What it did until then stands in the other history: neither of the two tells all of it."""
+    lock = yard.lock(*lines(book, yard.book()))
+    first = await yard.ended(await yard.start(lock))
+    first_task = next(
+        event.event_id
+        for event in first.history.events
+        if event.HasField("workflow_task_completed_event_attributes")
+    )
+    base = asked(first)
+    answer = await yard.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=yard.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=base.run, run_id=base.execution),
+            workflow_task_finish_event_id=first_task,
+            request_id="again",
+            reason="test",
+        )
+    )
+    handle = yard.client.get_workflow_handle_for(Run.run, base.run, run_id=answer.run_id)
+    await handle.terminate("enough")
+    events = await events_of(await handle.fetch_history())
+    last = base.model_copy(update={"execution": answer.run_id, "head": events[-1].digest})
+    for fork in (last, base.model_copy(update={"redo": ("tell",)})):
+        refused = await yard.ended(await begin(yard, lock, fork, first))
+        assert ["LS-FORK-002"] == codes(refused), fork
+    told = await lockstep("fork", base.run, "--agent", str(yard.package.root), "--as", "ben")
+    assert 3 == told.code
+    assert "it was reset" in told.err
+    assert ["once"] == book.lines
 
 
 async def test_a_run_that_was_terminated_is_gone_on_with_and_asks_again(

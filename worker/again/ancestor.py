@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from temporalio import activity
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowHistory
 
 from activities.contract import Carrier
@@ -21,7 +21,8 @@ from lockstep.canonical import Digest, canonical
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.fork import Carried, Carry, Heritage
-from lockstep.lock import Lock
+from lockstep.lock import Body, Lock
+from lockstep.names import task_queue
 from lockstep.past import Ancestor, Past
 from lockstep.value import Value
 from policies.forks.course import about, belongs, course
@@ -43,6 +44,7 @@ _OVER = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
 }
 _LOST = "LS-REPLAY-005"
+_RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
     if history.events[-1].event_type not in _OVER:
         fix = f"let it end, or stop it with `lockstep runs cancel {run}`"
         raise _not_so(run, "is not over", fix)
+    _in_one_piece(history)
     replayed = await replay(history)
     if replayed.failure is not None:
         raise _unproved(run, f"its history does not replay: {first_line(replayed.failure)}")
@@ -71,7 +74,7 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
     locks = locks_of(history, events)
     if not locks or not events:
         raise _not_so(run, "was started with no lock", "run a lock")
-    _by_its_own(history, locks[-1].body.task_queue)
+    _by_its_own(history, locks[-1].body)
     report = await asyncio.to_thread(compared, history, replayed, store, None)
     differs = [one for one in report.findings if one.code != _LOST]
     if differs:
@@ -116,7 +119,9 @@ class ServerCarrier(Carrier):
 
     async def _carried(self, request: Carry) -> Heritage:
         fork = request.fork
-        found = await proved(await fetch(self._client, fork.run, fork.execution), self._store)
+        history = await fetch(self._client, fork.run, fork.execution)
+        await _latest(self._client, fork.run, fork.execution)
+        found = await proved(history, self._store)
         ancestor = found.ancestor
         if found.head != fork.head:
             raise _unproved(
@@ -162,8 +167,33 @@ def _light(carried: Iterable[Carried]) -> Iterator[Carried]:
         yield one.model_copy(update={"value": value, "items": items})
 
 
-def _by_its_own(history: WorkflowHistory, queue: str) -> None:
-    """Whoever polls another queue may answer whatever they like."""
+def _in_one_piece(history: WorkflowHistory) -> None:
+    """What a run did before it was reset, or tried again as a whole, stands in another history; and
+    who goes on with this one would do it again without a word.
+    """
+    run, started = (
+        history.workflow_id,
+        history.events[0].workflow_execution_started_event_attributes,
+    )
+    if started.continued_execution_run_id:
+        raise _unproved(run, "it went on from another execution under its id")
+    if any(event.workflow_task_failed_event_attributes.cause == _RESET for event in history.events):
+        raise _unproved(run, "it was reset, and what it did until then is in another history")
+
+
+async def _latest(client: Client, run: str, execution: str) -> None:
+    """What was done under its id since then is in another history, too."""
+    last = (await client.get_workflow_handle(run).describe()).run_id
+    if last != execution:
+        raise _unproved(run, f"execution `{execution}` is not the last one under its id")
+
+
+def _by_its_own(history: WorkflowHistory, body: Body) -> None:
+    """Whoever polls another queue may answer whatever they like. Which queue it is follows from the
+    names of agent and environment, and not from what a lock says of itself, for nobody but those
+    who polled may ever have looked at that lock.
+    """
+    queue = task_queue(body.agent, body.environment)
     started = history.events[0].workflow_execution_started_event_attributes
     queues = {started.task_queue.name}
     queues |= {scheduled.task_queue.name for scheduled, _ in recorded(history.events)}
