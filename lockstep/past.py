@@ -45,6 +45,7 @@ class Past:
     that may have had an effect: in which error, or `UNKNOWN`. `keys` names the runs whose
     idempotency keys steps were called with, where it was another's; `varied` are steps that may
     have been called with several keys or arguments. `used` are stand-ins that were wanted.
+    `owed` is the run that it was to go on from, if it ended before it did.
     """
 
     inputs: dict[str, JsonValue] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Past:
     keys: dict[str, str] = field(default_factory=dict)
     varied: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+    owed: str = ""
     _open: set[tuple[str, Item]] = field(default_factory=set)
 
     @classmethod
@@ -78,6 +80,7 @@ class Past:
             case RunStarted() as began:
                 self.inputs, self.scheduled_at = began.inputs, began.scheduled_at
                 self.mocked = frozenset(began.mocked)
+                self.owed = began.fork.run if began.fork else ""
             case RunForked() as forked:
                 self._forked(forked)
             case StepStarted(step=id, item=item):
@@ -128,6 +131,7 @@ class Past:
 
     def _forked(self, forked: RunForked) -> None:
         """What it was given to begin with, as if it had been done there."""
+        self.owed = ""
         for one in forked.carried:
             if one.value is not None:
                 self.done[one.step] = one.value

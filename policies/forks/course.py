@@ -60,7 +60,7 @@ def course(
         body.steps, anew | {step.id for step in body.steps if step.id not in over}, spared
     )
     carried: list[Carried] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = [*_owing(ancestor)]
     for step in body.steps:
         if step.id in again:
             if step.id not in anew and _goes_on(step, body, ancestor, again):
@@ -122,6 +122,20 @@ def about(ancestor: Past, scheduled_at: datetime) -> Iterator[Finding]:
             place="fork",
             problem=f"the run was about {then}, and this one is about {scheduled_at.isoformat()}",
             fix="use `lockstep fork`, which keeps the time",
+        )
+
+
+def _owing(ancestor: Ancestor) -> Iterator[Finding]:
+    """A fork that ended before it was given anything has done nothing, and what it was to go on
+    from has: to go on with it would be to do all of that again without a word.
+    """
+    owed = ancestor.past.owed
+    if owed:
+        yield Finding(
+            code="LS-FORK-001",
+            place="fork",
+            problem=f"the run was to go on from `{owed}`, and ended before it had anything of it",
+            fix=f"fork `{owed}`",
         )
 
 

@@ -312,6 +312,14 @@ def test_a_request_that_says_nothing_sensible_is_refused(made: Any, problem: str
     assert problem in found.problem
 
 
+def test_a_fork_that_came_to_nothing_is_not_gone_on_with() -> None:
+    """It has done nothing, and the run that it was to go on from has: all of that would be called
+    again, and nobody asked.
+    """
+    (found,) = forked(past(owed="before")).findings
+    assert ("LS-FORK-001", "fork `before`") == (found.code, found.fix)
+
+
 def test_a_run_is_gone_on_with_where_it_was_and_about_the_time_that_it_was() -> None:
     """By the same agent, in the same environment of the same stage."""
     body, here = frozen(), world()

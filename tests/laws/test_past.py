@@ -10,7 +10,7 @@ from lockstep.canonical import digest
 from lockstep.event import Event, Happening, RunFailed, RunStarted, genesis, link
 from lockstep.fallback import Fallback
 from lockstep.finding import Finding
-from lockstep.fork import Carried, CarriedItem, RunForked
+from lockstep.fork import Carried, CarriedItem, Fork, RunForked
 from lockstep.outcome import Attempt, AttemptEnd
 from lockstep.past import UNKNOWN, Past
 from lockstep.stepped import (
@@ -32,12 +32,12 @@ OUTPUT = Value.of({"count": 2})[0]
 INPUTS: dict[str, JsonValue] = {"days": 7}
 
 
-def told(*what: Happening) -> Past:
+def told(*what: Happening, fork: Fork | None = None) -> Past:
     events: list[Event] = []
     prev = genesis("then")
     started = RunStarted(
         run="then", lock=HEAD, agent="harbour", environment="test", started_by="ana",
-        trigger="person", scheduled_at=AT, inputs=INPUTS,
+        trigger="person", scheduled_at=AT, inputs=INPUTS, fork=fork,
     )  # fmt: skip
     for seq, happening in enumerate((started, *what), start=1):
         events.append(link(seq, AT + timedelta(seconds=seq), prev, happening))
@@ -146,3 +146,14 @@ def test_a_call_with_other_arguments_is_not_the_same_call() -> None:
     again = recovering.model_copy(update={"step": "c", "action": "retry"})
     then = told(StepEdited(step="a", by="ben", args={"x": 1}), recovering, again)
     assert {"a", "b"} == then.varied
+
+
+def test_a_fork_that_came_to_nothing_owes_what_it_was_to_go_on_from() -> None:
+    """Its events say nothing of what the other one did; once it is forked, they do."""
+    fork = Fork(run="before", execution="x", head=HEAD)
+    forked = RunForked(
+        run="before", execution="x", head=HEAD, lock=HEAD, spent=Amount(), carried=()
+    )
+    assert "" == told().owed
+    assert "before" == told(fork=fork).owed
+    assert "" == told(forked, fork=fork).owed
