@@ -62,10 +62,21 @@ def forked(fork: Fork, heritage: Heritage) -> RunForked:
 
 
 def taken_over(
-    heritage: Heritage, run: RunContext, values: dict[str, Value], skipped: list[str]
+    fork: Fork,
+    heritage: Heritage,
+    run: RunContext,
+    values: dict[str, Value],
+    skipped: list[str],
 ) -> frozenset[str]:
-    """Begin with what is carried: the steps that the run comes by."""
+    """Begin with what is carried: the steps that the run comes by.
+
+    What may have had an effect is begun, so that a rest that is planned anew gives it up, as it
+    would in the other run, instead of having it done again in other words.
+    """
     run.keys = heritage.keys
+    for id in (*fork.again, *heritage.keys):
+        run.begun.add(id)
+        run.ended(id)
     carried = {one.step: one for one in heritage.carried}
     for id, one in carried.items():
         if one.value is not None:
@@ -75,6 +86,7 @@ def taken_over(
             skipped.append(id)
         if one.items:
             run.made[id] = {part.item: part.value for part in one.items}
+            run.begun.add(id)
         if one.edits:
             run.edits[id] = one.edits
         if one.given:

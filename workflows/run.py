@@ -106,8 +106,8 @@ class Run(Doors):
             started_at=workflow.now(),
         )
         over: frozenset[str] = frozenset()
-        if heritage is not None:
-            over = taken_over(heritage, self.context, self.values, self.skipped)
+        if request.fork is not None and heritage is not None:
+            over = taken_over(request.fork, heritage, self.context, self.values, self.skipped)
         unlike: tuple[Finding, ...] = ()
         try:
             if request.lock.body.preflight:
