@@ -50,7 +50,14 @@ def course(
 ) -> Course:
     """Where a fork begins, and what speaks against it; `inputs` are its own, with defaults."""
     past = ancestor.past
-    unknown = tuple(islice(_unknown(fork, body), MAX_FINDINGS))
+    whole: frozenset[int] = frozenset()
+    here = {step.id for step in body.steps}
+    dropped = tuple(
+        step.id
+        for step in ancestor.body.steps
+        if step.id not in here and acted(step, ancestor, body, world, whole)
+    )
+    unknown = tuple(islice(_unknown(fork, body, dropped), MAX_FINDINGS))
     spared = _spared(body, past)
     left_out = past.because.keys() - _spared(ancestor.body, past)
     other = _other_inputs(ancestor.inputs, inputs)
@@ -70,7 +77,6 @@ def course(
             carried.append(_whole(step.id, past))
     kept = {one.step: one for one in carried}
     parts = {id: frozenset(part.item for part in one.items) for id, one in kept.items()}
-    whole: frozenset[int] = frozenset()
     begun = [
         step
         for step in body.steps
@@ -82,11 +88,11 @@ def course(
         if not draws_on(step, other)
         and keeps_its_key(step, ancestor, body, again, parts.get(step.id, whole))
     }
-    twice = tuple(step.id for step in begun if step.id not in keys)
+    twice = (*(step.id for step in begun if step.id not in keys), *dropped)
     findings += _mocks(carried, ancestor, body)
     findings += _broken(kept, body, world)
     agreed = {*fork.again}
-    findings += (refused(id, ancestor) for id in twice if id not in agreed)
+    findings += (refused(id, ancestor, id in here) for id in twice if id not in agreed)
     return Course(
         carried=tuple(carried),
         redone=tuple(step.id for step in body.steps if step.id in again & past.done.keys()),
@@ -139,9 +145,9 @@ def _owing(ancestor: Ancestor) -> Iterator[Finding]:
         )
 
 
-def _unknown(fork: Fork, body: Body) -> Iterator[Finding]:
-    ids = [step.id for step in body.steps]
-    for id in (*fork.redo, *fork.again):
+def _unknown(fork: Fork, body: Body, dropped: tuple[str, ...]) -> Iterator[Finding]:
+    ids = dict.fromkeys(step.id for step in body.steps)
+    for id in (*fork.redo, *(one for one in fork.again if one not in dropped)):
         if id not in ids:
             yield Finding(
                 code="LS-FORK-001",

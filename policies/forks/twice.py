@@ -63,17 +63,22 @@ def keeps_its_key(
     )
 
 
-def refused(step: str, ancestor: Ancestor) -> Finding:
-    """It would be called again, and nobody has said that it may be."""
+def refused(step: str, ancestor: Ancestor, here: bool = True) -> Finding:
+    """It would be called again, and nobody has said that it may be; or it is not `here` any more,
+    and nobody can tell whether another step has the same effect.
+    """
     past = ancestor.past
     parts = {item for id, item in past.ends if id == step and item is not None}
     which = label(step, min(parts)) if len(parts) == 1 else step
     completed = any(id == step for id, _ in past.completed)
     what = "was done" if completed else "was begun and may have had its effect"
+    how = "would be called again, with another idempotency key"
+    if not here:
+        how = "the lock does not have it, and may have its effect had by another step"
     return Finding(
         code="LS-FORK-003",
         place=f"step `{which}`",
-        problem=f"it {what}, and would be called again, with another idempotency key",
+        problem=f"it {what}, and {how}",
         fix=f"see what it did (`lockstep explain {ancestor.run} {step}`), then say "
         f"`--again {step}`",
     )

@@ -1,17 +1,20 @@
 """What a fork carries from the run it goes on from, what it does again, and what it asks about."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from lockstep.amount import Amount
+from lockstep.budget import Ledger
 from lockstep.canonical import digest
-from lockstep.fork import Carried, Fork, over
+from lockstep.fork import Carried, CarriedItem, Fork, Heritage, over
 from lockstep.lock import Body, Lock
 from lockstep.outcome import Dispatch, RunFacts
 from lockstep.past import UNKNOWN, Ancestor, Past
@@ -20,6 +23,8 @@ from policies.forks.course import Course, about, belongs, course
 from policies.forks.unlike import draws_on
 from policies.world import World
 from tests.laws.port import LIST, POST, WEIGH, Json, frozen, with_, world
+from workflows.context import RunContext
+from workflows.forking import taken_over
 from workflows.run_request import RunRequest
 
 AT = datetime(2026, 11, 16, 6, tzinfo=UTC)
@@ -214,6 +219,31 @@ def test_what_may_have_had_an_effect_is_called_again_only_by_consent(
     assert [] == codes(consented)
 
 
+@pytest.mark.parametrize(
+    "then",
+    [past("list", "weigh", "post"), past("list", "weigh", ends=begun("post"))],
+    ids=["done", "begun"],
+)
+def test_what_may_have_had_an_effect_is_not_dropped_without_a_word(then: Past) -> None:
+    """Another lock may call the same by another name, and a fork of the fork would know nothing of
+    what was done. What only reads is dropped as one likes.
+    """
+    named = frozen(LIST, WEIGH, {**POST, "id": "notice"})
+    (found,) = forked(then, named, before=frozen()).findings
+    assert ("LS-FORK-003", "step `post`") == (found.code, found.place)
+    assert "the lock does not have it" in found.problem
+    made = forked(then, named, before=frozen(), again=["post"])
+    assert ([], ("post",)) == (codes(made), made.twice)
+    alone: Json = {**LOOK, "id": "look"}
+    assert [] == codes(
+        forked(
+            past("list"),
+            frozen(alone, {**POST, "args": {"text": "x"}, "after": ["look"]}),
+            before=frozen(),
+        )
+    )
+
+
 def test_the_same_call_keeps_the_key_of_the_run_that_it_was_begun_in() -> None:
     """However often it was forked since."""
     then = past("list", "weigh", ends=begun("post"))
@@ -247,6 +277,27 @@ def test_a_signal_that_says_nothing_happened_is_asked_about_by_nobody() -> None:
     other = replace(here, tools=tools)
     then = past("list", "weigh", ends=begun("post", how="BoardFull"))
     assert ((), {}) == ((made := forked(then, here=other)).twice, made.keys)
+
+
+def test_what_may_have_happened_is_begun_where_the_rest_is_planned_anew() -> None:
+    """A new rest has to give it up, as it would have in the other run: it may not have the call
+    made in other words, nor take the items of one loop for those of another.
+    """
+    run = RunContext(
+        body=frozen(LIST, WEIGH, {**EACH, "id": "each"}, POST, {**LOOK, "id": "look"}),
+        facts=cast(Any, None), journal=cast(Any, None), desk=cast(Any, None),
+        ledger=Ledger(Amount()), slots=asyncio.Semaphore(), started_at=AT,
+    )  # fmt: skip
+    heritage = Heritage(
+        carried=(
+            Carried(step="list", value=OUTPUT),
+            Carried(step="each", items=(CarriedItem(item=0, value=OUTPUT),)),
+        ),
+        keys={"post": "then"},
+    )
+    fork = Fork(run="then", execution="x", head=HEAD, again=("weigh",))
+    assert {"list"} == taken_over(fork, heritage, run, {}, [])
+    assert ({"each", "post", "weigh"}, {"post", "weigh"}) == (run.begun, run.ends.keys())
 
 
 # What speaks against it

@@ -75,7 +75,9 @@ def fork(
             package = _package(body.agent, agent or lock)
             chosen = given or found.lock
             steps = [step.id for step in chosen.steps]
-            for id in (*(from_ or ()), *(again or ())):
+            # What the run did and another lock does not have is consented to as well.
+            before = {step.id for step in found.lock.steps}
+            for id in (*(from_ or ()), *(one for one in again or () if one not in before)):
                 if id not in steps:
                     raise stranger("the lock", id, steps)
             named = {"redo": tuple(from_ or ()), "again": tuple(again or ())}
