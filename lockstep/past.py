@@ -45,7 +45,8 @@ class Past:
     that may have had an effect: in which error, or `UNKNOWN`. `keys` names the runs whose
     idempotency keys steps were called with, where it was another's; `varied` are steps that may
     have been called with several keys or arguments. `used` are stand-ins that were wanted.
-    `owed` is the run that it was to go on from, if it ended before it did.
+    `owed` is the run that it was to go on from, if it ended before it did. `besides` are steps that
+    other runs, which went on from this one, called too, and the run that did.
     """
 
     inputs: dict[str, JsonValue] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Past:
     varied: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     owed: str = ""
+    besides: dict[str, str] = field(default_factory=dict)
     _open: set[tuple[str, Item]] = field(default_factory=set)
 
     @classmethod
@@ -74,6 +76,22 @@ class Past:
             # It was sent out, and nobody lived to say what came of it.
             past._ended(call, UNKNOWN)
         return past
+
+    def and_besides(self, run: str, heir: str, other: "Past") -> None:
+        """Count what an `heir` of this `run` did as what may have happened.
+
+        A call that it made under the key that would be used once more is the same call.
+        """
+        for call in other.completed | other.ends.keys():
+            step, _ = call
+            same = other.keys.get(step) == self.keys.get(step, run) and step not in other.varied
+            if same or call in self.completed:
+                continue
+            if call in other.completed:
+                self.completed.add(call)
+            self.ends.setdefault(call, set()).update(other.ends.get(call, ()))
+            self.varied.add(step)
+            self.besides[step] = heir
 
     def _take(self, event: Event) -> None:
         match event.what:

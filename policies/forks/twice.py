@@ -72,14 +72,16 @@ def refused(step: str, ancestor: Ancestor, here: bool = True) -> Finding:
     which = label(step, min(parts)) if len(parts) == 1 else step
     completed = any(id == step for id, _ in past.completed)
     what = "was done" if completed else "was begun and may have had its effect"
+    run = past.besides.get(step, ancestor.run)
     how = "would be called again, with another idempotency key"
     if not here:
         how = "the lock does not have it, and may have its effect had by another step"
+    instead = f"go on from `{run}`, or " if step in past.besides else ""
     return Finding(
         code="LS-FORK-003",
         place=f"step `{which}`",
         problem=f"it {what}, and {how}",
-        fix=f"see what it did (`lockstep explain {ancestor.run} {step}`), then say "
+        fix=f"{instead}see what it did (`lockstep explain {run} {step}`), then say "
         f"`--again {step}`",
     )
 

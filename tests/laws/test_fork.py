@@ -258,6 +258,26 @@ def test_the_same_call_keeps_the_key_of_the_run_that_it_was_begun_in() -> None:
     )
 
 
+def test_what_another_fork_did_is_not_done_besides_without_a_word() -> None:
+    """Who forks a run again, because its fork failed too, is told what that one did already. A call
+    under the key that would be used once more is the same call.
+    """
+    heir = past("list", "weigh", "post")
+    then = past("list", "weigh")
+    assert [] == codes(forked(then))
+    then.and_besides("then", "heir", heir)
+    (found,) = forked(then).findings
+    assert ("LS-FORK-003", "step `post`") == (found.code, found.place)
+    assert found.fix.startswith("go on from `heir`, or see what it did (`lockstep explain heir")
+    assert [] == codes(forked(then, again=["post"]))
+    same = past("list", "weigh", ends=begun("post"))
+    same.and_besides("then", "heir", past("list", "weigh", "post", keys={"post": "then"}))
+    assert ([], {"post": "then"}) == (codes(made := forked(same)), made.keys)
+    other = past("list", "weigh", ends=begun("post"))
+    other.and_besides("then", "heir", heir)
+    assert ["LS-FORK-003"] == codes(forked(other))
+
+
 def test_a_call_without_a_key_that_was_begun_is_asked_about() -> None:
     """Sinking cannot be done twice, and a failure does not say that nothing sank."""
     sink: Json = {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}}
@@ -297,7 +317,7 @@ def test_what_may_have_happened_is_begun_where_the_rest_is_planned_anew() -> Non
     )
     fork = Fork(run="then", execution="x", head=HEAD, again=("weigh",))
     assert {"list"} == taken_over(fork, heritage, run, {}, [])
-    assert ({"each", "post", "weigh"}, {"post", "weigh"}) == (run.begun, run.ends.keys())
+    assert ({"each", "post", "weigh"}, {"post", "weigh"}) == (run.begun, {*run.ends})
 
 
 # What speaks against it

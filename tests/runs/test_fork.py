@@ -32,6 +32,7 @@ from tests.runs.yard import (
     until,
     with_,
 )
+from worker.again.heirs import heirs
 from worker.cli.story import tell
 from worker.records.account import account
 from worker.records.history import events_of
@@ -312,6 +313,7 @@ async def test_the_command_goes_on_with_a_run_and_says_what_it_does(
             assert (0, "completed", run) == (done.code, done.json["status"], done.json["forked"])
             assert (["once"], ["once"]) == (book.lines, other.lines)
             fork = done.json["run"]
+            assert [fork] == [*await heirs(here.client, run)]
             handle = here.client.get_workflow_handle_for(Run.run, fork)
             told = "\n".join(map(tell, (await here.ended(handle)).events))
             assert f"goes on from {run}, which spent 3 calls: 2 steps carried" in told

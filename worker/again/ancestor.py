@@ -63,7 +63,7 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
     run = history.workflow_id
     if kind_of(history) == PLANNING:
         raise _not_so(run, "is a planning, and no run", "run the lock that it made")
-    if history.events[-1].event_type not in _OVER:
+    if not is_over(history):
         fix = f"let it end, or stop it with `lockstep runs cancel {run}`"
         raise _not_so(run, "is not over", fix)
     _in_one_piece(history)
@@ -81,6 +81,11 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
         raise _unproved(run, f"it is not the same again: {differs[0]}")
     ancestor = Ancestor(run, locks[-1].body, Past.of(events))
     return Proved(ancestor, locks[-1], events[-1].digest)
+
+
+def is_over(history: WorkflowHistory) -> bool:
+    """Whether nothing more happens in it."""
+    return history.events[-1].event_type in _OVER
 
 
 def held(carried: Iterable[Carried], store: Store) -> Iterator[Finding]:

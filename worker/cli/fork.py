@@ -22,6 +22,7 @@ from lockstep.fork import Fork
 from lockstep.lock import Lock
 from policies.forks.course import Course, belongs, course
 from worker.again.ancestor import Proved, proved
+from worker.again.heirs import heirs
 from worker.cli.options import HereOption, InputOption, PersonOption, inputs, person, read_lock
 from worker.cli.run import Order, must_last, refuse_early, watched
 from worker.cli.terminal import Format, FormatOption, counted, say
@@ -108,6 +109,8 @@ async def _looked(open_: Session, run: str) -> tuple[Fork, Proved]:
     history = await fetch(open_.client, id)
     execution = (await open_.client.get_workflow_handle(id).describe()).run_id
     found = await proved(history, FolderStore(open_.home.values))
+    for heir, past in (await heirs(open_.client, id)).items():
+        found.ancestor.past.and_besides(id, heir, past)
     return Fork(run=id, execution=execution, head=found.head), found
 
 
