@@ -32,6 +32,7 @@ PLACES = {
     "grants": "worker.cli.grants:app",
     "schedule": "worker.cli.schedule:app",
     "replay": "worker.cli.replay:replay",
+    "audit": "worker.cli.audit:app",
     "policy": "worker.cli.policy:app",
     "explain": "worker.cli.explain:explain",
     "schema": "worker.cli.schema:schema",
