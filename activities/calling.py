@@ -29,7 +29,7 @@ class ActivityCall:
     scheduled_at: datetime
     progress: JsonValue
     attempts: Attempts
-    scrub: Callable[[str], str]
+    scrub: Callable[[str, int], str]
     scrubbed: Callable[[JsonValue], JsonValue]
 
     def heartbeat(self, progress: JsonValue = None) -> None:

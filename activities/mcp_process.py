@@ -21,6 +21,7 @@ import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
+from pydantic_core import from_json
 
 from activities.mcp_wire import Broken, Reach, Wire
 
@@ -118,7 +119,9 @@ async def _hear(
             if not line.strip():
                 continue
             try:
-                message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+                # Read first and looked at then: the adapter, given text, makes everything in it
+                # several times over, and nothing else goes on for half a minute.
+                message = jsonrpc_message_adapter.validate_python(from_json(line), by_name=False)
             except ValueError:
                 words = reach.quoted(line.decode(errors="replace").strip())
                 wire.fail(f"it says what is not MCP: {words}")

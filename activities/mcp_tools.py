@@ -86,7 +86,7 @@ def reach(
     folder: Path,
     start: float,
     most: int,
-    scrub: Callable[[str], str],
+    scrub: Callable[[str, int], str],
 ) -> Reach:
     """The way to a server, from its table with every placeholder filled in."""
     return Reach(

@@ -42,11 +42,13 @@ class Reach:
     folder: Path
     start: float
     most: int
-    scrub: Callable[[str], str]
+    scrub: Callable[[str, int], str]
 
     def quoted(self, words: str) -> str:
-        """A server's words as they may be shown: short, in ASCII, and without a secret."""
-        text = ascii(self.scrub(words))[1:-1]
+        """A server's words as they may be shown: short, in ASCII, and without a secret. No more of
+        them is looked at than that, since nothing else goes on meanwhile.
+        """
+        text = ascii(self.scrub(words, _SHOWN + 1))[1:-1]
         return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 

@@ -270,14 +270,20 @@ def _rules(path: Path, tools: Collection[str]) -> Rules:
 def _read_by_somebody(policy: Path) -> None:
     """A policy under a name that nobody reads would be a policy that nobody keeps."""
     known = (AUTHORIZE, APPROVALS, SHADOW, RULES, CODE)
-    for path in sorted(policy.glob("*")):
-        if path.suffix in _POLICY_SUFFIXES and path.name not in known:
-            close = difflib.get_close_matches(path.name, known, 1)
+    for path in sorted(policy.rglob("*")):
+        within = path.relative_to(policy)
+        if any(part.startswith(".") for part in within.parts):
+            # Of an editor, or of another program.
+            continue
+        if path.suffix.lower() in _POLICY_SUFFIXES and str(within) not in known:
+            close = difflib.get_close_matches(path.name.lower(), known, 1)
+            there = f", in `{policy.name}` itself" if len(within.parts) > 1 else ""
             raise LockstepError.of(
                 "LS-AGENT-003",
                 str(path),
                 "is a policy that nothing reads",
-                f"call it `{close[0]}`" if close else f"use {', '.join(f'`{n}`' for n in known)}",
+                (f"call it `{close[0]}`" if close else f"use {', '.join(f'`{n}`' for n in known)}")
+                + there,
             )
 
 

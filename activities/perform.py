@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -26,7 +26,7 @@ from activities.standing import read_standing
 from activities.store import load
 from lockstep.canonical import MAX_DEPTH, Digest, depth, digest
 from lockstep.compose import COMPOSE
-from lockstep.decision import Decision, Outcome
+from lockstep.decision import AnyGrant, Decision, Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.lock import LockedComposeStep
@@ -91,7 +91,31 @@ class _Attempt:
             raise failure(self.attempts, error.findings[0]) from None
 
     async def _steps(self) -> StepOutcome:
-        finding, args = await asyncio.to_thread(self._resolved)
+        # What goes through all of the arguments goes in a thread: they may be megabytes of somebody
+        # else's words, and the steps beside this one have to be heard of.
+        ready = await asyncio.to_thread(self._ready)
+        if isinstance(ready, Withheld):
+            return ready
+        decision = await self._granted(ready)
+        changed = self._changed_policy(decision)
+        if changed is not None or decision.outcome is not Outcome.ALLOW:
+            found = (changed,) if changed is not None else ()
+            return await asyncio.to_thread(self._withhold, decision, found, ready.args)
+        if harms_twice(self.call.step.effect, self.call.step.idempotency):
+            # If nobody lives to say how the call ended, a human is asked about these arguments.
+            kept = await asyncio.to_thread(self._kept, ready.args)
+            self.attempts.about(kept, shown(ready.args))
+        self.attempts.decided(decision.digest)
+        answering = self._answering(decision, ready.written, ready.args, ready.key)
+        try:
+            return await answering.run(ready.request)
+        except Troubled as trouble:
+            told = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
+            return await asyncio.to_thread(self._withhold, decision, tuple(told), ready.args)
+
+    def _ready(self) -> "_Ready | Withheld":
+        """The call as it would be made, and what policy says of it before anybody's yes."""
+        finding, args = self._resolved()
         if finding is not None or args is None:
             return self._withhold(None, (finding,) if finding else (), None)
         # The key is of the arguments as they were written: a default that a model makes up anew for
@@ -111,27 +135,10 @@ class _Attempt:
         findings = (*self._misfits(args), *self._absent(args))
         if findings:
             return self._withhold(None, findings, args)
-        told = self.call.step.provenance
-        if self.call.edited is not None:
-            # Held against what the references bring, which is read from the store.
-            told = await asyncio.to_thread(self._provenance, args)
-        decision = await self._decide(args, told)
-        changed = self._changed_policy(decision)
-        if changed is not None:
-            return self._withhold(decision, (changed,), args)
-        if decision.outcome is not Outcome.ALLOW:
-            return self._withhold(decision, (), args)
-        if harms_twice(self.call.step.effect, self.call.step.idempotency):
-            # If nobody lives to say how the call ended, a human is asked about these arguments.
-            self.attempts.about(await asyncio.to_thread(self._kept, args), shown(args))
-        self.attempts.decided(decision.digest)
+        told = self._provenance(args)
+        decision = self._decided(args, told)
         key = idempotency_key(self.call.run.id, self.call.label, digest(written))
-        answering = self._answering(decision, written, args, key)
-        try:
-            return await answering.run(request)
-        except Troubled as trouble:
-            found = [self._finding(one.code, one.problem, one.fix) for one in trouble.findings]
-            return self._withhold(decision, tuple(found), args)
+        return _Ready(request, written, args, told, decision, key)
 
     def _answering(
         self,
@@ -179,19 +186,19 @@ class _Attempt:
         named = touched(self.tool.spec.input, args)
         return tuple(missing_resources(place, named, self.house.world))
 
-    async def _decide(self, args: dict[str, JsonValue], told: Provenance) -> Decision:
-        # By the server's clock at which this attempt was due, for a dispatch may wait for long.
-        now = activity.info().current_attempt_scheduled_time
-        run, world = self.call.run, self.house.world
-        decision = world.decider.decide(attempted(self.call, self.tool.spec, args, (), told))
+    async def _granted(self, ready: "_Ready") -> Decision:
+        """The decision, with every yes that holds where policy asks for some."""
+        decision, run, world = ready.decision, self.call.run, self.house.world
         if decision.outcome is not Outcome.REQUIRE_APPROVAL:
             return decision
+        # By the server's clock when a worker took this attempt, which may have waited for one.
+        info = activity.info()
+        now = max(info.started_time, info.current_attempt_scheduled_time)
         given = (one for one in self.call.grants if one.run == run.id and one.expires_at > now)
         # The workflow asked the right people; who may say yes is known here as well, and as of now.
         grants = lifting(given, decision, world.agent)
         if grants:
-            asked = attempted(self.call, self.tool.spec, args, grants, told)
-            decision = world.decider.decide(asked)
+            decision = await asyncio.to_thread(self._decided, ready.args, ready.told, *grants)
             if decision.outcome is not Outcome.REQUIRE_APPROVAL:
                 return decision
         # What stands is read from the worker's own files, and from nothing that a run is given.
@@ -199,11 +206,16 @@ class _Attempt:
         standing = holding(kept, decision, run.lock, world, now)
         if not standing:
             return decision
-        return world.decider.decide(
-            attempted(self.call, self.tool.spec, args, (*grants, *standing), told)
-        )
+        return await asyncio.to_thread(self._decided, ready.args, ready.told, *grants, *standing)
+
+    def _decided(self, args: dict[str, JsonValue], told: Provenance, *grants: AnyGrant) -> Decision:
+        asked = attempted(self.call, self.tool.spec, args, grants, told)
+        return self.house.world.decider.decide(asked)
 
     def _provenance(self, args: dict[str, JsonValue]) -> Provenance:
+        """As the lock says; of what a human edited, held against what the references bring."""
+        if self.call.edited is None:
+            return self.call.step.provenance
         kept = partial(load, self.house.store)
         return provenance(self.call, args, self.tool.spec.input, kept, self._accepted)
 
@@ -253,6 +265,20 @@ class _Attempt:
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=f"step `{self.call.label}`", problem=problem, fix=fix)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A call that could be made: `written` as the plan brings its arguments, `args` as the tool is
+    given them in `request`, `told` where they come from.
+    """
+
+    request: BaseModel
+    written: dict[str, JsonValue]
+    args: dict[str, JsonValue]
+    told: Provenance
+    decision: Decision
+    key: str
 
 
 @dataclass(frozen=True)

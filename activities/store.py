@@ -1,7 +1,9 @@
 """Where values are kept by their digest: the contract, and a folder that keeps it.
 
 A value is written once and never changes; what is read back is held against its digest, so a
-damaged or swapped file is found when it is read and not believed.
+damaged or swapped file is found when it is read and not believed. Nothing is deleted here. A file's
+time says when its value was last given, so that whoever makes room can tell what no run has needed
+for longer than histories are kept.
 """
 
 import os
@@ -35,7 +37,7 @@ class FolderStore:
         name = digest_bytes(data)
         path = self._path(name)
         try:
-            if path.exists():
+            if self._is_kept(path):
                 return name
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
@@ -66,6 +68,17 @@ class FolderStore:
         if digest_bytes(data) != name:
             raise self._lost(name, "does not match its digest")
         return data
+
+    def _is_kept(self, path: Path) -> bool:
+        """Whether the value is there; if so it is as young as today."""
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            # Another account's, on a shared folder: theirs to keep young.
+            return path.exists()
+        return True
 
     def _path(self, name: Digest) -> Path:
         _, _, hexadecimal = name.partition(":")

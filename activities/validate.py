@@ -15,6 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contract import Change, Permitted, Proposal, Validator, Verified, Verify
+from activities.edits import edit_of
 from activities.proposed import judged, proposed_in, statement
 from activities.store import Store, peek
 from lockstep.canonical import canonical
@@ -33,7 +34,6 @@ from policies.check import MAX_FINDINGS
 from policies.freeze import freeze
 from policies.missing import missing_resources
 from policies.replanning import course, denied, lineage_of, reads, ruled
-from policies.request import real
 from policies.submission import refused, started, submitted, wanted
 from policies.verify import verify
 from policies.world import World
@@ -185,9 +185,9 @@ class WorldValidator(Validator):
 
     def _edit(self, change: Change, args: dict[str, JsonValue]) -> Iterator[Finding]:
         """Edited arguments are literals, and are held to all that the first ones were."""
-        body, id, label = change.body, change.question.step, change.question.label
+        body, label = change.body, change.question.label
         place = f"step `{label}`"
-        spec = body.steps[id].spec(self._world.tools)
+        spec = body.steps[change.question.step].spec(self._world.tools)
         for at, _ in references(dict(args)):
             yield Finding(
                 code="LS-PLAN-011",
@@ -205,20 +205,7 @@ class WorldValidator(Validator):
         if problems:
             yield from problems
             return
-        # What is large is not at hand here and counts as rewritten: the call itself is decided on
-        # once more, with all of it.
-        shown = change.question.args.preview
-        before = shown if isinstance(shown, dict) else {}
-        request = real(
-            self._world.principal_of(change.started_by, change.trigger),
-            spec,
-            environment=body.environment,
-            stage=body.stage,
-            step=id,
-            provenance=body.steps[id].provenance.edited(before, args),
-            args=args,
-        )
-        decision = self._world.decider.decide(request)
+        decision = self._world.decider.decide(edit_of(change, args, self._world))
         if decision.outcome is Outcome.DENY:
             yield Finding(
                 code="LS-POLICY-002",

@@ -157,6 +157,9 @@ CODES: dict[str, Code] = {
     "LS-AUDIT-008": Code("something stands where a bundle is to be written", Exit.USAGE),
     "LS-AUDIT-009": Code("there is nothing to audit yet", Exit.USAGE),
     "LS-AUDIT-010": Code("the head is another one than was kept elsewhere", Exit.REJECTED),
+    # back-tests
+    "LS-BACK-001": Code("there is nothing that policy could be asked again", Exit.ERROR),
+    "LS-BACK-002": Code("a question cannot be put to policy again", Exit.ERROR),
     # servers and processes
     "LS-SRV-001": Code("no Temporal server answers", Exit.ERROR),
     "LS-SRV-002": Code("the embedded server is not installed", Exit.ERROR),

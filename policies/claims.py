@@ -7,6 +7,7 @@ are. It may be tighter than they are, never looser.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from lockstep.action import Recoveries
@@ -20,14 +21,15 @@ from lockstep.lock import Body, LockedComposeStep, LockedPreflight, LockedStep
 from lockstep.names import task_queue
 from lockstep.plan import ComposeStep, Step, ToolStep
 from lockstep.tool import ToolSpec
-from policies.arguments import Sources, check_value
+from policies.arguments import Sources, check_arguments, check_value
 from policies.bounds import MAX_BYTES, MAX_COMMANDS, MAX_EVENTS, at_once, written
 from policies.check import output_of
 from policies.freeze import BACKOFF, deadline, preflights, resources
 from policies.guards import check_guards
 from policies.handling import recoveries
 from policies.labels import labels
-from policies.loops import check_loop
+from policies.loops import check_loop, item_of
+from policies.missing import missing_resources
 from policies.provenance import Lineage
 from policies.world import World
 
@@ -143,7 +145,9 @@ def _provides(step: LockedStep, error: str, spec: ToolSpec) -> bool:
 
 
 def _conditions(steps: list[Step], body: Body, world: World) -> Iterator[Finding]:
-    """Guards that nobody could weigh and lists that nobody could go through, as in a plan."""
+    """Guards that nobody could weigh, lists that nobody could go through, and calls that no tool
+    would take or that name what does not exist: as in a plan, and before any of it is done.
+    """
     outputs = {step.id: output_of(step, step.spec(world.tools)) for step in steps}
     sources = Sources(outputs=outputs, inputs=body.inputs)
     for step in steps:
@@ -151,6 +155,18 @@ def _conditions(steps: list[Step], body: Body, world: World) -> Iterator[Finding
             yield _claim(f"steps.{step.id}.when")
         if any(check_loop(step, sources)):
             yield _claim(f"steps.{step.id}.for_each")
+        if not _fits(step, sources, world):
+            yield _claim(f"steps.{step.id}.args")
+
+
+def _fits(step: Step, sources: Sources, world: World) -> bool:
+    spec = step.spec(world.tools)
+    if step.for_each:
+        sources = replace(sources, item=item_of(step, sources))
+    known = sources if "$" in step.spelled else None
+    if any(check_arguments(step.id, spec, step.args, known)):
+        return False
+    return not any(missing_resources("", world.familiar.foreseen(step, spec).named, world))
 
 
 def _size(steps: list[Step], body: Body, known: Recoveries) -> Iterator[Finding]:

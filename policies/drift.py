@@ -85,8 +85,8 @@ def _counts(part: str, body: Body, used: set[str], signals: set[str], servers: s
     if part.startswith("errors."):
         return part.removeprefix("errors.") in signals
     if part.startswith("resources."):
-        kind, name = part.removeprefix("resources.").split(".", 1)
-        return name in body.resources.get(kind, {})
+        kind, dot, name = part.removeprefix("resources.").partition(".")
+        return not dot or name in body.resources.get(kind, {})
     return True
 
 

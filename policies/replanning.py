@@ -23,12 +23,19 @@ def lineage_of(progress: Progress, world: World) -> Lineage:
 
 
 def reads(progress: Progress, world: World, lineage: Lineage) -> Trust:
-    """How far to believe what a model writes that is told all this."""
+    """How far to believe what a model writes that is told all this: the errors, and what became of
+    each step, which may have been decided by what nobody believes.
+    """
     return worst(
         [
             progress.body.literals,
             planner_reads(world),
             *(lineage.signals(one.step) for one in progress.signals),
+            *(
+                Trust.UNTRUSTED
+                for step in progress.body.steps
+                if lineage.of(step.id).steered and _state(step.id, progress) != "still to come"
+            ),
         ]
     )
 

@@ -19,6 +19,7 @@ from lockstep.schema import Schema
 from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
+from policies.edited import rewritten
 from policies.foreseen import Foreseen, foreseen
 from policies.world import World
 
@@ -125,21 +126,22 @@ def provenance(
 ) -> Provenance:
     """Where the arguments of a call come from: as its lock says, but for what a human rewrote.
 
-    `args` are as the tool will be given them, and `accept` makes them so: a human edits what they
-    are shown, and that is what the tool's model made of the words of the plan.
+    `args` are as the tool will be given them, and `accept` makes them so, or raises ValueError: a
+    human edits what they are shown, which is what the tool's model made of the words of the plan,
+    or, where it would not take them, those words.
     """
     locked = call.step.provenance
     if call.edited is None or not locked.untrusted:
         return locked
     try:
-        before = _resolved(call, schema, load)
+        written = _resolved(call, schema, load)
     except Unresolved:
-        # There was nothing to leave as it was.
-        return locked.edited({}, args)
+        # Nobody knows what was there to be left.
+        return locked
+    was = [written]
     with suppress(ValueError):
-        # Where the tool would not have taken them, they are compared as they are.
-        before = accept(before)
-    return locked.edited(before, args)
+        was.append(accept(written))
+    return rewritten(locked, was, (call.edited, args), schema)
 
 
 def _resolved(

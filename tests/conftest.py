@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
@@ -12,6 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# A suite starts many processes of the same code. What one has compiled is there for the next, also
+# where images are built that are to hold no compiled code.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A busy machine breaks no law: what has to be quick says so itself, in processor time.
 settings.register_profile("laws", deadline=None)
 settings.load_profile("laws")
@@ -21,15 +27,23 @@ PROCESSES = 3
 waits for a server."""
 
 SLOWEST = (
-    "test_tutorial.py",
-    "test_demo.py",
-    "test_init.py",
-    "test_plan_command.py",
-    "test_cli.py",
-    "test_kill.py",
-    "test_planning.py",
-    "test_language.py",
-    "test_secrets.py",
+    "runs/test_tutorial.py",
+    "runs/test_replay.py",
+    "runs/test_run.py",
+    "runs/test_escalation.py",
+    "runs/test_kill.py",
+    "runs/test_language.py",
+    "runs/test_replanning.py",
+    "runs/test_demo.py",
+    "runs/test_planning.py",
+    "runs/test_cli.py",
+    "runs/test_recovery.py",
+    "runs/test_secrets.py",
+    "runs/test_diff_command.py",
+    "runs/test_plan_command.py",
+    "runs/test_embedded_server.py",
+    "runs/test_compose.py",
+    "runs/test_init.py",
 )
 """Files that take longest, that one first: begun last, they would be waited for at the end."""
 
@@ -45,7 +59,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest files first; the order within a file stays."""
     ranks = {name: rank for rank, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+    items.sort(key=lambda item: ranks.get("/".join(item.path.parts[-2:]), len(ranks)))
 
 
 class Flagship:

@@ -173,6 +173,13 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     assert {words: options(command) for words, command in commands()} == written
 
 
+def test_every_schema_is_in_the_reference() -> None:
+    """The section of `lockstep schema` names each document that it prints a schema of."""
+    section = sections(REFERENCE / "commands.md", "###")["lockstep schema"]
+
+    assert set() == {f"`{noun}`" for noun in NOUNS} - set(re.findall(r"`[^`]+`", section))
+
+
 def test_every_option_says_what_it_is_for() -> None:
     """`--help` has a sentence for each option that is for people."""
     silent = {

@@ -41,7 +41,7 @@ from worker.bundle import Bundle, BundleStore
 from worker.ending import ending, result_of
 from worker.history import PLANNING, Replayed, first_line, kind_of, replay
 from worker.locks import locks_of
-from worker.recorded import VERDICTS, json_of, recorded
+from worker.recorded import VERDICTS, given, recorded
 from worker.replay import compared
 from worker.saved import parsed, written_down
 
@@ -50,7 +50,7 @@ _PINS_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Past:
+class Evidence:
     """One run that is over: its history, what a replay of it gave, and what follows from that."""
 
     history: WorkflowHistory
@@ -58,7 +58,7 @@ class Past:
     trail: Trail
 
     @classmethod
-    async def of(cls, history: WorkflowHistory) -> "Past":
+    async def of(cls, history: WorkflowHistory) -> "Evidence":
         """LS-AUDIT-009 for what is no run, or is not over. A history that this code cannot follow
         has the events as far as it goes.
         """
@@ -81,14 +81,14 @@ def _sent(history: WorkflowHistory) -> Iterator[Dispatch]:
     for scheduled, _ in recorded(history.events):
         if not scheduled.activity_type.name.startswith(VERDICTS):
             try:
-                yield Dispatch.model_validate(json_of(scheduled.input.payloads)[0])
+                yield given(scheduled, Dispatch)
             except (ValueError, LookupError, LockstepError):
                 # The replay, which sends out something, finds that it is something else.
                 continue
 
 
 def examined(
-    past: Past,
+    past: Evidence,
     store: Store,
     look: Look,
     *,
@@ -126,7 +126,7 @@ def examined(
     )
 
 
-def _head(past: Past, kept: Digest | None) -> Iterator[Finding]:
+def _head(past: Evidence, kept: Digest | None) -> Iterator[Finding]:
     result, follows = result_of(past.history), (past.head or "none")[:19]
     if result is not None and (result.events, result.head) != (len(past.trail.events), past.head):
         yield wrong(
@@ -153,7 +153,9 @@ def _unpinned(locks: tuple[Lock, ...], look: Look) -> Iterator[str]:
         yield f"known by its digest alone, of what the lock pins: {some}{more}"
 
 
-def bundled(past: Past, store: Store, look: Look, *, values: bool) -> Iterator[tuple[str, bytes]]:
+def bundled(
+    past: Evidence, store: Store, look: Look, *, values: bool
+) -> Iterator[tuple[str, bytes]]:
     """The files of a run's bundle; LS-REPLAY-001 where this code cannot follow its history."""
     run, trail = past.history.workflow_id, past.trail
     if past.replayed.failure is not None or past.head is None or len(trail.locks) > MAX_LOCKS:
@@ -210,7 +212,7 @@ async def verified(bundle: Bundle, head: Digest | None = None) -> Audited:
     document = parse_json(history, HISTORY, len(history), canonical=True)
     if not isinstance(document, dict):
         raise LockstepError(wrong(CODE, HISTORY, "is no history"))
-    past = await Past.of(parsed(document, HISTORY))
+    past = await Evidence.of(parsed(document, HISTORY))
     store = BundleStore(bundle)
     pins = tuple(_pins(bundle, past.trail.locks, wrongs))
     wrongs += _apart(bundle, about, past)
@@ -242,7 +244,7 @@ def _pins(bundle: Bundle, locks: tuple[Lock, ...], wrongs: list[Finding]) -> Ite
         yield contents
 
 
-def _apart(bundle: Bundle, about: About, past: Past) -> Iterator[Finding]:
+def _apart(bundle: Bundle, about: About, past: Evidence) -> Iterator[Finding]:
     """Where the bundle's other files are not what the history gives."""
     trail = past.trail
     said = (about.run, about.events, about.head, about.locks)

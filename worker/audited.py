@@ -34,7 +34,7 @@ from lockstep.value import Value
 from policies.request import arguments
 from policies.trail import Leg, Trail
 from worker.ending import ending, result_of
-from worker.recorded import VERDICTS, json_of, recorded
+from worker.recorded import VERDICTS, given, recorded
 
 _Sent = dict[str, tuple[Dispatch, object]]
 
@@ -115,8 +115,7 @@ def _sent(history: WorkflowHistory) -> _Sent:
     for scheduled, end in recorded(history.events):
         if not scheduled.activity_type.name.startswith(VERDICTS):
             with suppress(ValueError, LookupError, LockstepError):
-                call = Dispatch.model_validate(json_of(scheduled.input.payloads)[0])
-                found[scheduled.activity_id] = (call, end)
+                found[scheduled.activity_id] = (given(scheduled, Dispatch), end)
     return found
 
 
@@ -193,10 +192,10 @@ def _arguments(
         return "", None
     try:
         schema = _schema(call.step.tool, lock, kept.look)
-        given = arguments(call, schema, partial(_loaded, kept.store))
-        whole = {**_defaults(schema), **given}
-        given = whole if made is not None and digest(whole) == made.args_digest else given
-        return shown(given), digest(given)
+        args = arguments(call, schema, partial(_loaded, kept.store))
+        whole = {**_defaults(schema), **args}
+        args = whole if made is not None and digest(whole) == made.args_digest else args
+        return shown(args), digest(args)
     except (LockstepError, Unresolved, ValueError, KeyError):
         return shown(call.edited if call.edited is not None else call.step.args), None
 

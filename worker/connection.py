@@ -53,9 +53,9 @@ async def find_server(home: Home, environ: Mapping[str, str] | None = None) -> F
 
     A server that is just starting or stopping is waited for, a few seconds at most.
     """
-    configured = _configured(os.environ if environ is None else environ)
-    if configured is not None:
-        return configured
+    named = configured(os.environ if environ is None else environ)
+    if named is not None:
+        return named
     deadline = monotonic() + CHANGE_OF_HANDS
     while claimed(home) and monotonic() < deadline:
         record = serving(home)
@@ -117,7 +117,8 @@ async def answers(address: str) -> bool:
     return True
 
 
-def _configured(environ: Mapping[str, str]) -> Found | None:
+def configured(environ: Mapping[str, str]) -> Found | None:
+    """The server that Temporal's own settings name; LS-SRV-001 for settings that cannot be read."""
     # An empty variable is how a shell or a compose file says "not set".
     given = {name: value for name, value in environ.items() if value}
     file = given.get("TEMPORAL_CONFIG_FILE")

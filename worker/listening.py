@@ -3,6 +3,7 @@
 The same ear serves two: a worker logs what happens now, and a replay collects what happened then.
 """
 
+import json
 from typing import Any
 
 import structlog
@@ -12,6 +13,9 @@ from lockstep.event import Event
 from workflows.journal import LISTENER, Listener
 
 log = structlog.get_logger()
+
+_LONGEST = 1000
+"""Characters of JSON; of a longer list or object its size is logged, since half of one is none."""
 
 
 class Listening(Interceptor):
@@ -48,14 +52,16 @@ def _brief(fields: dict[str, Any]) -> dict[str, Any]:
                 brief |= {"question": id, "step": step, "why": why, "deadline": deadline}
             case ("finding", {"code": code, "problem": problem}):
                 brief |= {"code": code, "problem": problem}
-            case ("findings" | "decisions", list()):
+            case ("findings", list()):
+                brief |= {"findings": len(value), "codes": sorted({one["code"] for one in value})}
+            case ("decisions", list()):
                 brief[key] = len(value)
             case ("attempt", {"number": number, "end": end, "failure": failure}):
                 brief |= {"attempt": number, "end": end, "failure": failure}
             case ("value" | "args", {"digest": digest, "size": size}):
                 brief |= {"digest": digest, "bytes": size}
-            case _, dict() | list():
-                brief[key] = str(value)[:200]
+            case _, dict() | list() if (size := len(json.dumps(value))) > _LONGEST:
+                brief[f"{key}_bytes"] = size
             case _:
                 brief[key] = value
     return brief

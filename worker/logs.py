@@ -9,11 +9,13 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
+
+from worker.plain import plain
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):
@@ -34,6 +36,22 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
                 # A value of digits stood where a number does; whoever reads the log wants objects.
                 return json.dumps({"event": "log.redacted", "line": told})
         return told
+
+
+def _visible(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A line for a terminal: what tools and plans say in it is shown, and obeyed by nobody."""
+    return {plain(key): _shown(key, value) for key, value in event.items()}
+
+
+_TRACES = ("exception", "stack")
+"""All that has lines of its own; of anything else they would be taken for other events."""
+
+
+def _shown(key: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        # Python writes it down, and escapes it.
+        return value
+    return "\n".join(map(plain, value.split("\n"))) if key in _TRACES else plain(value)
 
 
 class _Telling(logging.StreamHandler[TextIO]):
@@ -88,6 +106,7 @@ def configure(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                *(() if is_json else (_visible,)),
                 renderer,
             ],
         )

@@ -27,7 +27,7 @@ def choose(preferred: int | None = None) -> int:
 
 
 def demand(port: int) -> int:
-    """This port and no other, or LS-SRV-006."""
+    """This port and no other, or LS-SRV-009."""
     if not free(port):
         raise _none_free(f"port {port} of {LOOPBACK} is taken by another process")
     return port
@@ -46,5 +46,5 @@ def free(port: int) -> bool:
 
 def _none_free(problem: str) -> LockstepError:
     return LockstepError.of(
-        "LS-SRV-006", "embedded server", problem, "free it or name another port"
+        "LS-SRV-009", "embedded server", problem, "free it or name another port"
     )

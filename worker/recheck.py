@@ -30,7 +30,7 @@ def rechecked(
             notes.append("the plan was not checked again, since the policy is another one now")
             continue
         count += 1
-        now = _verdict(proposal, world)
+        now = verdict(proposal, world)
         if _substance(now) != _substance(then):
             findings.append(
                 Finding(
@@ -43,7 +43,8 @@ def rechecked(
     return count, findings, notes
 
 
-def _verdict(proposal: Proposal, world: World) -> Checked:
+def verdict(proposal: Proposal, world: World) -> Checked:
+    """The verdict on a proposal in this world; never raises for what is proposed."""
     try:
         return judged(proposed_in(proposal, world, nothing), proposal, world)
     except LockstepError as error:

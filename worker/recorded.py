@@ -5,17 +5,18 @@ wrote it, and so that what is none of ours becomes a finding and not an exceptio
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
 
-from activities.contract import Counted, Gathered, Reply, Weighing
+from activities.contract import Counted, Gathered, Permitted, Reply, Verified, Weighing
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from lockstep.outcome import Report
+from lockstep.outcome import Attempt, Report
 from lockstep.record import Record
 from lockstep.value import Value
 from worker.history import first_line
@@ -29,6 +30,16 @@ VERDICTS = "lockstep."
 CHECK = "lockstep.check"
 PROPOSE = "lockstep.propose"
 FREEZE = "lockstep.freeze"
+VERIFY = "lockstep.verify"
+REPLAN = "lockstep.replan"
+RECHECK = "lockstep.recheck"
+_ANSWERS: dict[str, type[Record]] = {
+    CHECK: Checked,
+    PROPOSE: Reply,
+    FREEZE: Lock,
+    VERIFY: Verified,
+    REPLAN: Permitted,
+}
 READINGS: dict[str, type[Record]] = {
     "lockstep.weigh": Weighing,
     "lockstep.keep": Value,
@@ -37,19 +48,59 @@ READINGS: dict[str, type[Record]] = {
 }
 
 
+class Lost(Record):
+    """A step's activity that failed, ran out of time or was stopped: what its attempts said of
+    themselves before that.
+    """
+
+    attempts: tuple[Attempt, ...]
+
+
+class Rechecked(Record):
+    """What spoke against a human's change."""
+
+    findings: tuple[Finding, ...]
+
+
+Noun = TypeVar("Noun", bound=Record)
+
+
+def given(scheduled: Scheduled, noun: type[Noun]) -> Noun:
+    """What an activity was asked, as the noun that it is; ValueError or LookupError where it is
+    none.
+    """
+    return noun.model_validate(json_of(scheduled.input.payloads)[0])
+
+
 def recorded(events: "list[HistoryEvent] | Any") -> Iterator[Recorded]:
-    """Each scheduled activity with what came of it: a step's outcome, the verdict on a
-    plan, a model's answer, a lock, or what was read of stored values."""
+    """Each scheduled activity with what came of it: a step's outcome, the verdict on a plan, a
+    lock or its rest, a model's answer, a lock, or what was read of stored values."""
     ends: dict[int, Any] = {}
+    lost: dict[int, Any] = {}
     for event in events:
         if event.HasField("activity_task_completed_event_attributes"):
             done = event.activity_task_completed_event_attributes
             ends[done.scheduled_event_id] = done.result.payloads
+        elif event.HasField("activity_task_failed_event_attributes"):
+            failed = event.activity_task_failed_event_attributes
+            told = failed.failure.application_failure_info.details
+            lost[failed.scheduled_event_id] = told.payloads
+        elif event.HasField("activity_task_timed_out_event_attributes"):
+            late = event.activity_task_timed_out_event_attributes
+            told = late.failure.timeout_failure_info.last_heartbeat_details
+            lost[late.scheduled_event_id] = told.payloads
+        elif event.HasField("activity_task_canceled_event_attributes"):
+            stopped = event.activity_task_canceled_event_attributes
+            lost[stopped.scheduled_event_id] = stopped.details.payloads
     for event in events:
         if event.HasField("activity_task_scheduled_event_attributes"):
             scheduled = event.activity_task_scheduled_event_attributes
-            end = ends.get(event.event_id)
-            yield scheduled, None if end is None else _end(scheduled, end)
+            if event.event_id in ends:
+                yield scheduled, _end(scheduled, ends[event.event_id])
+            elif event.event_id in lost and not scheduled.activity_type.name.startswith(VERDICTS):
+                yield scheduled, Lost(attempts=_attempts(lost[event.event_id]))
+            else:
+                yield scheduled, None
 
 
 def numbered(scheduled: Scheduled) -> int:
@@ -64,12 +115,10 @@ def _end(scheduled: Scheduled, payloads: Any) -> Any:
     """What an activity returned; a finding where it is nothing that this activity returns."""
     kind = scheduled.activity_type.name
     try:
-        if kind == CHECK:
-            return Checked.model_validate(json_of(payloads)[0])
-        if kind == PROPOSE:
-            return Reply.model_validate(json_of(payloads)[0])
-        if kind == FREEZE:
-            return Lock.model_validate(json_of(payloads)[0])
+        if kind in _ANSWERS:
+            return _ANSWERS[kind].model_validate(json_of(payloads)[0])
+        if kind == RECHECK:
+            return Rechecked.model_validate({"findings": json_of(payloads)[0]})
         if kind in READINGS:
             return READINGS[kind].model_validate(json_of(payloads)[0])
         if kind.startswith(VERDICTS):
@@ -82,6 +131,18 @@ def _end(scheduled: Scheduled, payloads: Any) -> Any:
             problem=f"its outcome cannot be read: {first_line(error)}",
             fix="replay with the version that ran it",
         )
+
+
+def _attempts(payloads: Any) -> tuple[Attempt, ...]:
+    """The account that failures and heartbeats carry; none where there is none, or nobody can
+    read it.
+    """
+    told = json_of(payloads)
+    listed = told[0].get("attempts") if told and isinstance(told[0], dict) else None
+    try:
+        return tuple(Attempt.model_validate(one) for one in listed or ())
+    except (ValidationError, TypeError):
+        return ()
 
 
 def json_of(payloads: Any) -> list[Any]:

@@ -1,11 +1,10 @@
 """Makes a run's decisions again, from the arguments it had and the policy it was locked under."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from pydantic import JsonValue
 
-from activities.store import Store, load
+from activities.store import Store
 from lockstep.decision import Decision
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
@@ -13,8 +12,8 @@ from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
 from lockstep.reference import Unresolved
 from lockstep.substitution import replaced, substituted
 from lockstep.tool import ToolSpec
-from policies.request import arguments, attempted, provenance
 from policies.world import World
+from worker.rebuild import rebuilt
 
 Call = tuple[Dispatch, Completed | Withheld | Signalled]
 
@@ -37,15 +36,11 @@ def redecided(
             )
             continue
         try:
-            spec = world.tools[call.step.tool]
-            accept = partial(_accepted, world, call.step.tool)
-            written = arguments(call, spec.input, partial(load, store))
-            args = accept(written)
-            if accept(written) != args:
-                raise ValueError("the tool's model makes up its defaults anew each time")
-            told = provenance(call, args, spec.input, partial(load, store), accept)
             # Which grants still held then is in the record; that they hold is decided again.
-            now = world.decider.decide(attempted(call, spec, args, then.grants, told))
+            again = rebuilt(call, then.grants, store, world)
+            if not again.steady:
+                raise ValueError("the tool's model makes up its defaults anew each time")
+            now = world.decider.decide(again.request)
         except (LockstepError, Unresolved, ValueError) as error:
             notes.append(f"step `{call.label}`: not decided again: {error}")
             continue
@@ -60,7 +55,7 @@ def redecided(
         if not same:
             findings.append(_differs(call.label, then, now))
         if isinstance(end, Signalled):
-            findings += _other_changes(call, end, written, spec)
+            findings += _other_changes(call, end, again.written, again.spec)
     return count, findings, notes
 
 
@@ -88,11 +83,6 @@ def _other_changes(
             problem=f"its substitute was to change {was}, and would change {is_}",
             fix="compare the stored outputs, and the versions that read them",
         )
-
-
-def _accepted(world: World, tool: str, args: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The arguments as the tool would be given them, where its code is at hand."""
-    return world.code[tool].accept(args)[1] if tool in world.code else args
 
 
 def _differs(step: str, then: Decision, now: Decision) -> Finding:

@@ -28,7 +28,7 @@ from lockstep.record import Record as Noun
 from policies.world import World
 from worker.history import Replayed, first_line, replay
 from worker.recheck import rechecked
-from worker.recorded import Recorded, Scheduled, json_of, recorded, written
+from worker.recorded import Recorded, Scheduled, given, json_of, recorded, written
 from worker.recorder import Record
 from worker.redecide import Call, redecided
 from worker.reread import reread
@@ -116,13 +116,13 @@ def _calls(steps: list[Recorded]) -> Iterator[Call]:
         if isinstance(end, (Completed, Withheld, Signalled)) and end.decision is not None:
             # Arguments that are none differ from those of the replay, which is found elsewhere.
             with suppress(ValueError, LookupError):
-                yield Dispatch.model_validate(json_of(scheduled.input.payloads)[0]), end
+                yield given(scheduled, Dispatch), end
 
 
 def _verdicts(steps: list[Recorded]) -> Iterator[tuple[Proposal, Checked]]:
     for scheduled, end in steps:
         if isinstance(end, Checked):
-            yield Proposal.model_validate(json_of(scheduled.input.payloads)[0]), end
+            yield given(scheduled, Proposal), end
 
 
 def _activities(steps: list[Recorded], record: Record) -> Iterator[Finding]:

@@ -9,12 +9,13 @@ from lockstep.errors import LockstepError
 from worker.history import first_line
 
 
-def parsed(document: str | dict[str, Any], place: str, name: str = "") -> WorkflowHistory:
+def parsed(document: bytes | dict[str, Any], place: str, name: str = "") -> WorkflowHistory:
     """A history as Temporal writes it; LS-LOAD-002 for anything else. Which run it is of stands in
     it; where it does not, `name` does.
     """
     try:
-        history = WorkflowHistory.from_json(name, document)
+        read = document.decode() if isinstance(document, bytes) else document
+        history = WorkflowHistory.from_json(name, read)
         started = history.events[0].workflow_execution_started_event_attributes
     except Exception as error:  # every layer below has errors of its own, and all mean this one
         raise LockstepError.of(

@@ -12,7 +12,7 @@ from typing import Any
 from lockstep.finding import Finding
 from lockstep.part import Part
 from lockstep.resource import KEYWORD
-from lockstep.schema import Schema, followed, same_value
+from lockstep.schema import Schema, followed, same_value, types
 from lockstep.tool import ToolSpec
 
 _NOT_FOLLOWED = (
@@ -80,6 +80,46 @@ def unreachable(spec: ToolSpec) -> Iterator[Finding]:
             problem=f"its input may mark a resource under `{keyword}`, where none is looked for",
             fix="mark it on a property, on the items of a list or on the values of a map",
         )
+    for kind in sorted(_no_text(spec.input)):
+        yield Finding(
+            code="LS-POLICY-001",
+            place=f"tool `{spec.name}`",
+            problem=f"its input marks what may be no string as the name of a `{kind}`",
+            fix="mark a string; of a list its items: `list[Annotated[str, Resource(…)]]`",
+        )
+
+
+def _no_text(root: Schema) -> set[str]:
+    """The kinds whose marks stand on what may be a number, a list or an object: only a string is a
+    name, and of everything else nobody would ask whether it exists.
+    """
+    nodes = list(_nodes(root, root))
+    names = {id(node.get("propertyNames")) for node in nodes}
+    return {
+        node[KEYWORD]
+        for node in nodes
+        if isinstance(node.get(KEYWORD), str)
+        and id(node) not in names
+        and not _is_text(root, node, _DEEP)
+    }
+
+
+_DEEP = 16
+"""Unions within unions; what is deeper could not be followed by whoever reads it either."""
+
+
+def _is_text(root: Schema, schema: Any, deep: int) -> bool:
+    """Whether every value that a schema admits is a string, or nothing."""
+    here = followed(root, schema)
+    said = types(here)
+    if said:
+        return said <= {"string", "null"}
+    either, all_ = here.get("anyOf") or here.get("oneOf"), here.get("allOf")
+    if deep and isinstance(either, list):
+        return all(_is_text(root, one, deep - 1) for one in either)
+    if deep and isinstance(all_, list):
+        return any(_is_text(root, one, deep - 1) for one in all_)
+    return False
 
 
 def _children(given: dict[str, Any], key: str) -> Iterator[Any]:

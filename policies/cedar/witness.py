@@ -35,7 +35,8 @@ def _compared(node: Any) -> Iterator[tuple[Any, JsonValue]]:
     """What a condition asks about, and what makes it come true."""
     if not isinstance(node, dict):
         return
-    yield node, True
+    if "." in node:
+        yield node, True
     for operator, operands in node.items():
         match operator, operands:
             case "&&" | "||" | "!" | "if-then-else", dict():

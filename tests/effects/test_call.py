@@ -104,6 +104,6 @@ def _real(attempts: Attempts) -> ActivityCall:
         scheduled_at=WHEN,
         progress=None,
         attempts=attempts,
-        scrub=str,
+        scrub=lambda words, most: words[:most],
         scrubbed=lambda said: said,
     )

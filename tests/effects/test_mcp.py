@@ -242,7 +242,7 @@ def _processes() -> set[int]:
 
 
 async def _until(true: Any) -> None:
-    deadline = monotonic() + 20
+    deadline = monotonic() + 60
     while not true():
         assert monotonic() < deadline, "this did not happen in time"
         await asyncio.sleep(0.02)

@@ -3,6 +3,8 @@
 And what is true of a call is true of one that a mock answers, but that nobody is called.
 """
 
+import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 from temporalio.testing import ActivityEnvironment
 
 from activities.perform import Performer
 from activities.store import FolderStore
-from lockstep import Agent, Environment, Plan, Record, Resource, tool
+from lockstep import Agent, Environment, Plan, Record, Resource, Tool, tool
 from lockstep.agent import Asking
 from lockstep.canonical import MAX_DEPTH, digest
 from lockstep.decision import Grant, Outcome, StandingGrant
@@ -118,17 +120,25 @@ def locked(world: World) -> Lock:
 
 
 async def performed(
-    world: World, args: dict[str, JsonValue], folder: Path, *grants: Grant, at: datetime = DUE
+    world: World,
+    args: dict[str, JsonValue],
+    folder: Path,
+    *grants: Grant,
+    at: datetime = DUE,
+    taken: datetime = DUE,
+    tool: Tool = open_valve,
 ) -> Any:
-    """One attempt at opening, due at a time, with arguments that only the run knows."""
+    """One attempt at opening, due and taken at a time, with arguments that only the run knows."""
     body = locked(world).body
     told = facts(body, "Open")
     with ThreadPoolExecutor(1) as threads:
-        house = Performer(world, {"Open": open_valve}, FolderStore(folder), folder, threads, {})
+        house = Performer(world, {"Open": tool}, FolderStore(folder), folder, threads, {})
         call = Dispatch(run=told, step=body.steps[0], edited=args, grants=grants)
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, current_attempt_scheduled_time=at)
-        report: Report = await environment.run(house.activity_for(open_valve), call)
+        environment.info = replace(
+            environment.info, current_attempt_scheduled_time=at, started_time=taken
+        )
+        report: Report = await environment.run(house.activity_for(tool), call)
     return report.outcome
 
 
@@ -355,17 +365,21 @@ async def test_a_yes_that_stands_lifts_no_denial(world: World, tmp_path: Path) -
 
 
 async def test_an_approval_that_has_expired_is_none(world: World, tmp_path: Path) -> None:
-    """An attempt may be due long after the approval was given; what counts is when it is due."""
+    """An attempt may be due long after the approval was given, or be due in time and wait for a
+    worker until it is too late.
+    """
     CALLED.clear()
-    here = with_fitters(world, "ana", standing=None)
+    here, over = with_fitters(world, "ana", standing=None), DUE + timedelta(hours=1)
 
     in_time = await performed(here, RUSTY, tmp_path, given(here))
-    late = await performed(here, RUSTY, tmp_path, given(here), at=DUE + timedelta(hours=1))
+    late = await performed(here, RUSTY, tmp_path, given(here), at=over, taken=over)
+    waited = await performed(here, RUSTY, tmp_path, given(here), taken=over)
 
     assert isinstance(in_time, Completed)
-    assert isinstance(late, Withheld)
-    assert late.decision is not None
-    assert Outcome.REQUIRE_APPROVAL is late.decision.outcome
+    for held in (late, waited):
+        assert isinstance(held, Withheld)
+        assert held.decision is not None
+        assert Outcome.REQUIRE_APPROVAL is held.decision.outcome
     assert ["rusty"] == CALLED
 
 
@@ -455,3 +469,37 @@ async def test_a_mocked_output_is_held_to_the_limit(world: World, tmp_path: Path
 
     assert isinstance(outcome, Unfit)
     assert "LS-STEP-002" == outcome.finding.code
+
+
+LOOKED, SEEN = threading.Event(), threading.Event()
+
+
+class Slow(Opening):
+    """A model that takes its time over what it is given."""
+
+    @model_validator(mode="after")
+    def _waits(self) -> "Slow":
+        LOOKED.set()
+        assert SEEN.wait(10), "nothing else went on"
+        return self
+
+
+@tool("Open", effect="write", idempotency="natural")
+def open_slowly(request: Slow) -> Opened:
+    """Open a valve."""
+    return Opened(valve=request.valve)
+
+
+async def test_looking_at_arguments_holds_nobody_up(world: World, tmp_path: Path) -> None:
+    """They may be megabytes that somebody else wrote: the steps beside are heard of meanwhile."""
+
+    async def beside() -> None:
+        await asyncio.to_thread(LOOKED.wait, 10)
+        SEEN.set()
+
+    there = replace(world, tools={"Open": open_slowly.spec}, code={"Open": open_slowly})
+    done, _ = await asyncio.gather(
+        performed(there, {"valve": "side", "spare": "spare"}, tmp_path, tool=open_slowly), beside()
+    )
+
+    assert isinstance(done, Completed)

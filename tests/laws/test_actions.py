@@ -299,33 +299,52 @@ def test_a_substitute_is_chosen_by_whoever_signals() -> None:
     assert not frozen(*STEPS, here=believed).steps["list"].provenance.steered
 
 
-def test_a_place_that_was_put_in_is_not_a_human_s_for_being_left() -> None:
-    """Whoever edits a substituted call saw what was put in, and is asked of what they changed."""
-    there = here(OTHER)
-    step = frozen(*STEPS, here=there).steps["list"]
-    doubt = Provenance(untrusted=("/cargo/1",))
+def rewritten(world: World, args: Json, doubt: Provenance, edited: Json, **more: Any) -> Dispatch:
+    """A call of `list` with other arguments than the lock's, which a human has edited."""
+    step = frozen(*STEPS, here=world).steps["list"]
     facts: Json = {
         "id": "r", "scheduled_at": NOW, "started_by": "ana", "trigger": "person", "inputs": {},
         "lock": digest({}), "agent": "harbour", "role": "r", "environment": "test", "policy": {},
         "stage": "sandbox", "tool": digest({}), "output_bytes": 1024,
     }  # fmt: skip
+    locked = {**step.model_dump(mode="json"), "args": args, "provenance": doubt}
+    return Dispatch.model_validate({"run": facts, "step": locked, "edited": edited, **more})
+
+
+def test_a_place_that_was_put_in_is_not_a_human_s_for_being_left() -> None:
+    """Whoever edits a substituted call saw what was put in, and is asked of what they changed."""
+    there = here(OTHER)
+    doubt = Provenance(untrusted=("/cargo/1",))
     edited: Json = {"cargo": ["grain", "grain"], "berth": "south"}
-    call = Dispatch.model_validate(
-        {
-            "run": facts,
-            "step": {
-                **step.model_dump(mode="json"),
-                "args": {"cargo": ["coal", "grain"], "berth": "north"},
-                "provenance": doubt,
-            },
-            "edited": edited,
-            "substitutes": {"FogTooThick": action(OTHER)},
-            "substituted": ["FogTooThick"],
-        }
+    call = rewritten(
+        there,
+        {"cargo": ["coal", "grain"], "berth": "north"},
+        doubt,
+        edited,
+        substitutes={"FogTooThick": action(OTHER)},
+        substituted=["FogTooThick"],
     )
     schema = there.tools["ListShips"].input
     assert edited == arguments(call, schema, lambda _: None)
     assert doubt == provenance(call, edited, schema, lambda _: None, lambda args: args)
+
+
+def test_what_a_tool_would_not_have_taken_is_still_what_was_left() -> None:
+    """Whoever edits such a call was shown the words as they came, and not as the tool's model
+    writes them.
+    """
+    there = here(OTHER)
+    edited: Json = {"cargo": ["coal"], "berth": "north"}
+    doubt = Provenance(untrusted=("/berth", "/cargo/0"))
+    call = rewritten(there, {"cargo": ["coal"], "berth": "?"}, doubt, edited)
+
+    def accept(args: Json) -> Json:
+        raise ValueError("there is no such berth")
+
+    written: Json = {"cargo": ["COAL"], "berth": "north"}
+    schema = there.tools["ListShips"].input
+    told = provenance(call, written, schema, lambda _: None, accept)
+    assert ("/cargo/0",) == told.untrusted
 
 
 @pytest.mark.parametrize(

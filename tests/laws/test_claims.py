@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from lockstep.agent import Silence
+from lockstep.canonical import digest
 from lockstep.fallback import Fallback
 from lockstep.guard import Guard
 from lockstep.lock import Body
@@ -15,10 +17,12 @@ from lockstep.provenance import Provenance
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Trust
 from policies.claims import claims
+from policies.drift import drift
 from tests.laws.port import LIST, STEPS, WEIGH, Json, frozen, with_, world, world_with
 
 SINK = {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}}
 BODY = frozen(*STEPS, SINK)
+NOTHING = digest(None)
 
 
 def step(id: str, **fields: Any) -> Body:
@@ -67,6 +71,31 @@ def test_a_frozen_lock_claims_nothing_false() -> None:
 def test_a_looser_claim_is_named(body: Body, named: str) -> None:
     """Whoever writes a lock by hand, with a digest that fits, gains nothing by it."""
     assert any(named in problem for problem in told(body)), told(body)
+
+
+@pytest.mark.parametrize(
+    ("id", "args"),
+    [
+        ("list", {"cargo": ["gold"]}),
+        ("list", {"cargo": []}),
+        ("list", {"cargo": ["coal"], "berth": {"$input": "/gone"}}),
+        ("sink", {}),
+        ("sink", {"ship": 7}),
+        ("sink", {"ship": {"$run": "/elsewhere"}}),
+        ("sink", {"ship": {"$from": "weigh"}}),
+        ("sink", {"ship": {"$item": "/name"}}),
+        ("sink", {"ship": {"$ship": "skiff"}}),
+    ],
+)
+def test_a_call_that_no_plan_could_make_is_refused_before_the_first_step(
+    id: str, args: Json
+) -> None:
+    """A name that does not exist, a misfit, a reference that leads nowhere: not first when its turn
+    comes, and others have been done.
+    """
+    assert [f"`steps.{id}.args`"] == [
+        word for one in told(step(id, args=args)) for word in one.split() if ".args" in word
+    ]
 
 
 def test_a_lock_lists_all_that_its_steps_touch() -> None:
@@ -178,3 +207,22 @@ def test_a_tighter_lock_may_run() -> None:
 def test_where_arguments_come_from_is_worked_out_again(forged: Body) -> None:
     """Not even more doubt than there is: policy would be told of another plan than this one."""
     assert any(".provenance`" in problem for problem in told(forged))
+
+
+@pytest.mark.parametrize("attempts", [-(2**53) + 1, -1, 0, 21, 57, 2**53 - 1])
+def test_a_number_of_attempts_that_no_tool_has_is_not_read(attempts: int) -> None:
+    """What a run may cost is reckoned before its lock is verified, and is never less than nothing
+    nor more than can be waited for.
+    """
+    whole = BODY.model_dump(mode="json")
+    whole["steps"][0]["attempts"] = attempts
+    with pytest.raises(ValidationError, match="attempts"):
+        Body.model_validate(whole)
+
+
+@pytest.mark.parametrize("part", ["resources", "resources.ship", "resources.", "mcp", "mcp.", ""])
+def test_a_pin_of_no_part_is_drift_or_is_passed_over(part: str) -> None:
+    """Whatever a forged lock says that it pinned, it is verified to the end."""
+    pins = BODY.pins.model_copy(update={"environment": {**BODY.pins.environment, part: NOTHING}})
+    drifted = drift(BODY.model_copy(update={"pins": pins}), world())
+    assert (part != "mcp.") is any(f"`{part}` is gone" in one.problem for one in drifted)

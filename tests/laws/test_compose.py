@@ -10,7 +10,7 @@ from activities.compose import offered
 from activities.package import load_package
 from lockstep.amount import Amount
 from lockstep.canonical import digest
-from lockstep.compose import COMPOSE, MAX_CALLS, MAX_ROOM, Rates
+from lockstep.compose import BUILT_IN, COMPOSE, MAX_CALLS, MAX_ROOM, Rates
 from lockstep.contents import nothing
 from lockstep.decision import Outcome
 from lockstep.environment import Limits
@@ -26,6 +26,7 @@ from policies.check import check
 from policies.claims import claims
 from policies.decider import PolicyTexts
 from policies.drift import drift
+from policies.edited import rewritten
 from policies.freeze import freeze
 from policies.thaw import thaw
 from policies.world import World
@@ -194,9 +195,12 @@ def test_rewriting_one_input_says_nothing_of_the_others() -> None:
     before: Json = {"instruction": "x", "inputs": {"letters": ["a"], "note": "b"}}
     after: Json = {"instruction": "y", "inputs": {"letters": ["a"], "note": "mine"}}
 
-    assert ("/inputs/letters",) == told_.edited(before, after).untrusted
-    assert told_.untrusted == told_.edited(before, before).untrusted
-    assert () == told_.edited(before, {"instruction": "y", "inputs": {}}).untrusted
+    def left(given: Json) -> tuple[str, ...]:
+        return rewritten(told_, (before,), (given,), BUILT_IN.input).untrusted
+
+    assert ("/inputs/letters",) == left(after)
+    assert told_.untrusted == left(before)
+    assert () == left({"instruction": "y", "inputs": {}})
 
 
 def test_a_doubtful_instruction_makes_the_answer_doubtful() -> None:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from activities.mcp_tools import mcp_tools
+from activities.mcp_wire import Reach
 from activities.package import load_package
 from activities.pinned import read_tools, written_tools
 from lockstep import Environment
@@ -471,3 +472,19 @@ def _contradictions(given: dict[str, Any], **table: Any) -> tuple[Finding, ...]:
     with pytest.raises(LockstepError) as raised:
         mcp_tools(manifest, {"s": pinned}, {}, "test.toml")
     return raised.value.findings
+
+
+def test_of_a_flood_of_words_no_more_is_looked_at_than_is_told() -> None:
+    """To look for secrets takes a second a megabyte, in which a worker does nothing else: the steps
+    of other runs would be taken for dead.
+    """
+    looked: list[int] = []
+
+    def scrub(words: str, most: int) -> str:
+        looked.append(most)
+        return words[:most]
+
+    way = Reach("s", (), {}, "", {}, Path(), 1.0, 1, scrub)
+    flood = way.quoted("\x1b" * 10_000_000)
+    assert ("short", True) == (way.quoted("short"), flood.endswith("…"))
+    assert max(looked) <= 2 * len(flood)

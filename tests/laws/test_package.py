@@ -143,6 +143,8 @@ def test_an_unknown_environment_lists_the_known(folder: Path) -> None:
         ("aprovals.cedar", "call it `approvals.cedar`"),
         ("authorise.cedar", "call it `authorize.cedar`"),
         ("rule.py", "call it `rules.py`"),
+        ("Approvals.CEDAR", "call it `approvals.cedar`"),
+        ("more/approvals.cedar", "call it `approvals.cedar`, in `policy` itself"),
         (
             "x.json",
             "use `authorize.cedar`, `approvals.cedar`, `shadow.cedar`, `rules.toml`, `rules.py`",
@@ -150,7 +152,10 @@ def test_an_unknown_environment_lists_the_known(folder: Path) -> None:
     ],
 )
 def test_a_policy_that_nobody_reads_is_refused(folder: Path, name: str, fix: str) -> None:
-    """A slip in a file's name must not lift what is written in it."""
+    """A slip in a file's name must not lift what is written in it, nor must a folder."""
+    (folder / "policy" / "more").mkdir()
+    (folder / "policy" / ".editor").mkdir()
+    (folder / "policy" / ".editor" / "lock.json").write_text("")
     found = spoilt(folder, f"policy/{name}", "")
     assert ("LS-AGENT-003", fix) == (found.code, found.fix)
     (folder / "policy" / name).unlink()

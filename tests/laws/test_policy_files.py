@@ -1,10 +1,13 @@
 """What must be right about a policy file before it decides anything, and what is said otherwise."""
 
 import json
-from typing import Annotated, Any
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
@@ -277,6 +280,38 @@ def test_a_mark_that_no_one_follows_is_refused(keyword: str) -> None:
     spec = TOOLS["FetchMetrics"].model_copy(update={"input": hidden})
     with pytest.raises(LockstepError, match=f"may mark a resource under `{keyword}`"):
         vocabulary({"FetchMetrics": spec}, environment())
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [list[str], dict[str, str], int, bool, int | str, Literal[1, 2], Decimal, tuple[str, int]],
+    ids=str,
+)
+def test_a_mark_on_what_may_be_no_string_is_refused(marked: Any) -> None:
+    """A list is not the name of a metric, nor a number: the call would be taken to touch nothing,
+    whatever policy says of metrics.
+    """
+    one: Any = Annotated[marked, Resource("metric")]
+    model = create_model("Marked", on=(one, ...))
+    spec = TOOLS["FetchMetrics"].model_copy(update={"input": model.model_json_schema()})
+    with pytest.raises(LockstepError, match="may be no string as the name of a `metric`"):
+        vocabulary({"FetchMetrics": spec}, environment())
+
+
+class Size(StrEnum):
+    SMALL = "small"
+
+
+@pytest.mark.parametrize(
+    "marked", [str, Size, Literal["a"], date, str | None, Size | None], ids=str
+)
+def test_a_mark_on_a_string_of_any_kind_is_taken(marked: Any) -> None:
+    """Words of a list, dates, and what may be left out: also as the key of a map."""
+    one: Any = Annotated[marked, Resource("metric")]
+    model = create_model("Marked", on=(one, ...), some=(list[one], ...), by=(dict[one, int], {}))
+    spec = TOOLS["FetchMetrics"].model_copy(update={"input": model.model_json_schema()})
+    words = vocabulary({"FetchMetrics": spec}, environment())
+    assert frozenset({"metric"}) == words.targets["FetchMetrics"]
 
 
 def test_a_hostile_schema_ends() -> None:

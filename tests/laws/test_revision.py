@@ -19,7 +19,7 @@ from lockstep.plan import Steps
 from lockstep.revision import Course, Progress, Signal
 from lockstep.statement import Asked, Proposed
 from lockstep.tail import MAX_LINES, fitting, tail
-from lockstep.trust import Trust
+from lockstep.trust import Emits, Trust
 from lockstep.usage import Bill
 from policies.cases import tried
 from policies.cedar.decider import CedarDecider
@@ -371,6 +371,20 @@ def test_what_it_writes_is_believed_no_more_than_what_it_read() -> None:
     assert Trust.TRUSTED is reads(progress(body), sure)
     doubted = body.model_copy(update={"literals": Trust.UNTRUSTED})
     assert Trust.UNTRUSTED is reads(progress(doubted), sure)
+
+
+def test_what_became_of_a_step_is_read_too() -> None:
+    """Whether it was done or left out may be a stranger's word, by way of its guard; as long as it
+    is still to come nothing is told of it.
+    """
+    here = world()
+    trusting = here.tools["WeighCargo"].model_copy(update={"emits": Emits.TRUSTED})
+    sure = replace(here, tools={**here.tools, "WeighCargo": trusting})
+    guard = {"left": {"$from": "list", "path": "/count"}, "is": ">", "right": 3}
+    body = frozen(LIST, WEIGH, POST, {**SINK, "when": [guard]}, here=sure)
+    assert Trust.TRUSTED is reads(progress(body), sure)
+    assert Trust.UNTRUSTED is reads(progress(body, gone=("sink",)), sure)
+    assert Trust.UNTRUSTED is reads(progress(body, done=("list", "sink")), sure)
 
 
 # Who is asked

@@ -1,5 +1,7 @@
 """Values are kept by their digest: written once, believed only if they still match it."""
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -51,6 +53,27 @@ def test_whatever_may_be_put_away_can_be_read_again(store: FolderStore) -> None:
     reference, data = Value.of(deep)
     store.put(data)
     assert deep == load(store, reference)
+
+
+def test_a_value_that_is_given_again_is_as_young_as_today(store: FolderStore) -> None:
+    """So what is old enough to go can be told by its file's time; a look at it is not a need."""
+    store.put(DATA)
+    (file,) = kept(store)
+    os.utime(file, (0, 0))
+
+    store.get(NAME)
+    assert 0 == file.stat().st_mtime
+    store.put(DATA)
+    assert time.time() - file.stat().st_mtime < 60
+
+
+def test_a_value_that_was_taken_away_is_written_again(store: FolderStore) -> None:
+    """Whoever made room took nothing from a run that comes later."""
+    store.put(DATA)
+    kept(store)[0].unlink()
+
+    assert NAME == store.put(DATA)
+    assert DATA == store.get(NAME)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError, computed_field, field_serializer
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    computed_field,
+    field_serializer,
+)
 
 from lockstep import Call, Effect, Idempotency, Record, Signal, Tool, tool
 from lockstep.amount import Amount
@@ -233,6 +242,30 @@ class Excluding(BaseModel):
     valve: str = Field("main", exclude=True)
 
 
+class Named(BaseModel):
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    valve: str = Field("main", alias="valveName")
+
+
+# mypy's plugin wants aliases that it can read, and these are what we refuse.
+class Chosen(BaseModel):
+    valve: str = Field(  # type: ignore[pydantic-alias]
+        "main", validation_alias=AliasChoices("valve", "v"), serialization_alias="valve"
+    )
+
+
+class Pulled(BaseModel):
+    rest: list[str]
+    valve: str = Field(  # type: ignore[pydantic-alias]
+        "main", validation_alias=AliasPath("rest", 0), serialization_alias="valve"
+    )
+
+
+class Deep(BaseModel):
+    later: "list[Named] | None" = None
+
+
 class Computed(BaseModel):
     valve: str
 
@@ -259,12 +292,23 @@ def taking(model: type[BaseModel]) -> Any:
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [(Tags, "a set"), (Aliased, "names"), (Computed, "names"), (Excluding, "names")],
+    [
+        (Tags, "a set"),
+        (Aliased, "names"),
+        (Computed, "names"),
+        (Excluding, "names"),
+        (Named, "`valve` or `valveName`"),
+        (Chosen, "`valve` or `v`"),
+        (Pulled, "`rest/0`"),
+        (Deep, "`valve` or `valveName`"),
+    ],
 )
 def test_arguments_that_policy_cannot_be_shown_are_refused(
     model: type[BaseModel], said: str
 ) -> None:
-    """What a function gets must be what can be written down: no hidden names, no sets."""
+    """What a function gets must be what can be written down, under one name: no hidden names, no
+    second ones by which an argument would slip past a rule, no sets.
+    """
     with pytest.raises(TypeError, match=said):
         declared(taking(model))
 

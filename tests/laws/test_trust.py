@@ -1,9 +1,8 @@
 """Labels: the worst counts, and of a field the nearest pointer speaks."""
 
 import pytest
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from lockstep.provenance import Provenance
 from lockstep.tool import ToolSpec, tool
 from lockstep.trust import Emits, Trust, emitted, worst
 
@@ -120,38 +119,3 @@ def found(emits: dict[str, str]) -> ToolSpec:
         return Found(items=[], notes={}, count=0)
 
     return find.spec
-
-
-def test_a_human_answers_for_what_they_changed_and_no_more() -> None:
-    """An argument that was left as it was is what it was; what is private stays so."""
-    before = Provenance(
-        untrusted=("/to", "/body/0/text"), steered=True, sensitive=True, sources=("ReadMail",)
-    )
-    args: dict[str, JsonValue] = {"to": "eve", "body": [{"text": "hi"}], "copies": 1}
-
-    assert before == before.edited(args, args | {"copies": 2})
-    assert ("/body/0/text",) == before.edited(args, args | {"to": "ann"}).untrusted
-    rewritten = before.edited(args, {"to": "ann", "body": []})
-    assert Provenance(steered=True, sensitive=True, sources=("ReadMail",)) == rewritten
-    assert () == before.edited({}, args).untrusted
-
-
-@pytest.mark.parametrize(
-    ("untrusted", "old", "new", "still"),
-    [
-        (("/m/to",), {"to": "eve", "as": "a"}, {"to": "eve", "as": "b"}, ("/m/to",)),
-        (("/m/to",), {"to": "eve", "as": "a"}, {"to": "ann", "as": "a"}, ()),
-        (("/m",), ["eve", "bob"], ["eve"], ("/m",)),
-        (("/m",), ["eve", "bob"], ["ann", {"deep": "bob"}], ("/m",)),
-        (("/m/1",), ["ann", "eve"], ["eve", "ann"], ("/m/1",)),
-        (("/m",), ["eve"], ["ann"], ()),
-        (("/m",), [1], [True], ()),
-    ],
-)
-def test_what_an_edit_left_is_nobody_elses_for_standing_elsewhere(
-    untrusted: tuple[str, ...], old: JsonValue, new: JsonValue, still: tuple[str, ...]
-) -> None:
-    """A part of an argument, or an item of a list, is as it was if it is still there."""
-    known = Provenance(untrusted=untrusted)
-
-    assert still == known.edited({"m": old}, {"m": new}).untrusted

@@ -26,7 +26,7 @@ from lockstep.lock import Body, Lock
 from tests.runs.command import lockstep
 from tests.runs.test_mocked_world import mocked
 from tests.runs.yard import CANARY, Yard, say, step, with_
-from worker.audit import Past, bundled, verified
+from worker.audit import Evidence, bundled, verified
 from worker.bundle import Bundle, write_bundle
 from worker.cli.beside import first_of, looking
 from worker.runs import result
@@ -46,7 +46,7 @@ class Exported:
     run: str
     head: Digest
     folder: Path
-    past: Past
+    past: Evidence
     values: Path
 
 
@@ -74,13 +74,13 @@ async def exported(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Expo
         ended = await here.ended(handle)
         assert "completed" == ended.result.status, ended.result
         assert ["removed beam", "removed rubble"] == book.lines
-        past = await Past.of(ended.history)
+        past = await Evidence.of(ended.history)
     store, target = FolderStore(yard.home.values), folder / "bundle"
     write_bundle(target, bundled(past, store, look(past, yard.home.values), values=True))
     return Exported(handle.id, ended.result.head, target, past, yard.home.values)
 
 
-def look(past: Past, values: Path) -> Callable[[Digest], bytes | None]:
+def look(past: Evidence, values: Path) -> Callable[[Digest], bytes | None]:
     return first_of(*(looking(None, lock, values)[0] for lock in past.trail.locks))
 
 
@@ -283,9 +283,9 @@ async def test_whoever_writes_all_of_it_anew_is_found_by_the_head_alone(
     kept elsewhere tells.
     """
     assert replaced(copy / HISTORY, _as_text("evil.example", "good.example"))
-    forged = await Past.of(_history(copy))
+    forged = await Evidence.of(_history(copy))
     assert replaced(copy / HISTORY, _as_text(exported.head, str(forged.head)))
-    forged = await Past.of(_history(copy))
+    forged = await Evidence.of(_history(copy))
     shutil.rmtree(copy)
     store = FolderStore(exported.values)
     write_bundle(copy, bundled(forged, store, look(forged, exported.values), values=True))

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from activities.package import load_package
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
-from tests.runs.command import Said, finished, lockstep, running
+from tests.runs.command import Said, finished, launched, lockstep, running
 from tests.runs.processes import alive, children
 from tests.runs.yard import (
     CRANE,
@@ -196,6 +196,20 @@ async def test_a_plan_where_a_lock_is_wanted_is_told_how_to_become_one(tmp_path:
         )
 
 
+async def test_a_lock_where_a_plan_is_wanted_is_told_what_can_be_done_with_it(
+    yard: Yard, tmp_path: Path
+) -> None:
+    """Whoever locks a lock reads that it is one, and the two commands that take it."""
+    path = locked(yard, tmp_path, say())
+    said = await together(("lock", path, *HERE), ("check", "--fix", path, *HERE))
+    assert [3, 3] == [one.code for one in said]
+    for one in said:
+        assert ONE_LINE.match(one.err), one.err
+        assert one.err.startswith(f"LS-LOAD-007 {path}: this is a lock, and wanted was a plan; ")
+        assert f"`lockstep check {path}`" in one.err
+        assert f"`lockstep lock --refresh {path}`" in one.err
+
+
 async def test_check_counts_as_people_do(tmp_path: Path) -> None:
     """One step is a step."""
     checked = await lockstep("check", str(written(tmp_path, say())), *HERE)
@@ -268,7 +282,7 @@ async def test_without_a_server_a_run_brings_its_own(
         assert ONE_LINE.match(said.err)
         assert said.err.startswith("LS-SRV-003 ")
         assert "lockstep dev" in said.err
-    ran = await lockstep("run", lock, *here, home=home.root)
+    ran = await launched("run", lock, *here, home=home.root)
     assert 0 == ran.code, ran
     assert "no Temporal server is running: starting one for this command" in ran.err
     assert ["moved"] == book.lines

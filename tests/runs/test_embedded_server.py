@@ -197,7 +197,7 @@ async def test_a_port_that_is_asked_for_is_got_or_refused(tmp_path: Path) -> Non
     ):
         async with serve(home_in(tmp_path), port=taken.getsockname()[1]):
             pass
-    assert "LS-SRV-006" == refused.value.code
+    assert "LS-SRV-009" == refused.value.code
 
 
 async def test_a_missing_server_program_is_named(tmp_path: Path) -> None:

@@ -449,7 +449,7 @@ async def test_a_yes_does_not_outlive_its_policy(yard: Yard, book: Book, tmp_pat
             again = await now.question(handle)
             assert (Ground.DENIED, "lift.2") == (again.ground, again.id)
             await now.answer(handle, again, Verdict.SKIP)
-            await now.ended(handle)
+            await now.ended(handle, stricter=True)
     assert [] == book.lines
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.command import lockstep
+from tests.runs.command import launched, lockstep
 from tests.runs.yard import PATIENCE, ROOT
 from worker.cli.init import STARTER
 from worker.discovery import roots
@@ -18,12 +18,12 @@ async def test_what_it_makes_can_be_tried_locked_run_and_tested(
     surroundings: Path, tmp_path: Path
 ) -> None:
     """Every command that it prints, in this order, as a newcomer types them."""
-    made = await lockstep("init", "Disk-Watch", folder=tmp_path)
+    made = await launched("init", "Disk-Watch", folder=tmp_path)
     agent, home, notes = (tmp_path / name for name in ("Disk-Watch", "home", "notes"))
     assert (0, "") == (made.code, made.err)
     assert "made agent `disk-watch` in Disk-Watch" in made.out
     _, *commands = [line.strip() for line in made.out.partition("next:\n")[2].splitlines()]
-    assert "pytest tests" == commands.pop()
+    assert "python -m pytest tests" == commands.pop()
     for command in commands:
         _, *words = command.split()
         said = await lockstep(*words, home=home, folder=agent, NOTES_FOLDER=str(notes))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.lock import Lock
-from tests.runs.command import lockstep
+from tests.runs.command import launched, lockstep
 from tests.runs.office import BAD, GOOD, Office, office, scene
 from tests.runs.yard import CRANE, TEST, Yard, plan, say
 from worker.cli.beside import read_contents
@@ -21,7 +21,7 @@ def here(opened: Office) -> list[str]:
 async def test_a_goal_gives_a_plan_and_a_lock_as_files(yard: Yard, tmp_path: Path) -> None:
     """What was proposed is shown with its reasons and its price, and kept; again it is the same."""
     async with office(yard, tmp_path, scene("say hello", GOOD)) as opened:
-        said = await lockstep("plan", "Please say hello", *here(opened))
+        said = await launched("plan", "Please say hello", *here(opened))
         assert 0 == said.code, said
         assert "hello  Echo  ALLOW  crane.work" in said.out
         assert "passed: 1 step, at most 3 calls" in said.out

@@ -24,6 +24,7 @@ from lockstep.lock import Lock
 from lockstep.testing import FakeCall
 from policies.drift import drift
 from tests.effects.scripted import Asked, Reply, Scripted, scripted
+from tests.runs.command import launched, lockstep
 from tests.runs.prometheus import (
     END,
     GAUGES,
@@ -37,8 +38,6 @@ from tests.runs.prometheus import (
     recorded,
 )
 from tests.runs.yard import (
-    DEPLOYED,
-    PATIENCE,
     ROOT,
     Ended,
     Json,
@@ -254,45 +253,13 @@ async def test_a_metric_that_is_pinned_and_has_no_data_is_not_found(prod: Cluste
     assert "RecoveryPath: switch to baseline metrics" == ended.finding.fix
 
 
-@dataclass(frozen=True)
-class Said:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-async def lockstep(*arguments: str, **environ: str) -> Said:
-    process = await asyncio.create_subprocess_exec(
-        *DEPLOYED,
-        *arguments,
-        env={**os.environ, **environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Said(process.returncode or 0, out.decode(), err.decode())
-
-
 async def test_what_is_pinned_is_what_prometheus_lists(server: Server, tmp_path: Path) -> None:
     """Name for name; a second time the file is left alone, and without a server it is too."""
     server.scraped()
     root = copied(FLAGSHIP, tmp_path)
     path = root / "environments" / "prod.metric.json"
     command = ("pin", "--env", PROD, "--agent", str(root), "--format", "json")
-    first = await lockstep(*command, PROMETHEUS_URL=server.url)
+    first = await launched(*command, PROMETHEUS_URL=server.url)
     assert 0 == first.code, first
     assert server.names() == list(json.loads(path.read_text())["members"])
     (told,) = first.json["catalogues"]

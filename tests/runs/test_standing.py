@@ -10,7 +10,7 @@ import pytest_asyncio
 from lockstep.decision import Outcome, StandingGrant
 from lockstep.escalation import Verdict
 from lockstep.lock import Lock
-from tests.runs.command import lockstep
+from tests.runs.command import launched, lockstep
 from tests.runs.yard import Book, Json, Yard, renamed, replace, say, step, with_
 from worker.cli.standing import keep, standing_in
 
@@ -135,6 +135,6 @@ def agent(yard: Yard) -> tuple[str, ...]:
 
 
 async def listed(yard: Yard) -> list[str]:
-    said = await lockstep("grants", "list", "--agent", *agent(yard))
+    said = await launched("grants", "list", "--agent", *agent(yard))
     assert 0 == said.code, said
     return [one["grant"] for one in said.json if one["fault"] is None]

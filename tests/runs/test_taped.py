@@ -6,7 +6,7 @@ import pytest
 
 from activities.package import load_package
 from activities.store import FolderStore
-from tests.runs.command import lockstep
+from tests.runs.command import launched, lockstep
 from tests.runs.yard import Yard, copied, output, renamed, replace, say, step, with_
 from worker.taped import taped
 
@@ -56,7 +56,7 @@ async def test_the_command_writes_them_beside_the_agent(yard: Yard, tmp_path: Pa
     ended = await yard.run(say())
     root = copied(yard.package.root, tmp_path)
     given = ("mock", "record", ended.result.run, "--agent", str(root))
-    said = await lockstep(*given, "--name", "tape")
+    said = await launched(*given, "--name", "tape")
     assert 0 == said.code, said.err
     assert '[tools.Echo]\nmock = "mocks/tape/Echo.json"\n' == said.out
     replace(root / "environments" / "test.toml", "[tools.Echo]\n", said.out)

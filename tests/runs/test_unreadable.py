@@ -12,6 +12,7 @@ from temporalio.client import RPCError, WorkflowQueryFailedError, WorkflowUpdate
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from lockstep.canonical import digest
 from lockstep.escalation import Verdict
 from tests.runs.yard import PATIENCE, Book, Yard, failure, say, step, with_
 from worker.history import events_of
@@ -112,3 +113,32 @@ async def test_a_run_that_was_never_one_can_be_told(yard: Yard) -> None:
     ended = await yard.ended(handle)
     assert ("refused", "LS-RUN-006") == (ended.result.status, ended.finding.code)
     assert "nested more than" in ended.finding.problem
+
+
+async def test_a_lock_that_was_forged_parks_no_run(yard: Yard) -> None:
+    """With a digest that fits it is read like any other, and some of it before it is verified."""
+    whole = yard.lock(say()).body.model_dump(mode="json")
+    (one,) = whole["steps"]
+    pins = whole["pins"]
+    strange = {**pins["environment"], "resources.metric": whole["pins"]["tools"]["Echo"]}
+    forged = (
+        {**whole, "steps": [{**one, "attempts": -1}]},
+        {**whole, "steps": [{**one, "attempts": 2**53 - 1}]},
+        {**whole, "pins": {**pins, "environment": strange}},
+    )
+    planned = {"planning": "p", "bill": {}, "limit": {"tokens": 9, "microdollars": 9}}
+    handles = [
+        await yard.client.start_workflow(
+            "Run",
+            {
+                "lock": {"digest": digest(body), "body": body},
+                "started_by": "ana",
+                "planned": planned,
+            },
+            id=f"unreadable-forged-{number}",
+            task_queue=yard.queue,
+        )
+        for number, body in enumerate(forged)
+    ]
+    ends = await asyncio.gather(*(failure(handle) for handle in handles))
+    assert ["LS-RUN-006", "LS-RUN-006", "LS-LOCK-002"] == [end.type for end in ends]

@@ -2,7 +2,7 @@
 
 Whatever a test is about, each run that ends here is held to the same laws: its events, computed
 from its history, form a whole chain that ends in the head the run returned; its replay is the same
-again; and no secret is in its history.
+again; policy that it is put to again decides the same; and no secret is in its history.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from policies.check import check
 from policies.freeze import freeze
 from policies.world import World
 from worker import inbox
+from worker.backtest import Backtest
 from worker.history import replay
 from worker.home import Home
 from worker.replay import compared
@@ -190,8 +191,10 @@ class Yard:
     async def run(self, *steps: Json, **inputs: Any) -> Ended:
         return await self.ended(await self.start(self.lock(*steps), **inputs))
 
-    async def ended(self, handle: Handle) -> Ended:
-        """The end of a run, and proof that it is what its history says."""
+    async def ended(self, handle: Handle, *, stricter: bool = False) -> Ended:
+        """The end of a run, and proof that it is what its history says; `stricter` where policy
+        became so in the middle of it.
+        """
         async with asyncio.timeout(PATIENCE):
             found = await result(handle)
         assert isinstance(found, RunResult), found
@@ -202,6 +205,11 @@ class Yard:
         assert (found.events, found.head) == (len(events), events[-1].digest), found
         report = compared(history, replayed, FolderStore(self.home.values), self.world)
         assert not report.findings, report.findings
+        bench = Backtest(
+            self.package, FolderStore(self.home.values), {self.environment: self.world}
+        )
+        turns = {one.turn for one in bench.revisited(history)}
+        assert turns <= ({"same", "otherwise"} if stricter else {"same"}), turns
         ended = Ended(found, events, history)
         assert CANARY not in ended.text, "a secret is in the history"
         return ended

@@ -16,7 +16,7 @@ from lockstep.canonical import Digest
 from lockstep.codes import Exit
 from lockstep.contents import Look
 from lockstep.errors import LockstepError
-from worker.audit import Past, bundled, examined, verified
+from worker.audit import Evidence, bundled, examined, verified
 from worker.bundle import Bundle, write_bundle
 from worker.cli.audit_page import markdown, show_page, show_verdict
 from worker.cli.beside import first_of, looking
@@ -114,13 +114,13 @@ def report(
     _leave(found)
 
 
-async def _past(run: str, home: Home) -> Past:
+async def _past(run: str, home: Home) -> Evidence:
     async with session(home, say) as open_:
         history = await fetch(open_.client, await resolve(open_.client, run))
-    return await Past.of(history)
+    return await Evidence.of(history)
 
 
-def _look(past: Past, home: Home) -> Look:
+def _look(past: Evidence, home: Home) -> Look:
     """Where to find what the locks pin: among the values that workers here have kept."""
     return first_of(*(looking(None, lock, home.values)[0] for lock in past.trail.locks))
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from lockstep.checked import Checked
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Edge
-from lockstep.loading import parse_json, read, shaped
+from lockstep.loading import parse_json, read
 from lockstep.plan import Plan
 from policies.check import check as check_plan
 from worker.cli.batch import STDIN, check_batch
@@ -26,29 +25,39 @@ from worker.cli.options import (
     agent_here,
     package_for,
     person,
+    read_plan,
 )
 from worker.cli.terminal import (
     Format,
     FormatOption,
     counted,
     emit_json,
+    grid,
     is_json,
     out,
-    plain,
     safe,
     show_findings,
 )
+from worker.plain import plain
 
 
 def check(
     plan: Annotated[Path | None, typer.Argument(help="A plan, or a lock: JSON.")] = None,
     env: Annotated[
         str | None,
-        typer.Option("--env", help="The environment: a manifest of the agent; a lock names it."),
+        typer.Option(
+            "--env",
+            metavar="ENV",
+            help="The environment: a manifest of the agent; a lock names it.",
+        ),
     ] = None,
     batch: Annotated[
         Path | None,
-        typer.Option("--batch", help="A file of plans, one JSON document a line; `-` is stdin."),
+        typer.Option(
+            "--batch",
+            metavar="FILE",
+            help="A file of plans, one JSON document a line; `-` is stdin.",
+        ),
     ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Write the edges that rules miss into the plan's file.")
@@ -89,7 +98,7 @@ def check(
         if not is_json():
             show_fixed(mended, difference)
     else:
-        proposed = shaped(Plan, parse_json(read(plan), str(plan)), str(plan))
+        proposed = read_plan(plan).plan
         checked = check_plan(proposed, world, person(as_))
     show_checked(checked, proposed, edges)
     if not checked.passed:
@@ -105,7 +114,7 @@ def show_checked(checked: Checked, plan: Plan, edges: tuple[Edge, ...] | None = 
         emit_json({"passed": checked.passed, **fixed, **checked.model_dump(mode="json")})
         return
     verdicts = {decision.step: decision for decision in checked.decisions}
-    table = Table.grid(padding=(0, 2))
+    table = grid(5)
     for made in before(checked, plan.steps):
         text = Text(made.outcome, style=COLOURS[made.outcome])
         said = Text(plain(made.why), style="dim")

@@ -23,18 +23,30 @@ _PATIENCE = 15.0
 def dev(
     agent: Annotated[
         list[Path] | None,
-        typer.Option("--agent", help="An agent's folder; repeatable; by default all found here."),
+        typer.Option(
+            "--agent",
+            metavar="FOLDER",
+            help="An agent's folder; repeatable; by default all found here.",
+        ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", min=1, max=65535, help="The server's; by default 7233, or a free one."
+            "--port",
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="The server's port; by default 7233, or a free one.",
         ),
     ] = None,
     ui_port: Annotated[
         int | None,
         typer.Option(
-            "--ui-port", min=1, max=65535, help="The Web UI's; by default 8233, or a free one."
+            "--ui-port",
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="The Web UI's port; by default 8233, or a free one.",
         ),
     ] = None,
     format: FormatOption = Format.HUMAN,

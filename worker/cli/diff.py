@@ -21,7 +21,7 @@ from policies.today import today
 from worker.cli.beside import looking
 from worker.cli.diff_policy import diff_policies
 from worker.cli.drawing import called
-from worker.cli.options import agent_here, package_for, person, read_lock
+from worker.cli.options import HereOption, agent_here, package_for, person, read_lock
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -48,15 +48,17 @@ def diff(
         typer.Argument(help="What to hold against it; of a lock, by default the present."),
     ] = None,
     env: Annotated[
-        list[str] | None, typer.Option("--env", help="Given twice: two environments, not locks.")
+        list[str] | None,
+        typer.Option("--env", metavar="ENV", help="Given twice: two environments, not locks."),
     ] = None,
-    agent: Annotated[
-        Path | None,
-        typer.Option("--agent", help="The agent's folder; by default the one here."),
-    ] = None,
+    agent: HereOption = None,
     cases: Annotated[
         Path | None,
-        typer.Option("--cases", help="Of policies: cases to ask both; by default the new agent's."),
+        typer.Option(
+            "--cases",
+            metavar="FILE",
+            help="Of policies: cases to ask both; by default the new agent's.",
+        ),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:

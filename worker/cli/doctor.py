@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from activities.mcp_tools import require_sdk
-from activities.package import load_package
+from activities.package import find_root, load_package
 from activities.propose import retired
 from activities.providers import provider
 from lockstep.codes import Exit
@@ -23,9 +24,10 @@ from worker.attributes import missing_attributes
 from worker.binary import find_binary
 from worker.build import lockstep_version
 from worker.cli.check_lock import look_at
+from worker.cli.options import read_lock
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe
 from worker.composer import COMPOSE_TABLE
-from worker.connection import connect, find_server
+from worker.connection import configured, connect, find_server
 from worker.discovery import roots
 from worker.foreign import foreign_claims
 from worker.home import Home
@@ -33,9 +35,24 @@ from worker.runs import stuck
 from worker.session import has_worker
 
 
-def doctor(format: FormatOption = Format.HUMAN) -> None:
+def doctor(
+    agent: Annotated[
+        Path | None,
+        typer.Option("--agent", metavar="FOLDER", help="An agent's folder; by default all here."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            metavar="ENV",
+            help="Only what is of this environment; repeatable.",
+        ),
+    ] = None,
+    format: FormatOption = Format.HUMAN,
+) -> None:
     """Look at everything a run needs, change nothing, and list runs that are stuck."""
-    checks = asyncio.run(_checks())
+    found = [find_root(agent)] if agent is not None else roots(Path.cwd())
+    checks = asyncio.run(_checks(found, tuple(env or ())))
     if is_json():
         emit_json([vars(check) for check in checks])
     else:
@@ -46,22 +63,27 @@ def doctor(format: FormatOption = Format.HUMAN) -> None:
         raise typer.Exit(Exit.ERROR)
 
 
-async def _checks() -> list["_Check"]:
+async def _checks(found: list[Path], chosen: tuple[str, ...]) -> list["_Check"]:
+    """`chosen` are the environments that are looked at; none of them means all."""
     home = Home.find()
     checks = [
         _Check("lockstep", True, f"{lockstep_version()}, Python {sys.version.split()[0]}"),
         *(_Check("import names", False, str(claim)) for claim in foreign_claims()),
-        _tried("embedded server", lambda: str(find_binary())),
+        _tried("embedded server", _embedded),
         _tried("disk", lambda: _space(home)),
     ]
-    for root in roots(Path.cwd()):
-        checks += [_agent(root), _planner(root), *_composers(root), *_locks(root)]
-        if names := _servers(root):
+    for root in found:
+        checks += [_agent(root, chosen), _planner(root)]
+        checks += [*_composers(root, chosen), *_locks(root, chosen)]
+        if names := _servers(root, chosen):
             checks.append(_tried("MCP servers", partial(_can_talk, names)))
-    return [*checks, *await _server(home)]
+    return [
+        *checks,
+        *await _server(home, [queue for root in found for queue in _queues(root, chosen)]),
+    ]
 
 
-async def _server(home: Home) -> list["_Check"]:
+async def _server(home: Home, queues: list[str]) -> list["_Check"]:
     try:
         found = await find_server(home)
         if found is None:
@@ -73,11 +95,10 @@ async def _server(home: Home) -> list["_Check"]:
             checks.append(
                 _Check("search attributes", False, f"missing: {', '.join(missing)}; start a worker")
             )
-        for root in roots(Path.cwd()):
-            for queue in _queues(root):
-                up = await has_worker(client, queue)
-                says = "polled" if up else "no worker: `lockstep dev` or `lockstep worker`"
-                checks.append(_Check(queue, up, says))
+        for queue in queues:
+            up = await has_worker(client, queue)
+            says = "polled" if up else "no worker: `lockstep dev` or `lockstep worker`"
+            checks.append(_Check(queue, up, says))
         parked = await stuck(client)
         says = f"{len(parked)} parked: {', '.join(parked[:5])}" if parked else "none is parked"
         return [*checks, _Check("runs", not parked, says)]
@@ -99,28 +120,47 @@ def _tried(name: str, look: Callable[[], str]) -> _Check:
         return _Check(name, False, str(error))
 
 
+def _embedded() -> str:
+    """Where a server of one's own is named none is embedded, and nothing is wrong with that."""
+    try:
+        named = configured(os.environ) is not None
+    except LockstepError:
+        # What is wrong with the settings is said of Temporal.
+        named = True
+    return "not needed: Temporal's own settings name a server" if named else str(find_binary())
+
+
 def _space(home: Home) -> str:
     home.check_space()
     return f"room in {home.root.parent}"
 
 
-def _agent(root: Path) -> _Check:
+def _agent(root: Path, chosen: tuple[str, ...]) -> _Check:
     def look() -> str:
         package = load_package(root)
-        for environment in package.environments:
+        names = chosen or package.environments
+        for environment in names:
             package.world(environment)
-        return f"{package.agent.name}: {', '.join(package.environments)}"
+        return f"{package.agent.name}: {', '.join(names)}"
 
     return _tried("agent", look)
 
 
-def _locks(root: Path) -> list[_Check]:
-    """Whether the agent's locks would still be run."""
+def _locks(root: Path, chosen: tuple[str, ...]) -> list[_Check]:
+    """Whether the agent's locks would still be run; one that cannot be read may be anybody's."""
     return [
         _tried_lock(root, path)
         for path in sorted((root / "plans").glob("*.lock.json"))
-        if path.is_file()
+        if path.is_file() and (not chosen or _environment(path) in ("", *chosen))
     ]
+
+
+def _environment(path: Path) -> str:
+    """Whose lock it is, as far as that can be read."""
+    try:
+        return read_lock(path).body.environment
+    except LockstepError:
+        return ""
 
 
 def _tried_lock(root: Path, path: Path) -> _Check:
@@ -149,11 +189,11 @@ def _planner(root: Path) -> _Check:
     return _tried("planner", look)
 
 
-def _servers(root: Path) -> list[str]:
+def _servers(root: Path, chosen: tuple[str, ...]) -> list[str]:
     """The MCP servers that an agent's manifests name; none of an agent that cannot be loaded."""
     try:
         package = load_package(root)
-        manifests = [package.manifest(name) for name in package.environments]
+        manifests = [package.manifest(name) for name in chosen or package.environments]
     except LockstepError:
         return []
     return sorted({name for manifest in manifests for name in manifest.mcp})
@@ -165,11 +205,11 @@ def _can_talk(names: list[str]) -> str:
     return f"{', '.join(names)}: can be talked to; `lockstep pin` tries them"
 
 
-def _composers(root: Path) -> list[_Check]:
+def _composers(root: Path, chosen: tuple[str, ...]) -> list[_Check]:
     """For each environment in which a model composes: which, and whether its key is here."""
     try:
         package = load_package(root)
-        manifests = {name: package.manifest(name) for name in package.environments}
+        manifests = {name: package.manifest(name) for name in chosen or package.environments}
     except LockstepError:
         return []
     return [
@@ -188,9 +228,9 @@ def _composer(settings: ComposeSettings) -> str:
     return f"{', '.join(settings.models)}; {seller.key} {key}"
 
 
-def _queues(root: Path) -> list[str]:
+def _queues(root: Path, chosen: tuple[str, ...]) -> list[str]:
     try:
         package = load_package(root)
     except LockstepError:
         return []
-    return [task_queue(package.agent.name, environment) for environment in package.environments]
+    return [task_queue(package.agent.name, name) for name in chosen or package.environments]

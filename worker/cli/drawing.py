@@ -20,7 +20,7 @@ from lockstep.loop import ForEach
 from lockstep.plan import Composing
 from lockstep.reference import Malformed, as_reference
 from lockstep.shown import shown
-from worker.cli.terminal import plain
+from worker.plain import plain
 
 COLOURS = {
     Outcome.ALLOW: "green",

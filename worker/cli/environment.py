@@ -8,10 +8,11 @@ import typer
 from lockstep.dotted import dotted
 from lockstep.extension import Extended
 from lockstep.loading import pointer
-from worker.cli.options import agent_here
-from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain
+from worker.cli.options import HereOption, agent_here
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out
+from worker.plain import plain
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 
 @app.callback()
@@ -22,12 +23,10 @@ def environment() -> None:
 @app.command("show")
 def show(
     env: Annotated[str, typer.Argument(help="The environment: a manifest of the agent.")],
-    agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
-    ] = None,
+    agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Print a manifest with all that it inherits, and for each value the file that it is in."""
+    """Print a manifest with all it inherits, and from which file."""
     package = agent_here(agent)
     manifest, extended = package.written(env)
     # What is shown is what would be used, or it is not shown.

@@ -6,8 +6,9 @@ from lockstep.decision import Decision, Grounds, Outcome
 from lockstep.provenance import Provenance
 from worker.cli.drawing import COLOURS
 from worker.cli.story import shadowed
-from worker.cli.terminal import out, plain, safe
+from worker.cli.terminal import out, safe
 from worker.origins import Argument
+from worker.plain import plain
 
 
 def head(id: str, tool: str, subject: str, reason: str) -> None:

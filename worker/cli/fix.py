@@ -7,11 +7,12 @@ import difflib
 from pathlib import Path
 
 from lockstep.finding import Finding
-from lockstep.loading import parse_json, read, shaped
+from lockstep.loading import parse_json, shaped
 from lockstep.plan import Plan
 from lockstep.splice import with_edges
 from policies.mend import Mended, mend
 from policies.world import World
+from worker.cli.options import read_plan
 from worker.cli.terminal import counted, out, safe, write_file
 
 
@@ -19,12 +20,11 @@ def fixed(path: Path, world: World, by: str) -> tuple[Mended, str]:
     """The plan of a file, mended as far as that leaves no choice and written back; and the
     difference to what the file was, empty where there is none.
     """
-    data = read(path)
-    raw = parse_json(data, str(path))
-    found = mend(shaped(Plan, raw, str(path)), world, by)
+    file = read_plan(path)
+    found = mend(file.plan, world, by)
     if not found.edges:
         return found, ""
-    before = data.decode()
+    before = file.data.decode()
     after = with_edges(before, found.edges)
     # What was checked is what is written; a text that reads otherwise would be neither.
     assert after is not None

@@ -8,7 +8,7 @@ import typer
 
 from lockstep.decision import StandingGrant
 from lockstep.errors import LockstepError
-from worker.cli.options import AgentOption, agent_here
+from worker.cli.options import HereOption, agent_here
 from worker.cli.standing import Kept, keep, kept, revoke, short, standing_in
 from worker.cli.terminal import (
     Format,
@@ -24,12 +24,12 @@ from worker.home import Home
 from worker.runs import resolve
 from worker.session import session
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 
 @app.command("list")
-def list_(agent: AgentOption = None, format: FormatOption = Format.HUMAN) -> None:
-    """The standing grants that an agent's folder holds, and whether each counts."""
+def list_(agent: HereOption = None, format: FormatOption = Format.HUMAN) -> None:
+    """The grants in an agent's folder, and whether each counts."""
     found = kept(agent_here(agent), datetime.now(UTC))
     if is_json():
         emit_json([_json(one) for one in found])
@@ -43,10 +43,10 @@ def list_(agent: AgentOption = None, format: FormatOption = Format.HUMAN) -> Non
 @app.command("keep")
 def keep_(
     run: Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")],
-    agent: AgentOption = None,
+    agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Write down the standing grants that were given in a run, beside its lock."""
+    """Write the grants that a run was given beside its lock."""
     package = agent_here(agent)
 
     async def work() -> list[StandingGrant]:
@@ -72,10 +72,10 @@ def revoke_(
     expired: Annotated[
         bool, typer.Option("--expired", help="Also take out all that have expired.")
     ] = False,
-    agent: AgentOption = None,
+    agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Take standing grants back; workers that see the folder heed it at once."""
+    """Take grants back; workers that see the folder heed it at once."""
     if not names and not expired:
         raise LockstepError.of(
             "LS-CLI-001", "", "wanted a grant to take back, or --expired", "see `grants list`"

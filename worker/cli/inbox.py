@@ -15,24 +15,27 @@ from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.loading import parse_json, read
-from worker.cli.options import AgentOption, PersonOption, agent_here, person
+from worker.cli.options import HereOption, PersonOption, agent_here, person
 from worker.cli.question import show_question
 from worker.cli.standing import keep, standing_in
-from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, plain, safe, say
+from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.history import fetch
 from worker.home import Home
 from worker.inbox import answer, find, leave, open_questions
+from worker.plain import plain
 from worker.proposals import proposals
 from worker.runs import resolve
 from worker.session import session
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 QuestionArgument = Annotated[
     str | None, typer.Argument(help="The question, or its step; needed where a run has several.")
 ]
-NoteOption = Annotated[str, typer.Option("--note", "-m", help="Why; it is recorded.")]
+NoteOption = Annotated[
+    str, typer.Option("--note", "-m", metavar="TEXT", help="Why; it is recorded.")
+]
 LaterOption = Annotated[
     bool, typer.Option("--later", help="Leave the answer for when a worker is up (a signal).")
 ]
@@ -156,9 +159,11 @@ def approve(
     note: NoteOption = "",
     standing: Annotated[
         str | None,
-        typer.Option("--standing", help="Let the yes hold for every run of the lock: 30d."),
+        typer.Option(
+            "--standing", metavar="TIME", help="Let the yes hold for every run of the lock: 30d."
+        ),
     ] = None,
-    agent: AgentOption = None,
+    agent: HereOption = None,
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
@@ -218,11 +223,11 @@ def _plain_answer(verdict: Verdict, told: str) -> None:
         _give(run, question, verdict, as_, note, later)
 
 
-_plain_answer(Verdict.DENY, "Say no; the run stops.")
+_plain_answer(Verdict.DENY, "Say no: the run, or the planning, stops.")
 _plain_answer(Verdict.SKIP, "Leave the step out, if the plan still holds without it.")
 _plain_answer(
     Verdict.RETRY,
-    "Call again: where nobody knows whether the call took effect, or where the tool signalled.",
+    "Call again, after an error or an unknown effect.",
 )
 
 
@@ -231,14 +236,15 @@ def edit(
     run: RunArgument,
     question: QuestionArgument = None,
     args: Annotated[
-        str, typer.Option("--args", help="The new arguments: a JSON object, or @FILE.")
+        str,
+        typer.Option("--args", metavar="ARGS", help="The new arguments: a JSON object, or @FILE."),
     ] = "",
     as_: PersonOption = None,
     note: NoteOption = "",
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Change the step's arguments; they are checked again, and may need approval again."""
+    """Give the step other arguments; they are checked like the first."""
     _give(run, question, Verdict.EDIT, as_, note, later, _arguments(args))
 
 
@@ -247,14 +253,17 @@ def supply(
     run: RunArgument,
     question: QuestionArgument = None,
     output: Annotated[
-        str, typer.Option("--output", help="The step's output: a JSON object, or @FILE.")
+        str,
+        typer.Option(
+            "--output", metavar="OUTPUT", help="The step's output: a JSON object, or @FILE."
+        ),
     ] = "",
     as_: PersonOption = None,
     note: NoteOption = "",
     later: LaterOption = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Give the step's output in the tool's place, where the tool signalled an error."""
+    """Give the step's output where its tool signalled an error."""
     _give(run, question, Verdict.SUPPLY, as_, note, later, output=_output(output))
 
 

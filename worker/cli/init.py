@@ -24,14 +24,15 @@ _NEXT = (
     "lockstep check plans/first.plan.json --env local",
     "lockstep lock plans/first.plan.json --env local",
     "lockstep run plans/first.local.lock.json",
-    "pytest tests",
+    "python -m pytest tests",
 )
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The new agent's folder; absent or empty.")],
     name: Annotated[
-        str | None, typer.Option("--name", help="The agent's name; by default the folder's.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The agent's name; by default the folder's."),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:

@@ -10,8 +10,6 @@ from activities.package import AgentPackage
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import parse_json, read, shaped
-from lockstep.plan import Plan
 from worker.cli.approving import Waiting, ended_or_waiting, show_unapproved
 from worker.cli.check import show_checked
 from worker.cli.lockfile import keep_lock
@@ -20,6 +18,7 @@ from worker.cli.options import (
     PersonOption,
     package_for,
     person,
+    read_plan,
 )
 from worker.cli.refresh import refresh as refreshed
 from worker.cli.terminal import (
@@ -43,11 +42,14 @@ def lock(
         list[Path], typer.Argument(metavar="PLAN", help="A plan: JSON; with --refresh, locks.")
     ],
     env: Annotated[
-        str | None, typer.Option("--env", help="The environment: a manifest of the agent.")
+        str | None,
+        typer.Option("--env", metavar="ENV", help="The environment: a manifest of the agent."),
     ] = None,
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where the lock goes; by default beside the plan."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where the lock goes; by default beside the plan."
+        ),
     ] = None,
     refresh: Annotated[
         bool,
@@ -76,16 +78,15 @@ def lock(
 def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, by: str) -> None:
     package = package_for(plan, agent)
     package.world(env)
-    raw = parse_json(read(plan), str(plan))
-    proposed = shaped(Plan, raw, str(plan))
+    file = read_plan(plan)
     target = out_file or _beside(plan, env)
-    request = LockRequest(plan=raw, agent=package.agent.name, environment=env, by=by)
+    request = LockRequest(plan=file.raw, agent=package.agent.name, environment=env, by=by)
     result = asyncio.run(_lock(request, package))
     if isinstance(result, Waiting):
         show_unapproved(result)
         raise typer.Exit(Exit.PAUSED)
     if result.lock is None:
-        show_checked(result.checked, proposed)
+        show_checked(result.checked, file.plan)
         show_findings(result.findings)
         raise typer.Exit(Exit.REJECTED)
     same = keep_lock(result.lock, package, target)
@@ -99,7 +100,7 @@ def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, 
             }
         )
         return
-    show_checked(result.checked, proposed)
+    show_checked(result.checked, file.plan)
     state = "unchanged" if same else "locked"
     out.print(f"[green]{state}[/green] {safe(target)}  {result.lock.digest}")
 

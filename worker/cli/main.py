@@ -22,9 +22,10 @@ from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from worker.cli.commands import commands
-from worker.cli.terminal import emit_json, is_json, plain, show_findings
+from worker.cli.terminal import emit_json, is_json, show_findings
 from worker.home import Home
 from worker.logs import configure
+from worker.plain import plain
 
 
 def main() -> NoReturn:

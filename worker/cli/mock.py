@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from activities.store import FolderStore
 from lockstep.compose import COMPOSE
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json
-from worker.cli.options import agent_here
+from worker.cli.options import HereOption, agent_here
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -30,7 +29,7 @@ from worker.runs import resolve, subject_of
 from worker.session import session
 from worker.taped import Tape, taped
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -45,11 +44,13 @@ def record(
     run: Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")],
     name: Annotated[
         str | None,
-        typer.Option("--name", help="The folder under `mocks/`; by default called after the run."),
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="The folder under `mocks/`; by default called after the run.",
+        ),
     ] = None,
-    agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
-    ] = None,
+    agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Write mocks that answer as a run's tools did, one file a tool."""

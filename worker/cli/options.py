@@ -3,6 +3,7 @@
 import getpass
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,21 +13,34 @@ from activities.package import AgentPackage, find_root, load_package
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json, read, shaped
 from lockstep.lock import Lock
+from lockstep.plan import Plan
 from worker.discovery import roots
 
 AgentOption = Annotated[
     Path | None,
-    typer.Option("--agent", help="The agent's folder; by default the one the file lies in."),
+    typer.Option(
+        "--agent", metavar="FOLDER", help="The agent's folder; by default the one the file lies in."
+    ),
+]
+HereOption = Annotated[
+    Path | None,
+    typer.Option("--agent", metavar="FOLDER", help="The agent's folder; by default the one here."),
 ]
 EnvironmentOption = Annotated[
-    str, typer.Option("--env", help="The environment: a manifest of the agent.")
+    str, typer.Option("--env", metavar="ENV", help="The environment: a manifest of the agent.")
 ]
 InputOption = Annotated[
     list[str] | None,
-    typer.Option("--input", "-i", help="NAME=VALUE; VALUE is JSON, or else a string."),
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="NAME=VALUE",
+        help="An input: JSON, or else a string; repeatable.",
+    ),
 ]
 PersonOption = Annotated[
-    str | None, typer.Option("--as", help="Who you are; by default the name you logged in by.")
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Who you are; by default the name you logged in by."),
 ]
 
 
@@ -68,6 +82,31 @@ def agent_here(agent: Path | None) -> AgentPackage:
         else "no agent package here, above, or two folders below",
         "name the agent's folder with --agent",
     )
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan: its file's bytes, the JSON in them, and what that says."""
+
+    data: bytes
+    raw: Any
+    plan: Plan
+
+
+def read_plan(path: Path) -> PlanFile:
+    """A plan, read once; a lock in its place is called one."""
+    data = read(path)
+    value = parse_json(data, str(path))
+    if isinstance(value, dict) and "body" in value and "steps" not in value:
+        named = shlex.quote(str(path))
+        raise LockstepError.of(
+            "LS-LOAD-007",
+            str(path),
+            "this is a lock, and wanted was a plan",
+            f"hold it against the present with `lockstep check {named}`, or lock its plan anew "
+            f"with `lockstep lock --refresh {named}`",
+        )
+    return PlanFile(data, value, shaped(Plan, value, str(path)))
 
 
 def read_lock(path: Path) -> Lock:

@@ -7,10 +7,7 @@ All are fetched before the first file is written, so that a server that is away 
 import asyncio
 import os
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from activities.catalogue import Repinned, repin
 from activities.mcp_pins import RepinnedTools, repin_tools
@@ -18,7 +15,7 @@ from activities.package import AgentPackage
 from activities.pinned import written, written_tools
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
-from worker.cli.options import EnvironmentOption, agent_here
+from worker.cli.options import EnvironmentOption, HereOption, agent_here
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -37,9 +34,7 @@ _MOST_SHOWN = 20
 
 def pin(
     env: EnvironmentOption,
-    agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
-    ] = None,
+    agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Fetch the catalogues and the MCP tools that a manifest names, and pin them in files."""

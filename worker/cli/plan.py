@@ -32,8 +32,8 @@ from worker.cli.drawing import drawing
 from worker.cli.keeping import keep_locked, keep_proposal, must_be_kept
 from worker.cli.listening import busy, told
 from worker.cli.options import (
-    AgentOption,
     EnvironmentOption,
+    HereOption,
     PersonOption,
     agent_here,
     person,
@@ -63,7 +63,9 @@ from workflows.lock_plan import LockPlan, LockRequest, LockResult
 
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Where the lock goes; by default the agent's `plans`."),
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Where the lock goes; by default the agent's `plans`."
+    ),
 ]
 
 
@@ -107,7 +109,7 @@ def plan(
     ] = "",
     samples: SamplesOption = None,
     out_file: OutOption = None,
-    agent: AgentOption = None,
+    agent: HereOption = None,
     as_: PersonOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:

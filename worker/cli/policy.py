@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from activities.cases import answered
@@ -19,40 +18,37 @@ from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
 from policies.expected import Tried, rules_in, rules_of, unreached
 from worker.cli.drawing import COLOURS
-from worker.cli.options import EnvironmentOption, agent_here
+from worker.cli.options import EnvironmentOption, HereOption, agent_here
 from worker.cli.terminal import (
     Format,
     FormatOption,
     counted,
     emit_json,
+    grid,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
     write_file,
 )
+from worker.plain import plain
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
-
-HereOption = Annotated[
-    Path | None, typer.Option("--agent", help="The agent's folder; by default the one here.")
-]
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 
 @app.command("test")
 def cases(
     agent: HereOption = None,
     env: Annotated[
-        str | None, typer.Option("--env", help="Only the cases of this environment.")
+        str | None, typer.Option("--env", metavar="ENV", help="Only the cases of this environment.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A rule that no case reaches is an error too.")
     ] = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Ask policy about the cases of `tests/policy.toml`, and compare its answers."""
+    """Hold policy's answers against the cases of `tests/policy.toml`."""
     package = agent_here(agent)
     results = answered(package, env)
     # Of one environment's cases nobody expects that they reach every rule.
@@ -93,7 +89,7 @@ def _told(one: Tried) -> dict[str, Any]:
 
 def _show(results: list[Tried]) -> None:
     """A line a case, and under one that failed what was expected and what was found."""
-    table = Table.grid(padding=(0, 2))
+    table = grid(5)
     for one in results:
         made, case = one.decision, one.case
         mark = Text("✓", style="green") if one.passed else Text("✗", style="red")
@@ -112,12 +108,13 @@ def _show(results: list[Tried]) -> None:
 def schema(
     env: EnvironmentOption,
     out_file: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A file; by default standard output.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="A file; by default standard output."),
     ] = None,
     agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Print the Cedar schema that policies are held against in an environment, for editors."""
+    """Print the Cedar schema of an environment, for editors."""
     package = agent_here(agent)
     world = package.world(env)
     words = vocabulary(world.tools, world.environment)

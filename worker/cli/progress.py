@@ -37,7 +37,8 @@ from lockstep.stepped import (
 )
 from lockstep.submission import ACTION, is_about_plan
 from lockstep.tail import Tail
-from worker.cli.terminal import counted, plain
+from worker.cli.terminal import counted, grid
+from worker.plain import plain
 
 
 @dataclass
@@ -224,7 +225,7 @@ class Progress:
 
     def table(self, now: datetime) -> Table:
         """The steps as they stand at a moment."""
-        table = Table.grid(padding=(0, 2))
+        table = grid(4)
         for row in self.steps.values():
             table.add_row(*self._cells(row, now))
         return table
@@ -233,7 +234,7 @@ class Progress:
     def footer(self) -> str:
         money = f" · ${self.spent.microdollars / 1e6:.2f}" if self.spent.microdollars else ""
         tokens = f" · {self.spent.tokens:,} tokens" if self.spent.tokens else ""
-        return f"{self.elapsed:.0f} s · {self.spent.calls} calls{tokens}{money}"
+        return f"{self.elapsed:.0f} s · {counted(self.spent.calls, 'call')}{tokens}{money}"
 
     def _cells(self, row: StepView, now: datetime) -> tuple[RenderableType, ...]:
         marks: dict[str, RenderableType] = {

@@ -41,10 +41,14 @@ def replay(
         str, typer.Argument(help="A run's id, the start of one, `latest`, or a history in JSON.")
     ],
     agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default searched for.")
+        Path | None,
+        typer.Option(
+            "--agent", metavar="FOLDER", help="The agent's folder; by default searched for."
+        ),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write the history to a file as well.")
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="Write the history to a file as well."),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
@@ -72,8 +76,7 @@ def replay(
 
 def saved_history(path: Path) -> WorkflowHistory:
     """A history in a file of any name: which run it is of stands in it."""
-    data = read(path, MAX_HISTORY_BYTES)
-    return parsed(data.decode(errors="replace"), str(path), path.stem)
+    return parsed(read(path, MAX_HISTORY_BYTES), str(path), path.stem)
 
 
 async def _fetched(run: str, home: Home) -> WorkflowHistory:

@@ -86,12 +86,15 @@ def run(
         ),
     ],
     env: Annotated[
-        str | None, typer.Option("--env", help="With a goal: the environment to run in.")
+        str | None,
+        typer.Option("--env", metavar="ENV", help="With a goal: the environment to run in."),
     ] = None,
     input: InputOption = None,
     at: Annotated[
         datetime | None,
-        typer.Option("--at", help="The time the run is about, with zone; by default now."),
+        typer.Option(
+            "--at", metavar="TIME", help="The time the run is about, with zone; by default now."
+        ),
     ] = None,
     wait: Annotated[
         bool,

@@ -31,7 +31,6 @@ from worker.cli.terminal import (
     emit_json,
     is_json,
     out,
-    plain,
     safe,
     say,
     show_findings,
@@ -41,6 +40,7 @@ from worker.history import PLANNING, events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.locks import locks_of, proposed_in
+from worker.plain import plain
 from worker.plans import ended
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
@@ -48,14 +48,16 @@ from workflows.lock_plan import LockPlan, LockResult
 from workflows.run import Run
 from workflows.run_result import RunResult
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=1000, help="How many.")
+    ] = 20,
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """The latest runs, newest first."""
@@ -122,11 +124,13 @@ def show(
     run: RunArgument,
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write the lock it ran, or made, to a file."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write the lock it ran, or made, to a file."
+        ),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """One run or planning: its steps or proposals, its questions, its end."""
+    """One run or planning: its steps or proposals, questions, end."""
     home = Home.find()
     seen = asyncio.run(_look(home, run))
     if out_file is not None:
@@ -184,11 +188,12 @@ def _show_run(seen: _Seen, home: Home) -> None:
 def events(
     run: RunArgument,
     export: Annotated[
-        Path | None, typer.Option("--export", help="Write the events as JSON Lines to a file.")
+        Path | None,
+        typer.Option("--export", metavar="FILE", help="Write the events as JSON Lines to a file."),
     ] = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Every event of a run, numbered and chained, computed from its history."""
+    """Every event of a run, numbered, chained, from its history."""
 
     async def work() -> None:
         async with session(Home.find(), say) as open_:

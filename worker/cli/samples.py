@@ -33,6 +33,7 @@ SamplesOption = Annotated[
     int | None,
     typer.Option(
         "--samples",
+        metavar="N",
         min=1,
         max=MAX_SAMPLES,
         help="Lock nothing; have so many first proposals made, and show how they differ.",

@@ -25,7 +25,7 @@ from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, s
 from worker.home import Home
 from worker.session import session
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 NameArgument = Annotated[str, typer.Argument(help="The schedule's name.")]
 
@@ -35,11 +35,14 @@ def create(
     name: NameArgument,
     lock: Annotated[Path, typer.Argument(help="A lock file.")],
     cron: Annotated[
-        str | None, typer.Option("--cron", help='Five fields: "0 6 * * 1" is Monday at six.')
+        str | None,
+        typer.Option("--cron", metavar="CRON", help='Five fields: "0 6 * * 1" is Monday at six.'),
     ] = None,
-    every: Annotated[str | None, typer.Option("--every", help="A length of time: 7d.")] = None,
+    every: Annotated[
+        str | None, typer.Option("--every", metavar="TIME", help="A length of time: 7d, 12h.")
+    ] = None,
     timezone: Annotated[
-        str | None, typer.Option("--timezone", help="IANA name; by default UTC.")
+        str | None, typer.Option("--timezone", metavar="NAME", help="IANA name; by default UTC.")
     ] = None,
     input: InputOption = None,
     agent: AgentOption = None,
@@ -110,7 +113,7 @@ def list_(format: FormatOption = Format.HUMAN) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for column in ("schedule", "agent", "environment", "next (UTC)", "what"):
-        table.add_column(column, style="bold" if column == "schedule" else "")
+        table.add_column(column, style="bold" if column == "schedule" else "", overflow="fold")
     for row in rows:
         table.add_row(
             safe(row.id), safe(row.agent), safe(row.environment), _next(row), safe(row.note)

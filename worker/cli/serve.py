@@ -25,13 +25,19 @@ from worker.serve import serving, until_told
 
 def worker(
     agent: Annotated[
-        Path | None, typer.Option("--agent", help="The agent's folder; by default here.")
+        Path | None,
+        typer.Option("--agent", metavar="FOLDER", help="The agent's folder; by default here."),
     ] = None,
-    env: Annotated[list[str] | None, typer.Option("--env", help="Environment; repeatable.")] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env", metavar="ENV", help="Serve only this environment; repeatable; by default all."
+        ),
+    ] = None,
     serve: Annotated[list[str] | None, typer.Option("--serve", hidden=True)] = None,
     lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
 ) -> None:
-    """Poll the queues of an agent's environments until told to stop."""
+    """Serve an agent's environments on the Temporal server in use, until told to stop."""
     configure(core=logging.WARNING)
     claims = foreign_claims()
     if claims:

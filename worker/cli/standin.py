@@ -19,7 +19,15 @@ _KEY = "anything"
 def standin(
     script: Annotated[Path, typer.Argument(help="The script: a JSON or TOML file, `standin/1`.")],
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 is any free port.", show_default=True)
+        int,
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="The port; 0 is any that is free.",
+            show_default=True,
+        ),
     ] = 0,
     format: FormatOption = Format.HUMAN,
 ) -> None:

@@ -55,7 +55,8 @@ from lockstep.stepped import (
     StepStarted,
 )
 from lockstep.usage import Bill
-from worker.cli.terminal import counted, plain
+from worker.cli.terminal import counted
+from worker.plain import plain
 
 _SHOWN = 5
 """Findings of a rejected plan; more are in the event."""

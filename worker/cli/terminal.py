@@ -7,9 +7,9 @@ shown as what it is and never interpreted.
 
 import json
 import os
+import re
 import sys
 import tempfile
-import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +18,11 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding, Severity
+from worker.plain import plain
 
 
 class Format(StrEnum):
@@ -41,7 +43,9 @@ def _choose(value: Format) -> Format:
 
 FormatOption = Annotated[
     Format,
-    typer.Option("--format", help="`human` or `json`.", callback=_choose, show_default=True),
+    typer.Option(
+        "--format", help="For people, or for programs.", callback=_choose, show_default=True
+    ),
 ]
 
 
@@ -51,25 +55,24 @@ def _shows(stream: TextIO | None) -> bool:
 
 
 # What is piped is read by programs and pagers: no table may be cut to a width nobody has.
-out = Console(highlight=False, soft_wrap=True, width=None if _shows(sys.stdout) else 240)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Nor is a name a picture: to rich, the middle of `job:key:rate5m` is one.
+out = Console(
+    highlight=False, emoji=False, soft_wrap=True, width=None if _shows(sys.stdout) else 240
+)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
-
-def plain(text: str) -> str:
-    """Every character that does not show itself as an escape: `\\x1b`, `\\u202e`."""
-    return "".join(
-        character
-        if unicodedata.category(character) not in _INVISIBLE
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
+_BRACKET = re.compile(r"\\\[(?![a-z#/@][^[]*?\])")
+"""Of one that opens no tag rich drops the backslash before it, and its `escape` knows of none."""
 
 
 def safe(text: object) -> str:
     """Text to be put between markup."""
-    return escape(plain(str(text)))
+    told = plain(str(text))
+    if told.endswith("\\"):
+        # It would take the meaning from the markup that follows.
+        told = f"{told[:-1]}\\x5c"
+    return _BRACKET.sub(r"\\\\[", escape(told))
 
 
 def say(text: str) -> None:
@@ -114,6 +117,16 @@ def write_file(path: Path, text: str) -> None:
 def counted(number: int, noun: str) -> str:
     """`1 step`, `1,000 steps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def grid(columns: int) -> Table:
+    """Cells without lines. On a narrow terminal what does not fit goes on below: half a verdict, or
+    half a rule's name, is none.
+    """
+    table = Table.grid(padding=(0, 2))
+    for _ in range(columns):
+        table.add_column(overflow="fold")
+    return table
 
 
 def is_json() -> bool:

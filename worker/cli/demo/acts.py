@@ -15,7 +15,8 @@ from lockstep.stepped import StepBlocked
 from worker.cli.demo.stage import Planned, Ran, Stage
 from worker.cli.drawing import called
 from worker.cli.story import cost, told
-from worker.cli.terminal import counted, out, plain, safe
+from worker.cli.terminal import counted, out, safe
+from worker.plain import plain
 from worker.proposals import Proposed
 
 
