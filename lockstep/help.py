@@ -198,6 +198,7 @@ HELP: dict[str, str] = {
     "LS-AUDIT-010": (
         "Make sure that the head is this run's. If it is, the history was changed after it was "
         "kept."
+    ),
     "LS-BACK-001": (
         "Look further back with `--since`, or set what names the server that has the runs."
     ),
