@@ -76,10 +76,8 @@ def budget_kept(trail: Trail) -> Iterator[Finding]:
 
 def shown_right(trail: Trail) -> Iterator[Finding]:
     """Where what is told of a value is not what its digest is of."""
-    for value in trail.values:
-        if value.preview is None:
-            continue
-        if not _is_of(value):
+    for value in trail.told():
+        if value.preview is not None and not _is_of(value):
             place = f"value `{value.digest[:19]}…`"
             yield wrong("LS-AUDIT-002", place, "is told otherwise than its digest has it")
 

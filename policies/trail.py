@@ -101,11 +101,15 @@ class Trail:
         people were asked about. One that is told with its contents comes before one without.
         """
         found: dict[Digest, Value] = {}
-        for event in self.events:
-            for value in _values(event.what):
-                if found.setdefault(value.digest, value).preview is None:
-                    found[value.digest] = value
+        for value in self.told():
+            if found.setdefault(value.digest, value).preview is None:
+                found[value.digest] = value
         return tuple(found[name] for name in sorted(found))
+
+    def told(self) -> Iterator[Value]:
+        """Every value as often as an event tells of it."""
+        for event in self.events:
+            yield from _values(event.what)
 
     def parents(self) -> Iterator[tuple[Lock, Lock]]:
         """Each lock and the one that was made of it."""

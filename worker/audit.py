@@ -59,15 +59,19 @@ class Evidence:
 
     @classmethod
     async def of(cls, history: WorkflowHistory) -> "Evidence":
-        """LS-AUDIT-009 for what is no run, or is not over. A history that this code cannot follow
-        has the events as far as it goes.
-        """
+        """LS-AUDIT-009 for what is no run, or is not over."""
         run = f"`{history.workflow_id}`"
         if kind_of(history) == PLANNING:
             raise _not_yet(run, "is a planning", "name a run; its lock says who proposed it")
         if ending(history) is None:
             raise _not_yet(run, "is still under way", "audit it when it has ended")
-        replayed = await replay(history)
+        return cls.given(history, await replay(history))
+
+    @classmethod
+    def given(cls, history: WorkflowHistory, replayed: Replayed) -> "Evidence":
+        """What a replay gave; of a history that this code cannot follow, the events as far as it
+        could.
+        """
         events = tuple(replayed.record.events)
         sent = tuple(_sent(history))
         return cls(history, replayed, Trail(events, locks_of(history, events), sent))

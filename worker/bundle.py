@@ -37,13 +37,7 @@ def write_bundle(target: Path, files: Iterable[tuple[str, bytes]]) -> Digest:
     """The digest of its sums. LS-AUDIT-008 where something is there already, LS-SRV-007 where it
     cannot be written; then there is nothing.
     """
-    if os.path.lexists(target):
-        raise LockstepError.of(
-            "LS-AUDIT-008",
-            str(target),
-            "is there already, and evidence is not written over",
-            "name a folder that does not exist",
-        )
+    raise_if_there(target)
     part: Path | None = None
     try:
         part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -68,6 +62,17 @@ def write_bundle(target: Path, files: Iterable[tuple[str, bytes]]) -> Digest:
     return digest_bytes(text)
 
 
+def raise_if_there(target: Path) -> None:
+    """LS-AUDIT-008 where something is there, be it a link that leads nowhere."""
+    if os.path.lexists(target):
+        raise LockstepError.of(
+            "LS-AUDIT-008",
+            str(target),
+            "is there already, and evidence is not written over",
+            "name a folder that does not exist",
+        )
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A bundle's folder and what its sums say of it; `sums_digest` is of that file itself."""
@@ -78,7 +83,11 @@ class Bundle:
 
     @classmethod
     def open(cls, root: Path) -> "Bundle":
-        """LS-AUDIT-001 for a folder that is no bundle."""
+        """LS-AUDIT-001 for a folder that is no bundle, LS-LOAD-001 for what is no folder."""
+        if not root.is_dir():
+            raise LockstepError.of(
+                "LS-LOAD-001", str(root), "is no folder", "name the folder of a bundle"
+            )
         data = _read(root, SUMS, MAX_SUMS_BYTES)
         if isinstance(data, Finding):
             raise LockstepError(data)

@@ -17,7 +17,7 @@ from lockstep.codes import Exit
 from lockstep.contents import Look
 from lockstep.errors import LockstepError
 from worker.audit import Evidence, bundled, examined, verified
-from worker.bundle import Bundle, write_bundle
+from worker.bundle import Bundle, raise_if_there, write_bundle
 from worker.cli.audit_page import markdown, show_page, show_verdict
 from worker.cli.beside import first_of, looking
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
@@ -54,6 +54,7 @@ def export(
     """Write all that is left of a run into one folder, to be kept where the server's owner cannot
     write.
     """
+    raise_if_there(folder)
     home = Home.find()
     past = asyncio.run(_past(run, home))
     files = bundled(past, FolderStore(home.values), _look(past, home), values=values)
