@@ -13,17 +13,17 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 
 from activities.answer import Answering, kept_args
-from activities.conversation import (
+from activities.failure import failure
+from activities.models.conversation import (
     ComposeRequest,
     Conversation,
     Written,
     misfits,
     prompt_digest,
 )
-from activities.failure import failure
-from activities.model import Completion, Model, ModelError, Prompt
+from activities.models.model import Completion, Model, ModelError, Prompt
+from activities.models.providers import provider
 from activities.placeholders import Filled
-from activities.providers import provider
 from lockstep.compose import REFUSED, ComposeSettings, ComposeSpec, Rates, compose_spec
 from lockstep.environment import Binding
 from lockstep.finding import Finding

@@ -4,7 +4,7 @@ from pydantic import JsonValue
 
 from activities.contract import Change
 from lockstep.decision import Request
-from policies.edited import rewritten
+from policies.lineage.edited import rewritten
 from policies.request import real
 from policies.world import World
 

@@ -18,7 +18,7 @@ from lockstep.faults import Faults
 from lockstep.finding import Finding
 from lockstep.mock import Mock
 from lockstep.tool import Tool
-from policies.misfit import did_you_mean
+from policies.checks.misfit import did_you_mean
 
 _PATIENCE = 0.9
 """Of a step's timeout: a call that is slow is not to be one that never ends."""

@@ -6,15 +6,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from activities.code import tools_of
 from activities.compose import offered
-from activities.declared import read_declared
+from activities.files.code import tools_of
+from activities.files.declared import read_declared
+from activities.files.manifests import declared_names, is_base, read_manifest
+from activities.files.mocks import load_mocks
+from activities.files.pinned import read_pinned, read_tools
+from activities.files.rules import CODE, load_rules
 from activities.injection import unfit
-from activities.manifests import declared_names, is_base, read_manifest
-from activities.mcp_tools import mcp_tools
-from activities.mocks import load_mocks
-from activities.pinned import read_pinned, read_tools
-from activities.rules import CODE, load_rules
+from activities.mcp.tools import mcp_tools
 from lockstep.agent import Agent
 from lockstep.catalogue import stocked
 from lockstep.compose import BUILT_IN, COMPOSE
@@ -25,12 +25,12 @@ from lockstep.finding import Finding
 from lockstep.loading import load, read, shaped
 from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
-from policies.coded import OwnRules
+from policies.checks.preflight import impossible
+from policies.checks.recovery import contradictions
 from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
-from policies.flow import unknown
-from policies.preflight import impossible
-from policies.recovery import contradictions
-from policies.rules import Rules
+from policies.graph.coded import OwnRules
+from policies.graph.flow import unknown
+from policies.graph.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"

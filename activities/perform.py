@@ -18,11 +18,11 @@ from activities.answer import Answering, idempotency_key, kept_args
 from activities.attempts import Attempts
 from activities.calling import Troubled
 from activities.compose import Composer, Composition, compose_tool, conversation_of
-from activities.conversation import Conversation
 from activities.failure import failure, first, in_short
+from activities.files.standing import read_standing
 from activities.house import House
+from activities.models.conversation import Conversation
 from activities.redaction import Redaction, telling
-from activities.standing import read_standing
 from activities.store import load
 from lockstep.canonical import MAX_DEPTH, Digest, depth, digest
 from lockstep.compose import COMPOSE
@@ -37,8 +37,8 @@ from lockstep.resource import touched
 from lockstep.shown import shown
 from lockstep.tool import Tool, harms_twice
 from lockstep.value import Value
-from policies.arguments import check_value
-from policies.missing import missing_resources
+from policies.checks.arguments import check_value
+from policies.checks.missing import missing_resources
 from policies.request import arguments, attempted, provenance
 from policies.standing import holding, lifting
 

@@ -17,9 +17,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contract import Ask, Brief, Goal, Planner, Reply
-from activities.model import Completion, Model, ModelError, Prompt, Stop
-from activities.prompt import Prompting
-from activities.provider import Provider
+from activities.models.model import Completion, Model, ModelError, Prompt, Stop
+from activities.models.prompt import Prompting
+from activities.models.provider import Provider
 from activities.store import Store
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount

@@ -12,7 +12,7 @@ from lockstep.plan import Plan
 from lockstep.statement import Author, Proposed, Refreshed, Statement
 from lockstep.trust import Trust, worst
 from policies.check import check
-from policies.labels import planner_reads
+from policies.lineage.labels import planner_reads
 from policies.revision import against, anew
 from policies.world import World
 

@@ -29,13 +29,13 @@ from lockstep.reference import references
 from lockstep.resource import touched
 from lockstep.revision import Progress
 from lockstep.submission import Wanted
-from policies.arguments import Sources, check_arguments, check_value
 from policies.check import MAX_FINDINGS
-from policies.freeze import freeze
-from policies.missing import missing_resources
+from policies.checks.arguments import Sources, check_arguments, check_value
+from policies.checks.missing import missing_resources
+from policies.locks.freeze import freeze
+from policies.locks.verify import verify
 from policies.replanning import course, denied, lineage_of, reads, ruled
 from policies.submission import refused, started, submitted, wanted
-from policies.verify import verify
 from policies.world import World
 
 MAX_VERDICT_BYTES = 640 * 1024

@@ -41,7 +41,7 @@ from lockstep.plan import Plan
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
-from policies.rules import Rules
+from policies.graph.rules import Rules
 from policies.world import World
 
 ROOT = Path(__file__).parents[1]

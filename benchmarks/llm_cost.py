@@ -27,19 +27,19 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.models.prices import TABLE, priced
 from activities.package import AgentPackage, load_package
-from activities.prices import TABLE, priced
 from benchmarks.cost.loop import langgraph, plain
 from benchmarks.cost.task import DONE, SHAPES, SIZES, Task
 from lockstep.lock import Lock
 from lockstep.usage import Usage
 from worker.connection import connect, found
+from worker.embedded.server import serve
 from worker.home import Home
 from worker.logs import configure
 from worker.plans import begin, ended
 from worker.runs import result, start
 from worker.serve import serving
-from worker.server import serve
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockRequest, LockResult
 from workflows.run_request import RunRequest

@@ -28,8 +28,8 @@ from lockstep.tool import ToolSpec
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
+from policies.graph.rules import Rules
 from policies.request import real
-from policies.rules import Rules
 from policies.world import World
 
 STEPS = 1_000

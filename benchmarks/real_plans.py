@@ -46,7 +46,7 @@ from lockstep.tool import ToolSpec
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
-from policies.rules import Rules
+from policies.graph.rules import Rules
 from policies.world import World
 
 KINDS: dict[str, Callable[[list[Path]], Iterator[Case]]] = {

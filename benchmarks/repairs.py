@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.contract import Rejected
-from activities.prompt import Prompting
+from activities.models.prompt import Prompting
 from benchmarks.real_plans import world
 from benchmarks.recorded import taskbench
 from benchmarks.recorded.case import Case, Json, Names, document

@@ -23,13 +23,13 @@ from activities.package import load_package
 from lockstep.lock import Lock
 from lockstep.plan import Plan
 from policies.check import check
-from policies.freeze import freeze
+from policies.locks.freeze import freeze
 from worker.connection import connect, found
+from worker.embedded.server import serve
 from worker.home import Home
 from worker.logs import configure
 from worker.runs import start
 from worker.serve import serving
-from worker.server import serve
 from workflows.run_request import RunRequest
 
 ROUNDS = 3

@@ -16,21 +16,21 @@ from lockstep.schema import Schema
 from lockstep.statement import Author
 from lockstep.tool import ToolSpec
 from lockstep.trust import Trust
-from policies.arguments import Sources
 from policies.asked import decided
-from policies.bounds import bounds, worst
-from policies.declared import uncallable
-from policies.doubts import doubts
+from policies.checks.arguments import Sources
+from policies.checks.bounds import bounds, worst
+from policies.checks.declared import uncallable
+from policies.checks.handling import provided, recoveries, unhandled
+from policies.checks.limits import check_history, check_limits, of_plan, too_long
+from policies.checks.missing import missing_resources
+from policies.checks.preflight import clashing, looked, looks, unapproved
+from policies.checks.structure import structure
+from policies.checks.usable import Usable
 from policies.foreseen import Foreseen, foreseen
-from policies.handling import provided, recoveries, unhandled
-from policies.labels import labels
-from policies.limits import check_history, check_limits, of_plan, too_long
-from policies.missing import missing_resources
-from policies.preflight import clashing, looked, looks, unapproved
-from policies.provenance import Lineage
-from policies.structure import structure
+from policies.lineage.doubts import doubts
+from policies.lineage.labels import labels
+from policies.lineage.provenance import Lineage
 from policies.submission import proposed, refused, submitted, wanted
-from policies.usable import Usable
 from policies.world import World
 
 MAX_FINDINGS = 100

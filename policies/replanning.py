@@ -11,8 +11,8 @@ from lockstep.revision import Course, Passed, Progress, Replanning, State
 from lockstep.submission import Wanted
 from lockstep.trust import Trust, worst
 from policies.decider import RESERVED
-from policies.labels import labels, planner_reads
-from policies.provenance import Lineage
+from policies.lineage.labels import labels, planner_reads
+from policies.lineage.provenance import Lineage
 from policies.revision import may_have_acted
 from policies.world import World
 

@@ -19,8 +19,8 @@ from lockstep.schema import Schema
 from lockstep.substitution import substituted
 from lockstep.tool import ToolSpec
 from lockstep.value import Value
-from policies.edited import rewritten
 from policies.foreseen import Foreseen, foreseen
+from policies.lineage.edited import rewritten
 from policies.world import World
 
 

@@ -20,9 +20,9 @@ from lockstep.loading import shaped
 from lockstep.lock import LockedStep
 from lockstep.plan import Plan, Step
 from lockstep.revision import Progress
-from policies.bounds import worst as most
-from policies.handling import recoveries
-from policies.thaw import thaw
+from policies.checks.bounds import worst as most
+from policies.checks.handling import recoveries
+from policies.locks.thaw import thaw
 from policies.world import World
 
 _CODE = "LS-PLAN-019"

@@ -19,12 +19,12 @@ from lockstep.mcp import ServerName
 from lockstep.mock import Mock
 from lockstep.pinned_tools import PinnedTools
 from lockstep.tool import Tool, ToolSpec
-from policies.calls import Args
-from policies.certainty import Shape, Shaped
-from policies.coded import OwnRules
 from policies.decider import Decider, PolicyTexts
 from policies.familiar import Familiar
-from policies.rules import Rules
+from policies.graph.calls import Args
+from policies.graph.certainty import Shape, Shaped
+from policies.graph.coded import OwnRules
+from policies.graph.rules import Rules
 
 
 @dataclass(frozen=True)

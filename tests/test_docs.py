@@ -42,7 +42,7 @@ from lockstep.recovery import Recovery
 from lockstep.schemas import NOUNS, published
 from lockstep.standing import StandingGrants
 from lockstep.statement import Asked, Proposed, Refreshed
-from policies.rules import Before, Mandatory, Rules
+from policies.graph.rules import Before, Mandatory, Rules
 from worker.cli import commands as command_line
 
 ROOT = Path(__file__).parent.parent

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from activities.compose import Composer
+from activities.models.provider import Provider
+from activities.models.providers import provider
 from activities.placeholders import fill
 from activities.propose import retired
-from activities.provider import Provider
-from activities.providers import provider
 from lockstep.compose import ComposeSettings
 from lockstep.environment import Binding
 from lockstep.finding import Finding

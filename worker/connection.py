@@ -28,7 +28,7 @@ from temporalio.runtime import (
 )
 
 from lockstep.errors import LockstepError
-from worker.claim import CHANGE_OF_HANDS, ServerRecord, claimed, serving
+from worker.embedded.claim import CHANGE_OF_HANDS, ServerRecord, claimed, serving
 from worker.home import Home
 from worker.payloads import data_converter
 

@@ -16,8 +16,8 @@ from lockstep.canonical import canonical
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question
 from lockstep.finding import Finding
-from worker.ending import ending
-from worker.history import events_of, fetch
+from worker.records.ending import ending
+from worker.records.history import events_of, fetch
 
 PATIENCE = timedelta(seconds=15)
 

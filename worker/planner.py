@@ -7,9 +7,9 @@ filled with it, and no process that a tool starts is given it.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from activities.models.providers import provider
 from activities.placeholders import fill
 from activities.propose import ModelPlanner
-from activities.providers import provider
 from activities.store import Store
 from lockstep.agent import Agent
 from lockstep.environment import Binding, Environment

@@ -19,7 +19,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.mcp_tools import require_sdk
+from activities.mcp.tools import require_sdk
 from activities.package import AgentPackage
 from activities.perform import Performer
 from activities.reading import StoreReader
@@ -57,7 +57,7 @@ async def serving(
     if world.servers:
         # Now, and not in the middle of the first call: it takes a second, or is not there.
         require_sdk()
-        import_module("activities.mcp_session")
+        import_module("activities.mcp.session")
     build = build_id(package.root)
     store = FolderStore(values)
     reader = StoreReader(store)

@@ -24,10 +24,10 @@ from lockstep.errors import LockstepError
 from lockstep.names import task_queue
 from worker.attributes import ensure_attributes
 from worker.connection import Found, connect, find_server
+from worker.embedded.stack import embedded_stack, worker_environment
+from worker.embedded.supervisor import Supervised
+from worker.embedded.users import borrow
 from worker.home import VARIABLE, Home
-from worker.stack import embedded_stack, worker_environment
-from worker.supervisor import Supervised
-from worker.users import borrow
 
 Say = Callable[[str], None]
 

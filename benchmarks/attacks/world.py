@@ -17,8 +17,8 @@ from lockstep.tool import ToolSpec
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
-from policies.freeze import freeze
-from policies.rules import Rules
+from policies.graph.rules import Rules
+from policies.locks.freeze import freeze
 from policies.world import World
 
 POLICIES = Path(__file__).with_name("policy")

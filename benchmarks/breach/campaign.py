@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from activities.messages import MessagesModel
+from activities.models.messages import MessagesModel
 from activities.package import AgentPackage
 from benchmarks.breach.attempts import Attempt
 from benchmarks.breach.driving import Desk, Ended

@@ -17,8 +17,8 @@ from activities.contract import (
     Submitted,
     Verify,
 )
+from activities.models.providers import provider
 from activities.propose import ModelPlanner
-from activities.providers import provider
 from benchmarks.breach.performing import AT, PERSON, Going, Office, Rest, performed
 from benchmarks.breach.tasks import Json, Task
 from lockstep.lock import AnyLockedStep, Lock

@@ -18,7 +18,7 @@ from activities.contract import (
     Proposal,
     Sources,
 )
-from activities.model import Model
+from activities.models.model import Model
 from activities.perform import Performer
 from activities.reading import StoreReader
 from activities.store import FolderStore

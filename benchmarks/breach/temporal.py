@@ -24,11 +24,11 @@ from benchmarks.breach.tasks import PLANNED, Json
 from lockstep.errors import LockstepError
 from lockstep.lock import Lock
 from worker.connection import connect, found
+from worker.embedded.server import serve
 from worker.home import Home
 from worker.plans import begin, ended
 from worker.runs import result, start
 from worker.serve import serving
-from worker.server import serve
 from worker.standin.server import playing
 from workflows.lock_plan import LockRequest, LockResult
 from workflows.run_request import RunRequest

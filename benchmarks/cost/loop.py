@@ -10,7 +10,7 @@ from typing import Any
 
 import anthropic
 
-from activities.prompt import untitled
+from activities.models.prompt import untitled
 from lockstep import Tool
 
 SYSTEM = (

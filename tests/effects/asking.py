@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from activities.messages import MessagesModel
-from activities.model import Completion, ModelError, Prompt, Turn
-from activities.prices import priced
+from activities.models.messages import MessagesModel
+from activities.models.model import Completion, ModelError, Prompt, Turn
+from activities.models.prices import priced
 from lockstep.draft import SCHEMA
 from lockstep.usage import Bill, Usage
 from worker.standin.ledger import Entry

@@ -13,7 +13,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.mcp_tools import mcp_tools
+from activities.mcp.tools import mcp_tools
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan
@@ -22,8 +22,8 @@ from lockstep.pinned_tools import PinnedTool, PinnedTools
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
-from policies.freeze import freeze
-from policies.rules import Rules
+from policies.graph.rules import Rules
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.effects.facts import DUE, facts
 from tests.effects.stranger import COUNT, ECHO

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities.catalogue import Fetched, PrometheusKeeper, Repinned, Unreachable, repin
-from activities.pinned import written
+from activities.files.pinned import written
 from lockstep.catalogue import Members, Pinned
 from lockstep.environment import Environment, Source
 from lockstep.errors import LockstepError

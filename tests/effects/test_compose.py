@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.compose import Composer
-from activities.conversation import prompt_digest
+from activities.models.conversation import prompt_digest
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep.amount import Amount

@@ -15,9 +15,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.anthropic import Anthropic
 from activities.contract import Ask, Goal, Reply
-from activities.messages import MessagesModel
+from activities.models.anthropic import Anthropic
+from activities.models.messages import MessagesModel
 from activities.package import load_package
 from activities.propose import ModelPlanner
 from activities.store import FolderStore

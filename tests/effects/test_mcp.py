@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from activities.mcp_pins import repin_tools
-from activities.mcp_process import LEASH
+from activities.mcp.pins import repin_tools
+from activities.mcp.process import LEASH
 from lockstep import Environment
 from lockstep.errors import LockstepError
 from lockstep.outcome import AttemptEnd, Signalled, Unfit, Withheld
@@ -197,8 +197,8 @@ async def test_a_server_does_not_outlive_a_killed_worker(tmp_path: Path) -> None
         "import asyncio, sys\n"
         f"sys.path.insert(0, {str(HERE.parents[1])!r})\n"
         "from pathlib import Path\n"
-        "from activities.mcp_session import talk\n"
-        "from activities.mcp_wire import Reach\n"
+        "from activities.mcp.session import talk\n"
+        "from activities.mcp.wire import Reach\n"
         f"reach = Reach('s', {tuple(command)!r}, {{}}, '', {{}}, Path('/'), 60.0, 9, str)\n"
         "asyncio.run(talk(reach, lambda one: one.tools()))\n"
     )

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from activities.mcp_pins import repin_tools
+from activities.mcp.pins import repin_tools
 from lockstep import Environment
 from lockstep.outcome import Withheld
 from tests.effects.parrot import KEY, agent, called, failed, gave, was_made, world
 from tests.effects.scripted import Asked, Reply, scripted
 from tests.effects.stranger import ECHO
-from worker.ports import choose
+from worker.embedded.ports import choose
 
 TIDE = Path(__file__).parents[1] / "agents" / "quay" / "servers" / "tide.py"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from activities.model import Stop, Turn
-from activities.prices import TABLE
+from activities.models.model import Stop, Turn
+from activities.models.prices import TABLE
 from lockstep.usage import Bill, Usage
 from tests.effects.asking import (
     BLOCK,
@@ -239,8 +239,8 @@ import asyncio, sys
 from datetime import timedelta
 from worker.logs import configure
 configure()
-from activities.messages import MessagesModel
-from activities.model import ModelError, Prompt, Turn
+from activities.models.messages import MessagesModel
+from activities.models.model import ModelError, Prompt, Turn
 
 async def main():
     model = MessagesModel("{key}", "{url}", timedelta(seconds=10))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from activities.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MessagesModel
-from activities.model import ModelError
-from activities.transcript import MAX_TEXT_BYTES
+from activities.models.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MessagesModel
+from activities.models.model import ModelError
+from activities.models.transcript import MAX_TEXT_BYTES
 from lockstep.usage import Bill
 from tests.effects.asking import (
     BLOCK,

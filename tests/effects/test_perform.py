@@ -39,8 +39,8 @@ from lockstep.standing import StandingGrants
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
-from policies.freeze import freeze
-from policies.rules import Rules
+from policies.graph.rules import Rules
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.effects.facts import DUE, facts
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from activities.anthropic import Anthropic, _day
-from activities.conformance import ANSWER, KEY, LAWS, Act, Broken, FarSide, Law
-from activities.model import Completion, Model, Prompt, Stop
+from activities.models.anthropic import Anthropic, _day
+from activities.models.conformance import ANSWER, KEY, LAWS, Act, Broken, FarSide, Law
+from activities.models.model import Completion, Model, Prompt, Stop
+from activities.models.provider import Provider
+from activities.models.providers import provider
 from activities.propose import no_key, retired
-from activities.provider import Provider
-from activities.providers import provider
 from lockstep.errors import LockstepError
 from lockstep.planner import PlannerSettings
 from lockstep.usage import Bill, Usage

@@ -9,7 +9,7 @@ from lockstep.loading import shaped
 from lockstep.lock import Body, LockedComposeStep
 from lockstep.plan import Plan
 from policies.check import check
-from policies.freeze import freeze
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import ROOT
 

@@ -20,8 +20,8 @@ from lockstep.lock import Body
 from lockstep.plan import Plan
 from lockstep.tool import ToolSpec
 from policies.check import check
-from policies.freeze import freeze
-from policies.rules import Rules
+from policies.graph.rules import Rules
+from policies.locks.freeze import freeze
 from policies.world import World
 
 ROOT = Path(__file__).parents[2]

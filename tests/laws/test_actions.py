@@ -37,12 +37,12 @@ from lockstep.stepped import StepRecovering, StepReplaced
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Emits
 from lockstep.value import Value
-from policies.claims import claims
-from policies.drift import drift
-from policies.recovery import contradictions
+from policies.checks.recovery import contradictions
+from policies.graph.rules import Rules
+from policies.locks.claims import claims
+from policies.locks.drift import drift
+from policies.locks.thaw import thaw
 from policies.request import arguments, provenance
-from policies.rules import Rules
-from policies.thaw import thaw
 from policies.world import World
 from tests.laws.port import (
     LIST,

@@ -9,7 +9,7 @@ from pydantic import Field
 from lockstep.finding import Finding
 from lockstep.record import Record
 from lockstep.tool import ToolSpec, tool
-from policies.arguments import Sources, check_arguments, check_value
+from policies.checks.arguments import Sources, check_arguments, check_value
 from tests.laws.pace import within
 from tests.laws.port import LIST, POST, WEIGH, Json, only, with_, without, world
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from lockstep.amount import Amount
 from lockstep.asked import QuestionAnswered, QuestionAsked, QuestionExpired
@@ -30,14 +31,14 @@ from lockstep.stepped import (
     StepStarted,
 )
 from lockstep.value import Value
-from policies.audit import held
+from policies.audits.audit import held
+from policies.audits.trail import Trail
 from policies.request import real
-from policies.trail import Trail
 from tests.laws.port import LIST, frozen, world
 from worker.cli.audit_page import _escaped
 
 RUN, START = "harbour.test.weekly", datetime(2026, 11, 16, 6, tzinfo=UTC)
-ARGS = {"ship": "skiff", "crew": []}
+ARGS: dict[str, JsonValue] = {"ship": "skiff", "crew": []}
 SINK = {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}, "after": ["list"]}
 WHO = Principal(agent="harbour", role="harbourmaster", started_by="ana", trigger="person")
 

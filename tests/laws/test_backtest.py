@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from lockstep.case import Case, Cases, PlanCase, ReplanCase
 from lockstep.decision import Outcome
-from policies.backtest import moved, policy_changes
 from policies.cedar.decider import CedarDecider
-from policies.coded import OwnRules
-from policies.combinations import AtMost
 from policies.decider import PolicyTexts
-from policies.rules import Mandatory, Rules
+from policies.graph.coded import OwnRules
+from policies.graph.combinations import AtMost
+from policies.graph.rules import Mandatory, Rules
+from policies.trials.backtest import moved, policy_changes
 from policies.world import World
 from tests.laws.port import world
 

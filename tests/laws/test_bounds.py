@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lockstep.bounds import Bounds
 from lockstep.plan import Plan
-from policies.bounds import bounds, worst
-from policies.freeze import pauses
+from policies.checks.bounds import bounds, worst
+from policies.locks.freeze import pauses
 from tests.laws.port import LIST, POST, STEPS, WEIGH, Json, checked, plan, with_, world, world_with
 
 SECOND = timedelta(seconds=1)

@@ -21,9 +21,9 @@ from lockstep.lock import Lock
 from lockstep.trust import Trust
 from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
-from policies.labels import planner_reads
+from policies.lineage.labels import planner_reads
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import BY, HARBOUR, package, plan, refusal, world_with
 

@@ -14,7 +14,7 @@ from lockstep.finding import Finding
 from lockstep.trust import Emits, Trust
 from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.rules import Before, Mandatory, Rules
+from policies.graph.rules import Before, Mandatory, Rules
 from tests.laws.pace import within
 from tests.laws.port import (
     BY,

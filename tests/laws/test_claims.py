@@ -16,8 +16,8 @@ from lockstep.plan import Steps
 from lockstep.provenance import Provenance
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Trust
-from policies.claims import claims
-from policies.drift import drift
+from policies.locks.claims import claims
+from policies.locks.drift import drift
 from tests.laws.port import LIST, STEPS, WEIGH, Json, frozen, with_, world, world_with
 
 SINK = {"id": "sink", "tool": "ScuttleShip", "args": {"ship": "skiff"}}

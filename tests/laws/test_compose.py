@@ -23,12 +23,12 @@ from lockstep.provenance import Provenance
 from lockstep.trust import Trust
 from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.claims import claims
 from policies.decider import PolicyTexts
-from policies.drift import drift
-from policies.edited import rewritten
-from policies.freeze import freeze
-from policies.thaw import thaw
+from policies.lineage.edited import rewritten
+from policies.locks.claims import claims
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
+from policies.locks.thaw import thaw
 from policies.world import World
 from tests.laws import port
 from tests.laws.office import (

@@ -13,7 +13,7 @@ from activities.package import load_package
 from lockstep.compose import MAX_CALLS, ComposeSettings
 from lockstep.errors import LockstepError
 from lockstep.faults import Faults
-from policies.drift import drift
+from policies.locks.drift import drift
 from policies.world import World
 from tests.laws.office import CLERK, FILE, READ, SUM, Json, frozen, plan, told, world
 from tests.laws.port import refusal

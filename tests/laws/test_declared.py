@@ -15,9 +15,9 @@ from lockstep.finding import Finding, Severity
 from lockstep.tool import Effect
 from lockstep.trust import Emits
 from policies.check import check
-from policies.declared import uncallable, undecided
-from policies.drift import drift
-from policies.freeze import freeze
+from policies.checks.declared import uncallable, undecided
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import BY, HARBOUR, LIST, Json, plan, refusal
 

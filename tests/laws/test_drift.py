@@ -11,8 +11,8 @@ from lockstep.agent import Asking, Input
 from lockstep.environment import Binding, Stage
 from lockstep.tool import Effect
 from policies.decider import PolicyTexts
-from policies.drift import drift
-from policies.rules import Mandatory, Rules
+from policies.graph.rules import Mandatory, Rules
+from policies.locks.drift import drift
 from policies.world import World
 from tests.laws.port import STEPS, frozen, package, world, world_with
 

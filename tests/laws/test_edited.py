@@ -8,7 +8,7 @@ from pydantic import BaseModel, JsonValue, field_validator
 
 from lockstep.provenance import Provenance
 from lockstep.tool import tool
-from policies.edited import Args, rewritten
+from policies.lineage.edited import Args, rewritten
 
 Json = dict[str, JsonValue]
 

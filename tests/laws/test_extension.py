@@ -15,7 +15,7 @@ from lockstep.errors import LockstepError
 from lockstep.extension import MAX_FILES, alone, over
 from lockstep.finding import Finding
 from lockstep.loading import parse_toml
-from policies.drift import drift
+from policies.locks.drift import drift
 from policies.world import World
 from tests.laws.port import HARBOUR, STEPS, frozen, refusal
 

@@ -16,8 +16,8 @@ import httpx2
 import pytest
 from anthropic import APIConnectionError, APIStatusError, APITimeoutError
 
-from activities.faults import MAX_SAID, Faults
-from activities.model import ModelError
+from activities.models.faults import MAX_SAID, Faults
+from activities.models.model import ModelError
 from lockstep.usage import Bill, Usage
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

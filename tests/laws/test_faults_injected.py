@@ -16,7 +16,7 @@ from activities.injection import spoilt
 from activities.package import load_package
 from lockstep.faults import Fault, Faults
 from lockstep.finding import Finding
-from policies.drift import drift
+from policies.locks.drift import drift
 from tests.laws.port import HARBOUR, STEPS, Json, frozen, refusal, world
 
 FLEET: Json = {"ships": [{"name": "skiff", "tons": 3}], "names": ["skiff"], "count": 1}

@@ -19,8 +19,8 @@ from lockstep.loading import load
 from lockstep.lock import Lock
 from lockstep.plan import Plan
 from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import ROOT, Json
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from activities.files.pinned import written
 from activities.package import AgentPackage, load_package
-from activities.pinned import written
 from lockstep.catalogue import Pinned
 from lockstep.checked import Checked
 from lockstep.decision import Outcome
@@ -17,8 +17,8 @@ from lockstep.loading import load
 from lockstep.lock import Lock
 from lockstep.plan import Plan
 from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import ROOT, Json
 

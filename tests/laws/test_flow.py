@@ -13,9 +13,9 @@ from activities.package import load_package
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.plan import Plan
-from policies.certainty import Shape
-from policies.flow import Flow
-from policies.rules import Rules
+from policies.graph.certainty import Shape
+from policies.graph.flow import Flow
+from policies.graph.rules import Rules
 from tests.laws.port import HARBOUR, STEPS, codes, world_with
 from tests.laws.test_provenance import TOOLS, a_plan, of, plans
 

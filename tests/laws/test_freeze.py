@@ -15,9 +15,9 @@ from lockstep.lock import Body, Lock
 from lockstep.provenance import Provenance
 from lockstep.trust import Trust
 from policies.check import check
-from policies.claims import claims
-from policies.freeze import MAX_BACKOFF, SLACK, deadline, freeze
-from policies.labels import planner_reads
+from policies.lineage.labels import planner_reads
+from policies.locks.claims import claims
+from policies.locks.freeze import MAX_BACKOFF, SLACK, deadline, freeze
 from tests.laws.port import BY, LIST, STEPS, WEIGH, frozen, plan, with_, without, world
 
 BODY = frozen()

@@ -15,8 +15,8 @@ from lockstep.guard import Comparator, Guard, Weighed, weighed
 from lockstep.lock import Lock
 from lockstep.reference import resolve
 from lockstep.stepped import StepGuarded
-from policies.arguments import Sources
-from policies.guards import check_guards
+from policies.checks.arguments import Sources
+from policies.checks.guards import check_guards
 from tests.laws.port import LIST, POST, STEPS, WEIGH, Json, checked, frozen, only, plan, with_
 from worker.cli.drawing import conditions
 from worker.cli.story import told

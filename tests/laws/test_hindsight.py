@@ -12,11 +12,11 @@ from lockstep.finding import Finding
 from lockstep.provenance import Provenance
 from policies.cedar.decider import CedarDecider
 from policies.decider import PolicyTexts
-from policies.expected import rules_of
-from policies.hindsight import SILENT, About, Revisited, Said, asked_again
-from policies.promotion import promoted
 from policies.request import real
-from policies.tally import MAX_EXAMPLES, MAX_KINDS, Hindsight, Tally
+from policies.trials.expected import rules_of
+from policies.trials.hindsight import SILENT, About, Revisited, Said, asked_again
+from policies.trials.promotion import promoted
+from policies.trials.tally import MAX_EXAMPLES, MAX_KINDS, Hindsight, Tally
 from policies.world import World
 from tests.laws.port import world
 

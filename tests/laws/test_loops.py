@@ -11,7 +11,7 @@ from lockstep.loop import label, listed
 from lockstep.schemas import published
 from lockstep.stepped import StepCompleted, StepCounted, StepGathered
 from lockstep.value import Value
-from policies.arguments import check_value
+from policies.checks.arguments import check_value
 from tests.laws.port import (
     LIST,
     POST,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from activities.mcp_tools import mcp_tools
-from activities.mcp_wire import Reach
+from activities.files.pinned import read_tools, written_tools
+from activities.mcp.tools import mcp_tools
+from activities.mcp.wire import Reach
 from activities.package import load_package
-from activities.pinned import read_tools, written_tools
 from lockstep import Environment
 from lockstep.admissible import MAX_NODES, inadmissible
 from lockstep.environment import Binding
@@ -27,9 +27,9 @@ from lockstep.told_otherwise import told_otherwise
 from lockstep.tool import Effect, Idempotency
 from lockstep.trust import Trust
 from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
-from policies.labels import planner_reads
+from policies.lineage.labels import planner_reads
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 
 QUAY = Path(__file__).parents[1] / "agents" / "quay"

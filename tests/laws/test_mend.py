@@ -13,8 +13,8 @@ from lockstep.finding import Edge
 from lockstep.graph import cycle
 from lockstep.splice import with_edges
 from policies.check import check
-from policies.mend import mend
-from policies.rules import Before, Rules
+from policies.graph.mend import mend
+from policies.graph.rules import Before, Rules
 from policies.world import World
 from tests.laws.port import BY, LIST, POST, STEPS, WEIGH, plan, with_, world_with
 from worker.cli.fix import fixed

@@ -17,8 +17,8 @@ from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.mock import Mock
 from policies.check import check
-from policies.drift import drift
-from policies.freeze import freeze
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import BY, HARBOUR, LIST, STEPS, Json, plan, refusal
 

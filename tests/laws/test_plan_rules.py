@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from activities.files.rules import load_rules
 from activities.package import load_package
-from activities.rules import load_rules
 from lockstep.canonical import digest_bytes
 from lockstep.finding import Finding
 from lockstep.resource import Resource
 from lockstep.tool import ToolSpec, tool
-from policies.certainty import Shape
 from policies.check import check
-from policies.coded import OwnRules
-from policies.combinations import AtMost, NeverTogether
-from policies.rules import Rules
+from policies.graph.certainty import Shape
+from policies.graph.coded import OwnRules
+from policies.graph.combinations import AtMost, NeverTogether
+from policies.graph.rules import Rules
 from tests.laws.port import BY, HARBOUR, STEPS, checked, plan, refusal, world, world_with
 
 

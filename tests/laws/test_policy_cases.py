@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.cases import CASES, answered
+from activities.files.cases import CASES, answered
 from activities.package import AgentPackage, load_package
 from lockstep.case import Case, Cases
 from lockstep.decision import Outcome, Phase
 from lockstep.loading import load
 from lockstep.provenance import Provenance
-from policies.cases import tried
-from policies.expected import Tried, rules_of, unreached
+from policies.trials.cases import tried
+from policies.trials.expected import Tried, rules_of, unreached
 from tests.laws.port import LIST, ROOT, checked, package, world, world_with
 
 FLAGSHIP = ROOT / "examples" / "cluster_digest"

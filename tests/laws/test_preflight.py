@@ -10,12 +10,12 @@ from lockstep.decision import Outcome
 from lockstep.finding import Finding
 from lockstep.lock import Lock
 from lockstep.preflight import Preflight, name_of, step_of
-from policies.bounds import EVENTS
 from policies.check import check
-from policies.claims import claims
-from policies.drift import drift
-from policies.freeze import freeze
-from policies.preflight import impossible
+from policies.checks.bounds import EVENTS
+from policies.checks.preflight import impossible
+from policies.locks.claims import claims
+from policies.locks.drift import drift
+from policies.locks.freeze import freeze
 from policies.world import World
 from tests.laws.port import BY, LIST, STEPS, Json, checked, frozen, plan, world, world_with
 

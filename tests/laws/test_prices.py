@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.prices import TABLE, priced
+from activities.models.prices import TABLE, priced
 from lockstep.amount import MOST
 from lockstep.usage import Usage
 

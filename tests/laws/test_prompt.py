@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities.contract import Rejected
-from activities.prompt import MAX_REPEATED_BYTES, Prompting
+from activities.models.prompt import MAX_REPEATED_BYTES, Prompting
 from lockstep.draft import Draft
 from lockstep.environment import CatalogueSource
 from lockstep.finding import Finding

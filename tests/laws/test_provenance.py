@@ -14,9 +14,9 @@ from lockstep.provenance import Provenance
 from lockstep.reference import Reference, references
 from lockstep.tool import ToolSpec
 from lockstep.trust import Emits, Trust, emitted
-from policies.labels import Labels
-from policies.origin import positions
-from policies.provenance import Lineage
+from policies.lineage.labels import Labels
+from policies.lineage.origin import positions
+from policies.lineage.provenance import Lineage
 from tests.laws.pace import within
 
 OPEN: dict[str, Any] = {"type": "object", "additionalProperties": {}}

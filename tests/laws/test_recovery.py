@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from activities.package import load_package
 from lockstep.errors import LockstepError
 from lockstep.recovery import Recovery
-from policies.drift import drift
-from policies.recovery import contradictions
+from policies.checks.recovery import contradictions
+from policies.locks.drift import drift
 from policies.world import World
 from tests.laws.port import HARBOUR, LIST, Json, frozen, only, with_, world, world_with
 

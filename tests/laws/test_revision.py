@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.prompt import Prompting
+from activities.models.prompt import Prompting
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.case import ReplanCase
@@ -21,18 +21,18 @@ from lockstep.statement import Asked, Proposed
 from lockstep.tail import MAX_LINES, fitting, tail
 from lockstep.trust import Emits, Trust
 from lockstep.usage import Bill
-from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.check import check
 from policies.decider import PolicyTexts
-from policies.freeze import freeze
+from policies.graph.rules import Rules
+from policies.locks.freeze import freeze
+from policies.locks.verify import verify
 from policies.replanning import Ruled, denied, lineage_of
 from policies.replanning import course as told_of
 from policies.replanning import reads as read_by
 from policies.replanning import ruled as ruled_by
 from policies.revision import against, anew
-from policies.rules import Rules
-from policies.verify import verify
+from policies.trials.cases import tried
 from policies.world import World
 from tests.laws import office
 from tests.laws.port import (

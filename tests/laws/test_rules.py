@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lockstep.graph import cycle, order, path
-from policies.certainty import Shape
-from policies.rules import Before, Mandatory, Rules
+from policies.graph.certainty import Shape
+from policies.graph.rules import Before, Mandatory, Rules
 from tests.laws.pace import within
 
 RULE = Before(id="fetch-first", first="Fetch", then="Tell", reason="nothing is told unseen")

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.selection import nearest, words
+from activities.models.selection import nearest, words
 
 OFFERS = {
     "FetchMetrics": "Reads series of a cluster's metrics from Prometheus.",

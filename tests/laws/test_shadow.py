@@ -12,10 +12,10 @@ from lockstep.decision import Outcome, Phase, Request, Shadow, ShadowRule
 from lockstep.errors import LockstepError
 from lockstep.provenance import Provenance
 from lockstep.stepped import StepDecided
-from policies.cases import tried
 from policies.cedar.decider import CedarDecider
 from policies.decider import PolicyTexts
 from policies.request import planned, real
+from policies.trials.cases import tried
 from policies.world import World
 from tests.laws.port import HARBOUR, LIST, plan, refusal, world
 from worker.cli.story import told

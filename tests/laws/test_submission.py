@@ -14,12 +14,12 @@ from lockstep.statement import Approved, Asked, Author, Proposed, Refreshed, Sta
 from lockstep.usage import Bill
 from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.claims import claims
 from policies.decider import PolicyTexts
-from policies.freeze import freeze
+from policies.locks.claims import claims
+from policies.locks.freeze import freeze
+from policies.locks.today import today
 from policies.submission import started, submitted
-from policies.today import today
-from policies.whole_cases import tried_plan
+from policies.trials.whole_cases import tried_plan
 from policies.world import World
 from tests.laws.port import BY, STEPS, plan, refusal, world
 

@@ -10,9 +10,9 @@ from lockstep.plan import Plan
 from lockstep.tool import ToolSpec
 from lockstep.trust import Trust
 from policies.check import check
-from policies.freeze import freeze
-from policies.thaw import thaw
-from policies.today import today
+from policies.locks.freeze import freeze
+from policies.locks.thaw import thaw
+from policies.locks.today import today
 from policies.world import World
 from tests.laws.port import BY, LIST, POST, STEPS, WEIGH, frozen, plan, with_, world, world_with
 

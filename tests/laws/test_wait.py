@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.wait import MAX_WAIT, retry_after
+from activities.models.wait import MAX_WAIT, retry_after
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ import structlog
 from activities.package import load_package
 from tests.runs.yard import CANARY, CRANE, ROOT, Book, Yard
 from worker.connection import connect, found
+from worker.embedded.ports import choose
+from worker.embedded.server import serve
 from worker.home import VARIABLE, Home
 from worker.logs import configure
-from worker.ports import choose
-from worker.server import serve
 
 
 @pytest.fixture(scope="session")

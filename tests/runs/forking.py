@@ -37,7 +37,7 @@ SHARED = (
     "temporalio.worker",
     "typer",
     "typer.main",
-    "worker.history",
+    "worker.records.history",
     "worker.serve",
     "worker.session",
 )

@@ -16,9 +16,9 @@ from activities.store import FolderStore
 from lockstep.escalation import Question
 from lockstep.event import Event, broken_at
 from tests.runs.yard import PATIENCE, TEST, Json, Yard, plan, renamed, say
-from worker.history import events_of, replay
+from worker.again.replay import compared
 from worker.plans import ended
-from worker.replay import compared
+from worker.records.history import events_of, replay
 from worker.serve import serving
 from worker.standin.server import StandIn, standin
 from workflows.lock_plan import LockPlan, LockRequest, LockResult

@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 
 from tests.runs.yard import ROOT
-from worker.ports import choose
+from worker.embedded.ports import choose
 
 # Read here, for the tests' own environment is cleared of them.
 REQUIRED = bool(os.environ.get("LOCKSTEP_REQUIRE_PROMETHEUS"))

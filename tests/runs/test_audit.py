@@ -26,11 +26,11 @@ from lockstep.lock import Body, Lock
 from tests.runs.command import lockstep
 from tests.runs.test_mocked_world import mocked
 from tests.runs.yard import CANARY, Yard, say, step, with_
-from worker.audit import Evidence, bundled, verified
-from worker.bundle import Bundle, write_bundle
+from worker.audits.audit import Evidence, bundled, verified
+from worker.audits.bundle import Bundle, write_bundle
 from worker.cli.beside import first_of, looking
+from worker.records.saved import parsed
 from worker.runs import result
-from worker.saved import parsed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -380,15 +380,16 @@ async def test_the_commands_export_verify_and_report(
     twice = await lockstep("audit", "export", exported.run, str(target), home=home)
     assert (2, True) == (twice.code, "LS-AUDIT-008" in twice.err)
 
-    nowhere = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
     alone = tmp_path / "alone"
     verify = ("audit", "verify", str(target), "--head", exported.head)
-    told = await lockstep(*verify, home=alone, **nowhere)
+    told = await lockstep(*verify, home=alone, TEMPORAL_ADDRESS="127.0.0.1:1")
     assert (0, True) == (told.code, told.out.startswith(f"holds {exported.run}: completed"))
     other = await lockstep("audit", "verify", str(target), "--head", "sha256:" + "1" * 64)
     assert (3, True) == (other.code, "LS-AUDIT-010" in other.out)
 
-    page = await lockstep("audit", "report", str(target), "--markdown", home=alone, **nowhere)
+    page = await lockstep(
+        "audit", "report", str(target), "--markdown", home=alone, TEMPORAL_ADDRESS="127.0.0.1:1"
+    )
     assert 0 == page.code
     assert "approve by ben" in page.out
     assert r"\[gone\](https:\//evil.example) \<img src=x\> \\x1b\[2J \# no" in page.out

@@ -15,8 +15,8 @@ from activities.store import FolderStore
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.escalation import Verdict
-from policies.expected import rules_of
-from policies.tally import Hindsight, Kind, Tally
+from policies.trials.expected import rules_of
+from policies.trials.tally import Hindsight, Kind, Tally
 from tests.runs.command import lockstep
 from tests.runs.yard import (
     CRANE,
@@ -30,7 +30,7 @@ from tests.runs.yard import (
     step,
     with_,
 )
-from worker.backtest import Backtest
+from worker.again.backtest import Backtest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

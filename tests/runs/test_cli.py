@@ -36,11 +36,11 @@ from tests.runs.yard import (
     until,
     with_,
 )
-from worker.claim import claimed, recorded
 from worker.cli.terminal import write_file
+from worker.embedded.claim import claimed, recorded
+from worker.embedded.ports import choose
+from worker.embedded.server import serve
 from worker.home import VARIABLE, Home
-from worker.ports import choose
-from worker.server import serve
 from worker.session import has_worker, session
 from workflows.run import Run
 

@@ -20,10 +20,10 @@ from tests.laws.office import CLERK, FILE, READ, SUM, Json, composed
 from tests.runs.command import lockstep
 from tests.runs.office import KEY
 from tests.runs.yard import Yard, copied, lock_in, replace, until
+from worker.embedded.supervisor import Supervised
 from worker.serve import serving
 from worker.session import Served, worker_command
 from worker.standin.server import StandIn, standin
-from worker.supervisor import Supervised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.cases import answered
+from activities.files.cases import answered
 from activities.package import load_package
 from tests.runs.command import lockstep
 from tests.runs.yard import ROOT, copied, replace

@@ -21,14 +21,14 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from lockstep.errors import LockstepError
 from worker import namespace
 from worker.attributes import NAMES
-from worker.binary import find_binary
-from worker.claim import ServerRecord, claimed, recorded
 from worker.connection import answers, connect, find_server, found
+from worker.embedded.binary import find_binary
+from worker.embedded.claim import ServerRecord, claimed, recorded
+from worker.embedded.server import serve
+from worker.embedded.stack import embedded_stack
+from worker.embedded.supervisor import Supervised
+from worker.embedded.users import borrow
 from worker.home import Home
-from worker.server import serve
-from worker.stack import embedded_stack
-from worker.supervisor import Supervised
-from worker.users import borrow
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -301,7 +301,7 @@ OWNER = """
     from pathlib import Path
     from worker.home import Home
     from worker.logs import configure
-    from worker.stack import embedded_stack
+    from worker.embedded.stack import embedded_stack
 
     async def main():
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]

@@ -11,9 +11,9 @@ from lockstep.escalation import Verdict
 from lockstep.help import HELP
 from tests.runs.command import lockstep
 from tests.runs.yard import Book, Yard, output, plan, say, step, with_
-from worker.account import account
-from worker.considered import considered
-from worker.history import events_of
+from worker.records.account import account
+from worker.records.considered import considered
+from worker.records.history import events_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -31,11 +31,11 @@ from tests.runs.yard import (
     until,
     with_,
 )
-from worker.claim import recorded
 from worker.connection import connect
+from worker.embedded.claim import recorded
+from worker.embedded.stack import Stack, embedded_stack
 from worker.home import Home
 from worker.session import Served, worker_command
-from worker.stack import Stack, embedded_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHandle
 from lockstep.event import broken_at
 from lockstep.lock import Lock
 from tests.runs.yard import PATIENCE, Yard, failure, plan, say, step, with_
-from worker.history import events_of
+from worker.records.history import events_of
 from worker.runs import stuck
 from workflows.lock_plan import LockResult
 

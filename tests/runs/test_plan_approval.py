@@ -12,7 +12,7 @@ from lockstep.lock import Lock
 from lockstep.statement import Approved
 from tests.runs.yard import PATIENCE, TEST, Yard, failure, plan, renamed, say
 from worker import inbox
-from worker.history import events_of, replay
+from worker.records.history import events_of, replay
 from worker.runs import start
 from workflows.doors import Doors
 from workflows.lock_plan import LockPlan, LockRequest, LockResult

@@ -13,9 +13,9 @@ from lockstep.usage import Bill
 from tests.runs.office import BAD, GOOD, KEY, Office, Planning, office, scene, working
 from tests.runs.yard import PATIENCE, Json, Yard, failure, plan, reply, say, until
 from worker import inbox
-from worker.history import events_of
 from worker.plans import ended
-from worker.proposals import proposals
+from worker.records.history import events_of
+from worker.records.proposals import proposals
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.runs.yard import Yard, renamed, say, step
-from worker.account import account
 from worker.cli.story import tell
+from worker.records.account import account
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -22,7 +22,7 @@ from activities.package import load_package
 from activities.store import FolderStore, load
 from lockstep.lock import Lock
 from lockstep.testing import FakeCall
-from policies.drift import drift
+from policies.locks.drift import drift
 from tests.effects.scripted import Asked, Reply, Scripted, scripted
 from tests.runs.command import launched, lockstep
 from tests.runs.prometheus import (

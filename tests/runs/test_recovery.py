@@ -19,7 +19,7 @@ from lockstep.escalation import Ground, Verdict
 from lockstep.lock import Body
 from tests.runs.command import lockstep
 from tests.runs.yard import Book, Ended, Json, Yard, output, say, step, until, with_
-from worker.account import account
+from worker.records.account import account
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -31,10 +31,10 @@ from tests.runs.yard import (
     step,
     with_,
 )
-from worker.account import account
 from worker.cli.options import read_lock
-from worker.locks import locks_of
-from worker.origins import sent_out
+from worker.records.account import account
+from worker.records.locks import locks_of
+from worker.records.origins import sent_out
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -34,8 +34,8 @@ from tests.runs.yard import (
     step,
     with_,
 )
+from worker.again.replay import ReplayReport, compare
 from worker.cli.replay import saved_history
-from worker.replay import ReplayReport, compare
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -98,7 +98,7 @@ REPLAY_ALL = """
     from temporalio.client import WorkflowHistory
     from activities.package import load_package
     from activities.store import FolderStore
-    from worker.replay import compare
+    from worker.again.replay import compare
 
     async def main(folder, values, agent, environment):
         world = load_package(Path(agent)).world(environment)

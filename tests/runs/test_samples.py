@@ -10,9 +10,9 @@ from lockstep.finding import Finding
 from tests.runs.command import finished, lockstep, running
 from tests.runs.office import BAD, GOOD, Office, office, scene, working
 from tests.runs.yard import PATIENCE, TEST, Json, Yard, plan, say, until
-from worker.history import events_of
 from worker.plans import begin, ended
-from worker.samples import samples
+from worker.records.history import events_of
+from worker.records.samples import samples
 from workflows.lock_plan import LockRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -16,7 +16,7 @@ from lockstep.escalation import Ground, Question, Verdict
 from lockstep.lock import Lock
 from tests.runs.yard import ROOT, Ended, Handle, Json, Yard, copied, lock_in, replace
 from worker.cli.story import tell
-from worker.history import events_of
+from worker.records.history import events_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

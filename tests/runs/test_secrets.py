@@ -21,10 +21,10 @@ from lockstep.escalation import Verdict
 from tests.runs.command import Said, lockstep
 from tests.runs.processes import children
 from tests.runs.yard import PATIENCE, ROOT, Json, Yard, copied, failure, lock_in, replace
+from worker.embedded.supervisor import Supervised
 from worker.runs import result
 from worker.session import Served, worker_command
 from worker.standin.server import standin
-from worker.supervisor import Supervised
 from workflows.run_result import RunResult
 
 VAULT = ROOT / "tests" / "agents" / "vault"

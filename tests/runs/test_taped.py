@@ -8,7 +8,7 @@ from activities.package import load_package
 from activities.store import FolderStore
 from tests.runs.command import launched, lockstep
 from tests.runs.yard import Yard, copied, output, renamed, replace, say, step, with_
-from worker.taped import taped
+from worker.again.taped import taped
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -28,8 +28,8 @@ from tests.runs.manual import (
 )
 from tests.runs.terminal import Line, Terminal
 from tests.runs.yard import ROOT
+from worker.embedded.ports import choose
 from worker.home import VARIABLE
-from worker.ports import choose
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PERSON, HOME = "ann", "/home/ann"

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from lockstep.canonical import digest
 from lockstep.escalation import Verdict
 from tests.runs.yard import PATIENCE, Book, Yard, failure, say, step, with_
-from worker.history import events_of
+from worker.records.history import events_of
 from worker.runs import stuck
 from workflows.run import Run
 

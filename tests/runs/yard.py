@@ -31,16 +31,16 @@ from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Body, Lock
 from lockstep.plan import Plan, Steps
-from policies.audit import held
+from policies.audits.audit import held
 from policies.check import check
-from policies.freeze import freeze
+from policies.locks.freeze import freeze
 from policies.world import World
 from worker import inbox
-from worker.audit import Evidence
-from worker.backtest import Backtest
-from worker.history import replay
+from worker.again.backtest import Backtest
+from worker.again.replay import compared
+from worker.audits.audit import Evidence
 from worker.home import Home
-from worker.replay import compared
+from worker.records.history import replay
 from worker.runs import result, start
 from worker.serve import serving
 from workflows.run import Run

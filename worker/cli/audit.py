@@ -16,13 +16,13 @@ from lockstep.canonical import Digest
 from lockstep.codes import Exit
 from lockstep.contents import Look
 from lockstep.errors import LockstepError
-from worker.audit import Evidence, bundled, examined, verified
-from worker.bundle import Bundle, raise_if_there, write_bundle
+from worker.audits.audit import Evidence, bundled, examined, verified
+from worker.audits.bundle import Bundle, raise_if_there, write_bundle
 from worker.cli.audit_page import markdown, show_page, show_verdict
 from worker.cli.beside import first_of, looking
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
-from worker.history import fetch
 from worker.home import Home
+from worker.records.history import fetch
 from worker.runs import resolve
 from worker.session import session
 

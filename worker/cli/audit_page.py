@@ -12,7 +12,8 @@ from datetime import datetime
 
 from lockstep.audited import AnswerTold, Audited, CallTold
 from lockstep.statement import Approved, Proposed, Refreshed, Statement
-from worker.cli.terminal import counted, out, plain, safe, show_findings
+from worker.cli.terminal import counted, out, safe, show_findings
+from worker.plain import plain
 
 _SHOWN = 200
 """Calls and questions on a page; a program is given all of them."""

@@ -21,18 +21,18 @@ from activities.store import FolderStore
 from lockstep.codes import Exit
 from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
-from policies.expected import rules_of
-from policies.hindsight import Revisited
-from policies.promotion import promoted
-from policies.tally import Hindsight, Tally
-from worker.backtest import Backtest, gone
+from policies.trials.expected import rules_of
+from policies.trials.hindsight import Revisited
+from policies.trials.promotion import promoted
+from policies.trials.tally import Hindsight, Tally
+from worker.again.backtest import Backtest, gone
 from worker.cli.hindsight import show, told
 from worker.cli.options import agent_here
 from worker.cli.replay import saved_history
 from worker.cli.terminal import Format, FormatOption, counted, emit_json, err, is_json, say
-from worker.history import PLANNING, fetch, kind_of
 from worker.home import Home
-from worker.past import past
+from worker.records.history import PLANNING, fetch, kind_of
+from worker.records.past import past
 from worker.runs import resolve, subject_of
 from worker.session import session
 

@@ -7,7 +7,7 @@ from activities.package import AgentPackage
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from policies.verify import verify
+from policies.locks.verify import verify
 from worker.cli.beside import looking
 from worker.cli.options import read_lock
 from worker.cli.terminal import counted, emit_json, is_json, out, safe, show_findings

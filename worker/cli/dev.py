@@ -12,9 +12,9 @@ from lockstep.errors import LockstepError
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.connection import connect
 from worker.discovery import packages
+from worker.embedded.stack import Stack, embedded_stack
 from worker.home import Home
 from worker.session import Served, has_worker, worker_command
-from worker.stack import Stack, embedded_stack
 
 _PATIENCE = 15.0
 """Seconds that a worker is given to come up before we say that it has not."""

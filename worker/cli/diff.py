@@ -17,7 +17,7 @@ from lockstep.codes import Exit
 from lockstep.difference import Change, environment_changes, lock_changes
 from lockstep.errors import LockstepError
 from lockstep.shown import shown
-from policies.today import today
+from policies.locks.today import today
 from worker.cli.beside import looking
 from worker.cli.diff_policy import diff_policies
 from worker.cli.drawing import called

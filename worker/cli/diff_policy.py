@@ -10,15 +10,15 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from activities.cases import CASES
+from activities.files.cases import CASES
 from activities.package import MANIFEST, POLICY, AgentPackage, find_root, load_package
 from lockstep.case import Cases
 from lockstep.difference import Change
 from lockstep.errors import LockstepError
 from lockstep.loading import load
 from lockstep.shown import shown
-from policies.backtest import Moved, Written, moved, policy_changes
 from policies.decider import AUTHORIZE
+from policies.trials.backtest import Moved, Written, moved, policy_changes
 from worker.cli.terminal import counted, emit_json, is_json, out, safe
 
 

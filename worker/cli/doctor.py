@@ -12,16 +12,15 @@ from typing import Annotated
 
 import typer
 
-from activities.mcp_tools import require_sdk
+from activities.mcp.tools import require_sdk
+from activities.models.providers import provider
 from activities.package import find_root, load_package
 from activities.propose import retired
-from activities.providers import provider
 from lockstep.codes import Exit
 from lockstep.compose import ComposeSettings
 from lockstep.errors import LockstepError
 from lockstep.names import task_queue
 from worker.attributes import missing_attributes
-from worker.binary import find_binary
 from worker.build import lockstep_version
 from worker.cli.check_lock import look_at
 from worker.cli.options import read_lock
@@ -29,6 +28,7 @@ from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, s
 from worker.composer import COMPOSE_TABLE
 from worker.connection import configured, connect, find_server
 from worker.discovery import roots
+from worker.embedded.binary import find_binary
 from worker.foreign import foreign_claims
 from worker.home import Home
 from worker.runs import stuck

@@ -20,8 +20,7 @@ from lockstep.event import Event
 from lockstep.help import HELP
 from lockstep.loop import label
 from lockstep.stepped import StepBlocked, StepDecided, StepFailed
-from policies.misfit import did_you_mean
-from worker.account import Account, account
+from policies.checks.misfit import did_you_mean
 from worker.cli.drawing import called, conditions
 from worker.cli.explained import (
     head,
@@ -44,9 +43,10 @@ from worker.cli.terminal import (
     say,
     show_findings,
 )
-from worker.considered import Considered, considered
-from worker.history import events_of, fetch, kind_of
 from worker.home import Home
+from worker.records.account import Account, account
+from worker.records.considered import Considered, considered
+from worker.records.history import events_of, fetch, kind_of
 from worker.runs import resolve
 from worker.session import session
 

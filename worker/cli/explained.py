@@ -7,8 +7,8 @@ from lockstep.provenance import Provenance
 from worker.cli.drawing import COLOURS
 from worker.cli.story import shadowed
 from worker.cli.terminal import out, safe
-from worker.origins import Argument
 from worker.plain import plain
+from worker.records.origins import Argument
 
 
 def head(id: str, tool: str, subject: str, reason: str) -> None:

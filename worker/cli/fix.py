@@ -10,7 +10,7 @@ from lockstep.finding import Finding
 from lockstep.loading import parse_json, shaped
 from lockstep.plan import Plan
 from lockstep.splice import with_edges
-from policies.mend import Mended, mend
+from policies.graph.mend import Mended, mend
 from policies.world import World
 from worker.cli.options import read_plan
 from worker.cli.terminal import counted, out, safe, write_file

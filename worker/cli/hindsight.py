@@ -6,8 +6,8 @@ from typing import Any
 from activities.package import AgentPackage
 from lockstep.decision import Outcome
 from lockstep.finding import Finding
-from policies.hindsight import Said
-from policies.tally import Hindsight, Kind, Yes
+from policies.trials.hindsight import Said
+from policies.trials.tally import Hindsight, Kind, Yes
 from worker.cli.drawing import COLOURS
 from worker.cli.terminal import counted, out, safe, show_findings
 

@@ -19,11 +19,11 @@ from worker.cli.options import HereOption, PersonOption, agent_here, person
 from worker.cli.question import show_question
 from worker.cli.standing import keep, standing_in
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
-from worker.history import fetch
 from worker.home import Home
 from worker.inbox import answer, find, leave, open_questions
 from worker.plain import plain
-from worker.proposals import proposals
+from worker.records.history import fetch
+from worker.records.proposals import proposals
 from worker.runs import resolve
 from worker.session import session
 

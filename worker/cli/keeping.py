@@ -16,7 +16,7 @@ from typing import Any
 from activities.package import AgentPackage
 from lockstep.errors import LockstepError
 from lockstep.lock import Lock
-from policies.thaw import thaw
+from policies.locks.thaw import thaw
 from worker.cli.beside import plan_of, stem
 from worker.cli.lockfile import is_there, keep_lock
 from worker.cli.terminal import write_file

@@ -9,7 +9,7 @@ from lockstep.errors import LockstepError
 from lockstep.loading import load
 from lockstep.lock import Lock
 from lockstep.statement import Approved
-from policies.drift import drift
+from policies.locks.drift import drift
 from worker.cli.beside import first_of, looking, pins_of
 from worker.cli.terminal import write_file
 from worker.home import Home

@@ -11,6 +11,7 @@ from activities.store import FolderStore
 from lockstep.compose import COMPOSE
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json
+from worker.again.taped import Tape, taped
 from worker.cli.options import HereOption, agent_here
 from worker.cli.terminal import (
     Format,
@@ -23,11 +24,10 @@ from worker.cli.terminal import (
     say,
     write_file,
 )
-from worker.history import PLANNING, fetch, kind_of
 from worker.home import Home
+from worker.records.history import PLANNING, fetch, kind_of
 from worker.runs import resolve, subject_of
 from worker.session import session
-from worker.taped import Tape, taped
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from activities.catalogue import Repinned, repin
-from activities.mcp_pins import RepinnedTools, repin_tools
+from activities.files.pinned import written, written_tools
+from activities.mcp.pins import RepinnedTools, repin_tools
 from activities.package import AgentPackage
-from activities.pinned import written, written_tools
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
 from worker.cli.options import EnvironmentOption, HereOption, agent_here

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 from temporalio.client import WorkflowHandle
 
+from activities.models.providers import provider
 from activities.package import AgentPackage
 from activities.propose import no_key
-from activities.providers import provider
 from lockstep.amount import Amount
 from lockstep.codes import CODES, Exit
 from lockstep.errors import LockstepError
@@ -53,11 +53,11 @@ from worker.cli.terminal import (
     show_findings,
 )
 from worker.connection import find_server
-from worker.history import fetch
 from worker.home import Home
 from worker.inbox import open_questions
 from worker.plans import begin, ended
-from worker.proposals import proposals
+from worker.records.history import fetch
+from worker.records.proposals import proposals
 from worker.session import Served, Session, session
 from workflows.lock_plan import LockPlan, LockRequest, LockResult
 

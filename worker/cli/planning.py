@@ -14,8 +14,8 @@ from worker.cli.question import show_question
 from worker.cli.samples import show_samples
 from worker.cli.story import tell
 from worker.cli.terminal import out, safe, show_findings
-from worker.proposals import Proposed, proposals
-from worker.samples import samples
+from worker.records.proposals import Proposed, proposals
+from worker.records.samples import samples
 from workflows.lock_plan import LockResult
 
 

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from activities.cases import answered
+from activities.files.cases import answered
 from lockstep.codes import Exit
 from policies.cedar.load import schema_of
 from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
-from policies.expected import Tried, rules_in, rules_of, unreached
+from policies.trials.expected import Tried, rules_in, rules_of, unreached
 from worker.cli.drawing import COLOURS
 from worker.cli.options import EnvironmentOption, HereOption, agent_here
 from worker.cli.terminal import (

@@ -17,7 +17,7 @@ from lockstep.difference import Change, lock_changes
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.lock import Lock
-from policies.today import today
+from policies.locks.today import today
 from worker.cli.approving import Waiting, ended_or_waiting, show_unapproved
 from worker.cli.beside import looking
 from worker.cli.diff import show_part

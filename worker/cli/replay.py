@@ -16,6 +16,7 @@ from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.loading import read
 from policies.world import World
+from worker.again.replay import ReplayReport, compare
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -28,11 +29,10 @@ from worker.cli.terminal import (
     write_file,
 )
 from worker.discovery import packages
-from worker.history import fetch
 from worker.home import Home
-from worker.replay import ReplayReport, compare
+from worker.records.history import fetch
+from worker.records.saved import parsed
 from worker.runs import resolve, subject_of
-from worker.saved import parsed
 from worker.session import session
 
 

@@ -17,9 +17,9 @@ from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding, Severity
 from lockstep.lock import Lock
-from policies.arguments import check_value
-from policies.declared import uncallable
-from policies.drift import drift
+from policies.checks.arguments import check_value
+from policies.checks.declared import uncallable
+from policies.locks.drift import drift
 from worker.cli.beside import looking
 from worker.cli.options import (
     AgentOption,

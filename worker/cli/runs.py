@@ -36,12 +36,12 @@ from worker.cli.terminal import (
     show_findings,
     write_file,
 )
-from worker.history import PLANNING, events_of, fetch, kind_of
 from worker.home import Home
 from worker.inbox import open_questions
-from worker.locks import locks_of, proposed_in
 from worker.plain import plain
 from worker.plans import ended
+from worker.records.history import PLANNING, events_of, fetch, kind_of
+from worker.records.locks import locks_of, proposed_in
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
 from worker.session import session
 from workflows.lock_plan import LockPlan, LockResult

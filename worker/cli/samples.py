@@ -23,9 +23,9 @@ from worker.cli.drawing import drawing
 from worker.cli.listening import busy, told
 from worker.cli.story import cost
 from worker.cli.terminal import counted, emit_json, err, is_json, out, safe, say, show_findings
-from worker.history import fetch
 from worker.plans import begin, ended
-from worker.samples import Samples, samples
+from worker.records.history import fetch
+from worker.records.samples import Samples, samples
 from worker.session import Session
 from workflows.lock_plan import LockPlan, LockRequest
 

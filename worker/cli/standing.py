@@ -12,8 +12,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from activities.files.standing import FOLDER, SUFFIX, grant_files
 from activities.package import AgentPackage
-from activities.standing import FOLDER, SUFFIX, grant_files
 from lockstep.asked import GrantGiven
 from lockstep.canonical import Digest
 from lockstep.decision import Rule, StandingGrant
@@ -26,7 +26,7 @@ from policies.decider import APPROVALS
 from policies.standing import fault
 from worker.cli.beside import stem
 from worker.cli.terminal import write_file
-from worker.history import events_of, fetch
+from worker.records.history import events_of, fetch
 from worker.runs import lock_of
 
 _SHORT = 12

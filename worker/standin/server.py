@@ -17,7 +17,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from lockstep.errors import LockstepError
-from worker.ports import LOOPBACK
+from worker.embedded.ports import LOOPBACK
 from worker.standin.acts import Act
 from worker.standin.billed import Billed
 from worker.standin.cache import Cache

@@ -17,7 +17,7 @@ from worker.cli.drawing import called
 from worker.cli.story import cost, told
 from worker.cli.terminal import counted, out, safe
 from worker.plain import plain
-from worker.proposals import Proposed
+from worker.records.proposals import Proposed
 
 
 @dataclass(frozen=True)

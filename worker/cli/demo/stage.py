@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from temporalio.client import WorkflowHandle
 
-from activities.anthropic import Anthropic
+from activities.models.anthropic import Anthropic
 from activities.package import MANIFEST, AgentPackage, load_package
 from activities.store import FolderStore
 from lockstep.errors import LockstepError
@@ -25,15 +25,15 @@ from lockstep.escalation import Answer, Question, Verdict
 from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
+from worker.again.replay import ReplayReport, compare
 from worker.cli.options import person
 from worker.cli.terminal import say
-from worker.history import events_of, fetch
+from worker.embedded.ports import LOOPBACK
 from worker.home import Home
 from worker.inbox import answer, open_questions
 from worker.plans import begin, ended
-from worker.ports import LOOPBACK
-from worker.proposals import Proposed, proposals
-from worker.replay import ReplayReport, compare
+from worker.records.history import events_of, fetch
+from worker.records.proposals import Proposed, proposals
 from worker.runs import follow, result, start
 from worker.session import Served, Session, session
 from worker.standin.server import StandIn, standin

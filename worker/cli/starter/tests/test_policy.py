@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.cases import answered
+from activities.files.cases import answered
 from activities.package import AgentPackage
 from lockstep import Outcome, Plan
 from policies.check import check

@@ -1,0 +1,1 @@
+"""An agent's files: each sort is read here, and held to what it may be."""

@@ -1,0 +1,1 @@
+"""Does it fit: each question about a plan by itself, before policy is asked."""
