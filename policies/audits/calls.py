@@ -67,17 +67,10 @@ def _made(leg: Leg, decided: list[Decision], place: str) -> Iterator[Finding]:
     for event in leg.events:
         match event.what:
             case StepAttempted(attempt=attempt) if attempt.decision is not None:
-                if (
-                    last is not None
-                    and attempt.decision == last.digest
-                    and last.outcome is not Outcome.ALLOW
-                ):
-                    yield wrong(
-                        CODE,
-                        place,
-                        f"attempt {attempt.number} called, and policy says {last.outcome} "
-                        f"({last.why})",
-                    )
+                mine = last if last is not None and attempt.decision == last.digest else None
+                if mine is not None and mine.outcome is not Outcome.ALLOW:
+                    said = f"attempt {attempt.number} called, and policy says {mine.outcome}"
+                    yield wrong(CODE, place, f"{said} ({mine.why})")
             case StepCompleted(decision=named):
                 if last is None or last.digest != named:
                     yield wrong(CODE, place, f"was done under a decision not there: {named[:19]}…")
@@ -105,9 +98,11 @@ def _decided(leg: Leg) -> list[Decision]:
 def _grounds(trail: Trail) -> Iterator[Grounds]:
     for event in trail.events:
         match event.what:
-            case RunVerified(grounds=found) | StepDecided(grounds=found):
-                pass
-            case RunReplanning(grounds=found):
+            case (
+                RunVerified(grounds=found)
+                | StepDecided(grounds=found)
+                | RunReplanning(grounds=found)
+            ):
                 pass
             case _:
                 continue

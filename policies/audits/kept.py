@@ -1,6 +1,5 @@
 """Did the run do what its locks say, under the policy that they pin, within what they allow?"""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from lockstep.action import MAX_DISPATCHES
@@ -64,12 +63,8 @@ def budget_kept(trail: Trail) -> Iterator[Finding]:
         for part in spent.over(allowed):
             used, most = getattr(spent, part), getattr(allowed, part)
             yield wrong(SPENT, "budget", f"{part}: {used:,} spent of {most:,}")
-    calls = Counter(
-        event.what.attempt.decision is not None
-        for leg in trail.legs
-        for event in leg.events
-        if isinstance(event.what, StepAttempted)
-    )[True]
+    tries = (e.what for leg in trail.legs for e in leg.events if isinstance(e.what, StepAttempted))
+    calls = sum(one.attempt.decision is not None for one in tries)
     if calls > limits.calls:
         yield wrong(SPENT, "budget", f"{calls:,} calls were made of {limits.calls:,}")
 

@@ -22,6 +22,7 @@ from lockstep.bundle import (
     MAX_LOCKS,
     MAX_VALUE_BYTES,
     About,
+    limit_of,
     lock_file,
     pins_file,
     value_file,
@@ -46,7 +47,6 @@ from worker.records.recorded import VERDICTS, given, recorded
 from worker.records.saved import parsed, written_down
 
 CODE = "LS-AUDIT-002"
-_PINS_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ async def verified(bundle: Bundle, head: Digest | None = None) -> Audited:
     data, history = bundle.get(ABOUT), bundle.get(HISTORY)
     if data is None or history is None:
         raise LockstepError(*wrongs)
-    about = shaped(About, parse_json(data, ABOUT, _PINS_BYTES), ABOUT)
+    about = shaped(About, parse_json(data, ABOUT, limit_of(ABOUT)), ABOUT)
     document = parse_json(history, HISTORY, len(history), canonical=True)
     if not isinstance(document, dict):
         raise LockstepError(wrong(CODE, HISTORY, "is no history"))
@@ -239,7 +239,9 @@ def _pins(bundle: Bundle, locks: tuple[Lock, ...], wrongs: list[Finding]) -> Ite
             wrongs.append(wrong(CODE, name, "is not there"))
             continue
         try:
-            contents = shaped(Contents, parse_json(data, name, _PINS_BYTES, canonical=True), name)
+            contents = shaped(
+                Contents, parse_json(data, name, limit_of(name), canonical=True), name
+            )
             misfits = [*contents.misfits(lock)]
         except (LockstepError, ValueError) as error:
             wrongs.append(wrong(CODE, name, f"cannot be read: {first_line(error)}"))
