@@ -401,6 +401,12 @@ async def test_the_commands_export_verify_and_report(
         )["answers"]
     )
 
+    review = await lockstep("audit", "list", "--format=json", home=home)
+    row = next(one for one in review.json if one["run"] == exported.run)
+    assert {"approve": 1, "edit": 1} == row["answers"]
+    assert ("completed", True, exported.head) == (row["ended"], row["mocked"], row["head"])
+    assert (1, 1, 0) == (row["denied"], row["waited"], row["findings"])
+
     waiting = await yard.start(
         yard.lock(say(), with_(step("take", "Remove", ledger="x", load="beam"), after=["hello"]))
     )

@@ -4,6 +4,7 @@ it.
 
 import asyncio
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,14 @@ from lockstep.contents import Look
 from lockstep.errors import LockstepError
 from worker.audits.audit import Evidence, bundled, examined, verified
 from worker.audits.bundle import Bundle, raise_if_there, write_bundle
-from worker.cli.audit_page import markdown, show_page, show_verdict
+from worker.audits.review import Reviewed, reviewed
+from worker.cli.audit_page import markdown, show_page, show_review, show_verdict
 from worker.cli.beside import first_of, looking
+from worker.cli.options import ago
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.home import Home
-from worker.records.history import fetch
-from worker.runs import resolve
+from worker.records.history import fetch, replay
+from worker.runs import listed, resolve
 from worker.session import session
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
@@ -113,6 +116,42 @@ def report(
     else:
         show_page(found)
     _leave(found)
+
+
+@app.command("list")
+def list_(
+    since: Annotated[
+        str, typer.Option("--since", help="How far to look back, such as `12h` or `30d`.")
+    ] = "30d",
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help="The newest so many runs.")
+    ] = 200,
+    format: FormatOption = Format.HUMAN,
+) -> None:
+    """One line a run: who started it, how it ended, what policy and people said, its policy."""
+    rows, more = asyncio.run(_reviewed(ago(since), limit))
+    if is_json():
+        emit_json([row.model_dump(mode="json") for row in rows])
+    else:
+        show_review(rows)
+        if more:
+            say(f"there are older runs: raise --limit to see more than {limit:,}")
+    if any(row.findings for row in rows):
+        raise typer.Exit(Exit.REJECTED)
+
+
+async def _reviewed(since: datetime, limit: int) -> tuple[list[Reviewed], bool]:
+    """Newest first, one history at a time; one that the server has dropped since is left out."""
+    rows: list[Reviewed] = []
+    async with session(Home.find(), say) as open_:
+        found = [row for row in await listed(open_.client, limit + 1) if row.started_at >= since]
+        for row in found[:limit]:
+            try:
+                history = await fetch(open_.client, row.id)
+            except LockstepError:
+                continue
+            rows.append(reviewed(Evidence.given(history, await replay(history))))
+    return rows, len(found) > limit
 
 
 async def _past(run: str, home: Home) -> Evidence:

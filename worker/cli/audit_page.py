@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.table import Table
+
 from lockstep.audited import AnswerTold, Audited, CallTold
 from lockstep.statement import Approved, Proposed, Refreshed, Statement
+from worker.audits.review import Reviewed
 from worker.cli.terminal import counted, out, safe, show_findings
 from worker.plain import plain
 
@@ -41,6 +44,30 @@ def show_verdict(found: Audited) -> None:
     out.print("not shown by any of this:")
     for line in found.unproven:
         out.print(f"  {safe(line)}")
+
+
+def show_review(rows: list[Reviewed]) -> None:
+    if not rows:
+        out.print("no runs in that time")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "ended", "by", "calls", "denied", "held", "answers", "against", "policy"):
+        first = column == "run"
+        table.add_column(column, style="bold" if first else "", overflow="fold", no_wrap=not first)
+    for row in rows:
+        answers = ", ".join(f"{number} {verdict}" for verdict, number in row.answers.items())
+        table.add_row(
+            safe(row.run),
+            f"{row.ended}{' (mock)' if row.mocked else ''}",
+            safe(row.started_by),
+            str(row.calls),
+            str(row.denied),
+            str(row.waited),
+            answers,
+            f"[red]{row.findings}[/red]" if row.findings else "0",
+            (row.policy or "")[7:19],
+        )
+    out.print(table)
 
 
 def show_page(found: Audited) -> None:
