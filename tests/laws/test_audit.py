@@ -2,9 +2,12 @@
 not keeping it is found, also where every digest was made anew.
 """
 
-from collections.abc import Callable
+import errno
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +38,7 @@ from policies.audits.audit import held
 from policies.audits.trail import Trail
 from policies.request import real
 from tests.laws.port import LIST, frozen, world
+from worker.audits.bundle import write_bundle
 from worker.cli.audit_page import _escaped
 
 RUN, START = "harbour.test.weekly", datetime(2026, 11, 16, 6, tzinfo=UTC)
@@ -398,3 +402,28 @@ def test_hostile_text_stays_text_in_markdown(text: str) -> None:
     assert not bare.startswith(("-", "+", "1."))
     assert "://" not in bare
     assert "www." not in bare
+
+
+def test_a_bundle_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where the disk is full in the middle of it, nothing is left, and it is said what to do."""
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        yield ABOUT, b"{}"
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(LockstepError) as refused:
+        write_bundle(tmp_path / "bundle", files())
+    assert ("LS-SRV-007", []) == (refused.value.code, list(tmp_path.iterdir()))
+    assert "no space left" in str(refused.value)
+
+
+def test_evidence_is_not_written_over(tmp_path: Path) -> None:
+    """Neither a folder nor a file, nor a link that leads nowhere."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("folder", "file", "link"):
+        with pytest.raises(LockstepError) as refused:
+            write_bundle(tmp_path / name, [(ABOUT, b"{}")])
+        assert "LS-AUDIT-008" == refused.value.code
+    assert {"folder", "file", "link"} == {path.name for path in tmp_path.iterdir()}
