@@ -211,7 +211,23 @@ def _statement(copy: Path) -> str:
     return "LS-AUDIT-002"
 
 
-EDITS = [_event, _dropped, _swapped, _lock, _policy, _about, _value, _statement]
+def _without(copy: Path) -> str:
+    for path in (copy / "values").iterdir():
+        if b'"rubble"' in path.read_bytes() or b'"engine"' in path.read_bytes():
+            path.unlink()
+    return "LS-AUDIT-002"
+
+
+def _foreign(copy: Path) -> str:
+    data = b'"of another run"'
+    (copy / "values" / digest_bytes(data).removeprefix("sha256:")).write_bytes(data)
+    return "LS-AUDIT-002"
+
+
+EDITS = [
+    *(_event, _dropped, _swapped, _lock, _policy, _about, _value, _statement),
+    *(_without, _foreign),
+]
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -21,6 +21,7 @@ from lockstep.bundle import (
     HISTORY,
     MAX_LOCKS,
     MAX_VALUE_BYTES,
+    VALUES,
     About,
     limit_of,
     lock_file,
@@ -260,6 +261,7 @@ def _apart(bundle: Bundle, about: About, past: Evidence) -> Iterator[Finding]:
     for number, lock in enumerate(trail.locks, start=1):
         if bundle.get(lock_file(number)) != _document(lock.model_dump(mode="json")):
             yield wrong(CODE, lock_file(number), "is not the lock that the run went by")
+    yield from _values(bundle, about, trail)
     told = (bundle.get(EVENTS) or b"").splitlines(keepends=True)
     for number, event in enumerate(trail.events, start=1):
         if number > len(told) or told[number - 1] != _lines((event,)):
@@ -267,6 +269,18 @@ def _apart(bundle: Bundle, about: About, past: Evidence) -> Iterator[Finding]:
             return
     if len(told) > len(trail.events):
         yield wrong(CODE, f"{EVENTS} line {len(trail.events) + 1}", "follows from nothing")
+
+
+def _values(bundle: Bundle, about: About, trail: Trail) -> Iterator[Finding]:
+    """Where the values are not those that the run names, but for what is said to be absent."""
+    named = {value_file(value.digest) for value in trail.values}
+    pinned = {value_file(pin) for lock in trail.locks for pin in pinned_by(lock).values()}
+    absent = {value_file(name) for name in about.absent}
+    there = {name for name in bundle.sums if name.startswith(f"{VALUES}/")}
+    for name in sorted(named - there - absent):
+        yield wrong(CODE, name, "is not there, and is not said to be absent")
+    for name in sorted(there - named - pinned):
+        yield wrong(CODE, name, "is a value that nothing in the run names")
 
 
 def _lines(events: tuple[Event, ...]) -> bytes:
