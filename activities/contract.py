@@ -24,6 +24,7 @@ from lockstep.duration import Duration
 from lockstep.escalation import Question
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
+from lockstep.fork import Carry, Heritage
 from lockstep.guard import Guard, Weighed
 from lockstep.lock import Body, Lock
 from lockstep.names import AgentName, EnvironmentName, Person, Role, Sentence, StepId
@@ -293,6 +294,15 @@ class Validator(ABC):
     @abstractmethod
     async def recheck(self, change: Change) -> tuple[Finding, ...]:
         """What speaks against a human's change; empty if it may be made."""
+
+
+class Carrier(ABC):
+    """What a run that goes on from another one may carry, proved by that one's history."""
+
+    @activity.defn(name="lockstep.carry")
+    @abstractmethod
+    async def carry(self, request: Carry) -> Heritage:
+        """What is carried, or findings that say why nothing is."""
 
 
 class Reader(ABC):

@@ -137,7 +137,8 @@ class _Attempt:
             return self._withhold(None, findings, args)
         told = self._provenance(args)
         decision = self._decided(args, told)
-        key = idempotency_key(self.call.run.id, self.call.label, digest(written))
+        whose = self.call.keyed or self.call.run.id
+        key = idempotency_key(whose, self.call.label, digest(written))
         return _Ready(request, written, args, told, decision, key)
 
     def _answering(

@@ -18,6 +18,7 @@ from activities.contract import Change, Permitted, Proposal, Validator, Verified
 from activities.edits import edit_of
 from activities.proposed import judged, proposed_in, statement
 from activities.store import Store, peek
+from lockstep.agent import defaults
 from lockstep.canonical import canonical
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Outcome
@@ -93,7 +94,7 @@ class WorldValidator(Validator):
     @activity.defn(name="lockstep.verify")
     async def verify(self, request: Verify) -> Verified:
         body = request.body
-        inputs = {**_defaults(body.inputs), **request.inputs}
+        inputs = {**defaults(body.inputs), **request.inputs}
         against = await asyncio.to_thread(verify, body, self._world, partial(peek, self._store))
         if not against:
             await asyncio.to_thread(self._keep)
@@ -253,14 +254,3 @@ def _too_much(inputs: dict[str, JsonValue]) -> Iterator[Finding]:
             problem=f"{size:,} bytes, more than {MAX_INPUT_BYTES:,}",
             fix="pass a name or a path, and let a step fetch what is behind it",
         )
-
-
-def _defaults(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    properties = schema.get("properties")
-    if not isinstance(properties, dict):
-        return {}
-    return {
-        name: declared["default"]
-        for name, declared in properties.items()
-        if isinstance(declared, dict) and "default" in declared
-    }

@@ -3,6 +3,7 @@
 The package around it (tools, environments, policy, plans) lies beside its `agent.toml`.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, Self
@@ -107,3 +108,15 @@ class Agent(Record):
             "required": [name for name, given in self.inputs.items() if given.default is None],
             "additionalProperties": False,
         }
+
+
+def defaults(schema: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """What the inputs are that nobody gives, by such a schema."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    return {
+        name: declared["default"]
+        for name, declared in properties.items()
+        if isinstance(declared, dict) and "default" in declared
+    }

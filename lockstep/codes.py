@@ -106,6 +106,12 @@ CODES: dict[str, Code] = {
     "LS-RUN-006": Code("a request to start a run is malformed", Exit.REJECTED),
     "LS-RUN-008": Code("a run was cancelled or terminated", Exit.ERROR),
     "LS-RUN-009": Code("the environment is not as its manifest expects", Exit.REJECTED),
+    # a fork
+    "LS-FORK-001": Code("a run cannot be gone on with so", Exit.REJECTED),
+    "LS-FORK-002": Code("what is to be carried cannot be proved", Exit.REJECTED),
+    "LS-FORK-003": Code("a fork would call again what may have had an effect", Exit.REJECTED),
+    "LS-FORK-004": Code("a step was done by a lock that says otherwise", Exit.REJECTED),
+    "LS-FORK-005": Code("answers of mocks would be carried into a real run", Exit.REJECTED),
     # a step
     "LS-STEP-001": Code("a tool's output does not fit its schema", Exit.ERROR),
     "LS-STEP-002": Code("a tool's output is too large", Exit.ERROR),

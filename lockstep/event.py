@@ -22,6 +22,7 @@ from lockstep.canonical import Digest, digest
 from lockstep.decision import Decision, Grounds
 from lockstep.fallback import is_absent
 from lockstep.finding import Finding
+from lockstep.fork import Fork, RunForked
 from lockstep.guard import Weighed
 from lockstep.names import ToolName
 from lockstep.outlay import Outlay
@@ -62,7 +63,7 @@ VERSION = "events/1"
 class RunStarted(Record):
     """`planner_calls` is 0 for every run that begins with a lock. Where one command
     planned and ran, it counts that planning, and `planned` says what it cost. `mocked` are the
-    tools that a mock answers for.
+    tools that a mock answers for. `fork` is the run that this one is to go on from.
     """
 
     type: Literal["run.started"] = "run.started"
@@ -77,6 +78,7 @@ class RunStarted(Record):
     planner_calls: int = 0
     planned: Outlay | None = Field(default=None, exclude_if=is_absent)
     mocked: tuple[ToolName, ...] = Field(default=(), exclude_if=is_empty)
+    fork: Fork | None = Field(default=None, exclude_if=is_absent)
 
 
 class RunVerified(Record):
@@ -136,6 +138,7 @@ Happening = Annotated[
     | PlanRejected
     | RunStarted
     | RunVerified
+    | RunForked
     | RunRefused
     | PreflightChecked
     | StepGuarded

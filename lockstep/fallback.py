@@ -5,7 +5,7 @@ the step is left out. Which of them it is stands in the plan, and nobody makes i
 is there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Literal, Protocol, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -95,6 +95,18 @@ def waits(steps: Iterable[Provided]) -> dict[str, tuple[str, ...]]:
         step.id: tuple(sorted(({*step.needs} - {whose.get(step.id)}) | {*stand_ins(step)}))
         for step in found
     }
+
+
+def without(steps: Iterable[Provided], gone: Set[str]) -> frozenset[str]:
+    """What does not run if these do not: they, all that draw from their outputs, and what stands in
+    for any of them.
+    """
+    found, every = {*gone}, list(steps)
+    whose = owners(every)
+    for step in every:
+        if not found.isdisjoint(step.draws) or whose.get(step.id) in found:
+            found.add(step.id)
+    return frozenset(found)
 
 
 def last(steps: Iterable[Provided]) -> tuple[str, ...]:

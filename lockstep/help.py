@@ -132,6 +132,21 @@ HELP: dict[str, str] = {
         "Nothing of the plan was begun. Mend what was found otherwise and run again, or correct"
         " what the manifest expects and lock again."
     ),
+    "LS-FORK-001": (
+        "Fork a run that is over, of this agent and environment, and name steps of its lock."
+    ),
+    "LS-FORK-002": (
+        "Look at the run with `lockstep replay`; let workers and command line see one values"
+        " folder. What cannot be proved is not carried: run the lock from its beginning."
+    ),
+    "LS-FORK-003": (
+        "See what the step did with `lockstep explain RUN STEP`; if it may be called once more, say"
+        " so with `--again STEP`."
+    ),
+    "LS-FORK-004": (
+        "Have the step done again with `--from STEP`, or fork by the lock it was done by."
+    ),
+    "LS-FORK-005": "Run the lock from its beginning.",
     "LS-STEP-001": "Correct the tool.",
     "LS-STEP-002": "Return less, or raise `limits.output_bytes` (64 MiB at most) and lock again.",
     "LS-STEP-003": (

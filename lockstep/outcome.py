@@ -73,8 +73,9 @@ class Dispatch(Record):
 
     `values` are the outputs its references name; `edited` replaces its arguments after a human
     changed them, `approved` by the very ones that a human said yes to; `grants` are the approvals.
-    `item` counts from 0 in the list that a loop goes through. `substitutes` are what the catalogue
-    would put in for an error, and `substituted` the errors for which it does so now.
+    `item` counts from 0 in the list that a loop goes through. `keyed` is the run that its
+    idempotency key is of, where that is another one: it was begun there. `substitutes` are what the
+    catalogue would put in for an error, and `substituted` the errors for which it does so now.
     """
 
     run: RunFacts
@@ -84,6 +85,7 @@ class Dispatch(Record):
     approved: Value | None = None
     grants: tuple[Grant, ...] = ()
     item: int | None = Field(default=None, exclude_if=is_absent)
+    keyed: str | None = Field(default=None, exclude_if=is_absent)
     substitutes: dict[ErrorName, Substitute] = Field(default={}, exclude_if=is_empty)
     substituted: tuple[ErrorName, ...] = Field(default=(), exclude_if=is_empty)
 

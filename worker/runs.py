@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.client import (
     Client,
+    WorkflowExecution,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -35,13 +37,15 @@ from workflows.run_result import RunResult
 AGENT = SearchAttributeKey.for_keyword("LockstepAgent")
 ENVIRONMENT = SearchAttributeKey.for_keyword("LockstepEnvironment")
 LOCK = SearchAttributeKey.for_keyword("LockstepLock")
+FORKED = "LockstepForked"
+"""Under which a run's memo says from which one it goes on: for lists, which read no histories."""
 LATEST = "latest"
 _LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One row of `runs list`."""
+    """One row of `runs list`; `forked` is the run that it says it went on from."""
 
     id: str
     status: str
@@ -50,6 +54,7 @@ class Listed:
     lock: str
     started_at: datetime
     closed_at: datetime | None
+    forked: str = ""
 
 
 def new_id(lock: Lock) -> str:
@@ -77,6 +82,7 @@ async def start(client: Client, request: RunRequest) -> WorkflowHandle[Run, Any]
         task_queue=lock.body.task_queue,
         search_attributes=attributes(lock.body.agent, lock.body.environment, lock.digest),
         static_summary=lock.body.goal[:200] or None,
+        memo={FORKED: request.fork.run} if request.fork else None,
     )
 
 
@@ -97,9 +103,18 @@ async def listed(client: Client, limit: int) -> list[Listed]:
                 lock=given.get(LOCK) or "",
                 started_at=found.start_time,
                 closed_at=found.close_time,
+                forked=await _forked(found),
             )
         )
     return sorted(rows, key=lambda row: row.started_at, reverse=True)[:limit]
+
+
+async def _forked(found: WorkflowExecution) -> str:
+    """What a memo says; whoever starts a workflow may have written anything there."""
+    with suppress(Exception):
+        said = await found.memo_value(FORKED, "")
+        return said if isinstance(said, str) else ""
+    return ""
 
 
 async def resolve(client: Client, name: str) -> str:

@@ -27,6 +27,7 @@ from activities.store import FolderStore
 from activities.validate import WorldValidator
 from lockstep.compose import COMPOSE
 from lockstep.names import task_queue
+from worker.again.ancestor import ServerCarrier
 from worker.build import build_id
 from worker.composer import composing
 from worker.listening import Listening, log_event
@@ -76,6 +77,7 @@ async def serving(
             composing(world, environ) as composer,
         ):
             validator = WorldValidator(world, build, store, composer.unable)
+            carrier = ServerCarrier(client, world, store)
             worker = Worker(
                 client,
                 task_queue=task_queue(package.agent.name, environment),
@@ -88,6 +90,7 @@ async def serving(
                     validator.verify,
                     validator.replan,
                     validator.recheck,
+                    carrier.carry,
                     reader.weigh,
                     reader.keep,
                     reader.count,

@@ -16,7 +16,7 @@ from lockstep.action import Actions
 from lockstep.budget import Ledger
 from lockstep.decision import Decision
 from lockstep.escalation import Question
-from lockstep.fallback import owners
+from lockstep.fallback import owners, without
 from lockstep.finding import Finding
 from lockstep.lock import Body, Lock, LockedStep
 from lockstep.outcome import Dispatch, RunFacts
@@ -29,7 +29,9 @@ from workflows.verdicts import verdict
 
 @dataclass
 class RunContext:
-    """Deterministic state only: everything in here is rebuilt by a replay."""
+    """Deterministic state only: everything in here is rebuilt by a replay. `made` is what items of
+    loops gave in a run that is gone on with, `keys` the runs whose idempotency keys steps keep.
+    """
 
     body: Body
     facts: RunFacts
@@ -48,6 +50,8 @@ class RunContext:
     begun: set[str] = field(default_factory=set)
     ends: dict[str, set[str]] = field(default_factory=dict)
     given_up: dict[str, LockedStep] = field(default_factory=dict)
+    made: dict[str, dict[int, Value]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     rechecks: int = 0
 
     def time_left(self) -> timedelta | None:
@@ -106,10 +110,7 @@ class RunContext:
         while step is not None:
             gone.add(step)
             step = whose.get(step)
-        for other in self.body.steps:
-            if gone.intersection(other.draws) or whose.get(other.id) in gone:
-                gone.add(other.id)
-        return tuple(sorted(gone))
+        return tuple(sorted(without(self.body.steps, gone)))
 
     def ended(self, step: str, how: str = "") -> None:
         """A call of it ended so: in an error, or in a way that leaves open what it did."""

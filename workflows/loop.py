@@ -72,6 +72,9 @@ class Loop:
         return found.items
 
     async def _one(self, item: int) -> End:
+        made = self.run.made.get(self.step.id, {}).get(item)
+        if made is not None:
+            return Done(made)
         if self.run.stopping or self.step.id in self.run.gone or self.abandoned:
             return NotStarted()
         end = await StepLife(self.run, self.step, self.values, item=item).live()

@@ -7,6 +7,7 @@ event chain: completed, failed with a coded reason, or refused because the prese
 import asyncio
 from typing import Any, Literal
 
+from pydantic import JsonValue
 from temporalio import workflow
 
 from activities.contract import Validator
@@ -17,6 +18,7 @@ from lockstep.escalation import Answer, Verdict
 from lockstep.event import RunCompleted, RunFailed, RunRefused, RunStarted, RunVerified
 from lockstep.fallback import last
 from lockstep.finding import Finding
+from lockstep.fork import Fork, Heritage
 from lockstep.lock import Body, Lock
 from lockstep.outcome import RunFacts
 from lockstep.outlay import Outlay, no_room
@@ -27,6 +29,7 @@ from lockstep.value import Value
 from workflows.approval import Subject, approved
 from workflows.context import RunContext
 from workflows.doors import Door, Doors
+from workflows.forking import forked, inherited, taken_over
 from workflows.preflight import preflight
 from workflows.replanning import Replanning, is_about_replanning, stopped
 from workflows.run_request import RunRequest
@@ -53,6 +56,7 @@ class Run(Doors):
         self.outlay: Outlay | None = None
         self.replanning: Replanning | None = None
         self.replans = self.asked = 0
+        self.forked = ""
         self.values: dict[str, Value] = {}
         self.skipped: list[str] = []
 
@@ -65,6 +69,7 @@ class Run(Doors):
             found = error.findings[0]
             return self._refused(None, (found.model_copy(update={"code": _start_code(found)}),))
         facts = request.facts()
+        self.forked = request.fork.run if request.fork else ""
         self._started(request, facts)
         self.planned = self.outlay = planned = request.planned
         wanting = no_room(request.lock.body, planned) if planned else None
@@ -76,6 +81,12 @@ class Run(Doors):
         self.journal.write(
             RunVerified(build=verified.build, plan=verified.plan, grounds=verified.grounds)
         )
+        heritage: Heritage | None = None
+        if request.fork is not None:
+            heritage = await self._inherited(request.fork, request.lock, verified.inputs, facts)
+            if heritage.findings:
+                return self._refused(request.lock.digest, heritage.findings)
+            self.journal.write(forked(request.fork, heritage))
         if verified.approval is not None:
             unwanted = await self._unapproved(verified.approval)
             if unwanted is not None:
@@ -94,12 +105,15 @@ class Run(Doors):
             slots=asyncio.Semaphore(request.lock.body.limits.parallel),
             started_at=workflow.now(),
         )
+        over: frozenset[str] = frozenset()
+        if heritage is not None:
+            over = taken_over(heritage, self.context, self.values, self.skipped)
         unlike: tuple[Finding, ...] = ()
         try:
             if request.lock.body.preflight:
                 unlike = await preflight(self.context)
             if not unlike:
-                await self._walk(self.context, request.lock)
+                await self._walk(self.context, request.lock, over)
         except (Exception, asyncio.CancelledError):
             # The account is closed before the run is: who reads it should see how it ended. A run
             # that is only dropped from memory is cancelled too, with no reason, and has not ended.
@@ -112,9 +126,8 @@ class Run(Doors):
             return self._refused(request.lock.digest, unlike, self.context.ledger.committed)
         return self._ended(self.context)
 
-    async def _walk(self, context: RunContext, lock: Lock) -> None:
+    async def _walk(self, context: RunContext, lock: Lock, over: frozenset[str]) -> None:
         """To the end of the lock, or of the last that was made of it on the way."""
-        over: frozenset[str] = frozenset()
         while True:
             await Walk(context, self.values, self.skipped, over).to_its_end()
             if context.stopping is not None or not context.signals:
@@ -147,6 +160,17 @@ class Run(Doors):
         await workflow.wait_condition(workflow.all_handlers_finished)
         return answer if isinstance(answer, Finding) else None
 
+    async def _inherited(
+        self, fork: Fork, lock: Lock, inputs: dict[str, JsonValue], facts: RunFacts
+    ) -> Heritage:
+        """What is carried from another run, or why nothing is."""
+        try:
+            return await inherited(fork, lock, inputs, facts)
+        except (Exception, asyncio.CancelledError):
+            if workflow.cancellation_reason() is not None:
+                self.journal.write(RunRefused(findings=(cancelled("run"),)))
+            raise
+
     def _started(self, request: RunRequest, facts: RunFacts) -> None:
         body = request.lock.body
         self._mocked(body)
@@ -163,6 +187,7 @@ class Run(Doors):
                 planner_calls=request.planned.bill.calls if request.planned else 0,
                 planned=request.planned,
                 mocked=body.mocked,
+                fork=request.fork,
             )
         )
 
@@ -207,6 +232,7 @@ class Run(Doors):
             planner_calls=self.outlay.bill.calls if self.outlay else 0,
             planned=self.planned,
             replans=self.replans,
+            forked=self.forked,
             findings=findings,
             events=len(self.journal.events),
             head=self.journal.head,

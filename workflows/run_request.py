@@ -10,6 +10,7 @@ from activities.contract import Submitted, Verify
 from lockstep.budget import Ledger
 from lockstep.canonical import ExactObject
 from lockstep.fallback import is_absent
+from lockstep.fork import Fork
 from lockstep.lock import Lock
 from lockstep.names import Person
 from lockstep.outcome import RunFacts
@@ -22,7 +23,8 @@ SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
 
 class RunRequest(Record):
     """The one argument of a run. `scheduled_at` is for runs about another time than now. `planned`
-    is there where what planning cost is part of what this run costs.
+    is there where what planning cost is part of what this run costs, `fork` where it goes on from
+    another run.
     """
 
     lock: Lock
@@ -30,6 +32,7 @@ class RunRequest(Record):
     started_by: Person
     scheduled_at: AwareDatetime | None = None
     planned: Outlay | None = Field(default=None, exclude_if=is_absent)
+    fork: Fork | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def ledger(self) -> Ledger:

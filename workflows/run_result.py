@@ -17,7 +17,8 @@ class RunResult(Record):
     """How a run ended; `head` is the digest of its last event, number `events`. `planner_calls` is
     how often a model was asked for a plan: a lock leaves nothing to ask. Where the run began with a
     planning, `planned` says what that cost. Where its rest was planned anew, `replans` says how
-    often, and `lock` is the last lock. `spent` has all of it in it.
+    often, and `lock` is the last lock. `spent` has all of it in it. `forked` is the run that it
+    went on from, whose outputs are among its own.
     """
 
     lockstep: Literal["result/1"] = "result/1"
@@ -30,6 +31,7 @@ class RunResult(Record):
     planner_calls: int = 0
     planned: Outlay | None = Field(default=None, exclude_if=is_absent)
     replans: int = Field(default=0, ge=0, exclude_if=is_empty)
+    forked: str = Field(default="", exclude_if=is_empty)
     findings: tuple[Finding, ...] = ()
     events: int = Field(ge=0)
     head: Digest

@@ -186,6 +186,7 @@ class StepLife:
             approved=self.approved.bare if self.approved else None,
             grants=self._live_grants(),
             item=self.item,
+            keyed=self.run.keys.get(step.id),
             substitutes=substitutes(self._recovering.errors),
             substituted=tuple(self._recovering.substituted),
         )

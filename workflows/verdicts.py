@@ -19,13 +19,21 @@ Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
 
-async def verdict(id: str, method: Callable[[Any, Asked], Awaitable[Given]], asked: Asked) -> Given:
+async def verdict(
+    id: str,
+    method: Callable[[Any, Asked], Awaitable[Given]],
+    asked: Asked,
+    *,
+    timeout: timedelta = timedelta(seconds=30),
+    heartbeat: timedelta | None = None,
+) -> Given:
     """What a method of the `Validator` contract says; `id` names the activity in the history."""
     return await workflow.execute_activity_method(
         method,
         asked,
         activity_id=id,
-        start_to_close_timeout=timedelta(seconds=30),
+        start_to_close_timeout=timeout,
+        heartbeat_timeout=heartbeat,
         retry_policy=RetryPolicy(maximum_attempts=5, maximum_interval=timedelta(seconds=10)),
     )
 

@@ -5,9 +5,11 @@ takes the tools (`lockstep replay` does), and nothing is run. Each finding is so
 of ours does not do, so that either the history was changed or the code was other code.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.finding import Finding
+from lockstep.fork import RunForked
 from policies.audits.answers import answers
 from policies.audits.approvals import approvals, standing
 from policies.audits.calls import calls, unaccounted
@@ -33,5 +35,16 @@ def held(trail: Trail) -> Held:
             *budget_kept(trail),
             *shown_right(trail),
         ),
-        notes=(*unaccounted(trail), *standing(trail)),
+        notes=(*unaccounted(trail), *standing(trail), *carried(trail)),
     )
+
+
+def carried(trail: Trail) -> Iterator[str]:
+    """What was done in another run, and is only named in this one."""
+    for event in trail.events:
+        if isinstance(event.what, RunForked):
+            steps = ", ".join(one.step for one in event.what.carried) or "no step"
+            yield (
+                f"carried from run `{event.what.run}`, head {event.what.head}: {steps}; that "
+                "run's audit shows how they were done"
+            )

@@ -13,6 +13,7 @@ from lockstep.asked import QuestionAsked
 from lockstep.canonical import Digest
 from lockstep.event import Event, Happening, RunStarted
 from lockstep.finding import Finding
+from lockstep.fork import RunForked
 from lockstep.lock import Lock, LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Dispatch
@@ -124,6 +125,11 @@ def _values(what: Happening) -> Iterator[Value]:
             yield args
         case QuestionAsked(question=question):
             yield question.args
+        case RunForked(carried=carried):
+            for one in carried:
+                yield from (item.value for item in one.items)
+                if one.value is not None:
+                    yield one.value
         case _:
             return
 

@@ -22,9 +22,11 @@ from activities.store import Store
 from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked
 from lockstep.finding import Finding
+from lockstep.fork import RunForked
 from lockstep.loading import pointer
 from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
 from lockstep.record import Record as Noun
+from lockstep.value import Value
 from policies.world import World
 from worker.again.recheck import rechecked
 from worker.again.recorder import Record
@@ -86,6 +88,8 @@ def compared(
     for scheduled, end in steps:
         if isinstance(end, Completed):
             outputs[end.value.digest].append(scheduled.activity_id)
+    for step, value in _carried(record):
+        outputs[value.digest].append(step)
     for name, owners in outputs.items():
         if name not in absent:
             findings += _stored(store, name, owners)
@@ -109,6 +113,16 @@ def compared(
 
 
 _MOST_PLACES = 3
+
+
+def _carried(record: Record) -> Iterator[tuple[str, Value]]:
+    """The outputs that a fork began with."""
+    for event in record.events:
+        if isinstance(event.what, RunForked):
+            for one in event.what.carried:
+                yield from ((one.step, part.value) for part in one.items)
+                if one.value is not None:
+                    yield one.step, one.value
 
 
 def _calls(steps: list[Recorded]) -> Iterator[Call]:

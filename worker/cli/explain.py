@@ -17,6 +17,7 @@ from lockstep.decision import Decision
 from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.event import Event
+from lockstep.fork import RunForked
 from lockstep.help import HELP
 from lockstep.loop import label
 from lockstep.stepped import StepBlocked, StepDecided, StepFailed
@@ -31,7 +32,7 @@ from worker.cli.explained import (
     show_provenance,
     verdict,
 )
-from worker.cli.story import tell
+from worker.cli.story import inherited, tell
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -147,7 +148,7 @@ def _show(found: Account) -> None:
     for event in found.events:
         if isinstance(event.what, StepDecided):
             continue
-        first, *rest = _line(event, found.item).splitlines()
+        first, *rest = _line(event, step.id, found.item).splitlines()
         out.print(f"    {event.seq:4d}  {event.at:%H:%M:%S}  {safe(first)}")
         for line in rest:
             out.print(f"                    {safe(line)}")
@@ -156,6 +157,7 @@ def _show(found: Account) -> None:
 
 _END = {
     "completed": "[green]completed[/green]",
+    "carried": "was [green]carried[/green] from the run that this one goes on from",
     "failed": "[red]failed[/red]",
     "skipped": "[yellow]was skipped[/yellow]",
     "asking": "[yellow]waits for a human[/yellow]",
@@ -165,7 +167,7 @@ _END = {
 }
 
 
-def _line(event: Event, asked: int | None) -> str:
+def _line(event: Event, step: str, asked: int | None) -> str:
     """What happened, without what the head has said; of all items of a loop with the item's
     number.
     """
@@ -174,6 +176,8 @@ def _line(event: Event, asked: int | None) -> str:
     if isinstance(event.what, StepBlocked):
         # The head has said what was proposed and why.
         return f"{mark}held back: {event.what.why}"
+    if isinstance(event.what, RunForked):
+        return f"from {event.what.run}: {inherited(event.what, step)}"
     if isinstance(event.what, StepFailed):
         return str(event.what.finding)
     name = label(getattr(event.what, "step", ""), item)

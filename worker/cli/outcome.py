@@ -16,6 +16,8 @@ def show_result(ended: RunResult, lock: Lock | None, store: FolderStore) -> None
     show_findings(ended.findings, out)
     if ended.status != "completed":
         out.print(f"[red]{ended.status}[/red] {safe(ended.run)}")
+        if ended.status == "failed" and ended.outputs:
+            out.print(f"[dim]once it is mended: lockstep fork {safe(ended.run)}[/dim]")
         return
     out.print(f"[green]completed[/green] {safe(ended.run)}")
     # A run whose rest was planned anew ended by another lock than the one it began with.

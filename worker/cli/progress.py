@@ -20,6 +20,7 @@ from lockstep.amount import Amount
 from lockstep.asked import QuestionAnswered, QuestionAsked, QuestionExpired
 from lockstep.duration import write_duration
 from lockstep.event import Event, PreflightChecked
+from lockstep.fork import RunForked
 from lockstep.lock import Lock
 from lockstep.replanned import RunReplanned, RunRevised
 from lockstep.stepped import (
@@ -152,6 +153,9 @@ class Progress:
                 row = self.steps[id]
                 whose = f"as {person} gives it" if person else "as the plan gives it"
                 row.state, row.note = "done", f"{by} stood in" if by else whose
+            case RunForked() as forked:
+                self._carried(forked)
+                return
             case RunRevised(tail=tail):
                 self._tail = tail
                 return
@@ -187,6 +191,18 @@ class Progress:
         if row.since:
             row.took = (event.at - row.since).total_seconds()
         self._line(row, row.state, row.note)
+
+    def _carried(self, forked: RunForked) -> None:
+        """What another run has done."""
+        for one in forked.carried:
+            row = self.steps[one.step]
+            if one.items:
+                row.ended = len(one.items)
+                row.note = f"{counted(row.ended, 'item')} carried"
+            else:
+                row.state = "done" if one.value is not None else "skipped"
+                row.note = f"carried{'' if one.value is not None else f': {one.because}'}"
+            self._line(row, "carried", one.because)
 
     def _go_on(self) -> None:
         """With other steps to come."""

@@ -16,6 +16,7 @@ from lockstep.codes import CODES, Exit
 from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding, Severity
+from lockstep.fork import Fork
 from lockstep.lock import Lock
 from policies.checks.arguments import check_value
 from policies.checks.declared import uncallable
@@ -59,7 +60,9 @@ _CANCEL_PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Order:
-    """How somebody wants a lock run. `planned` is there where a model was asked for it first."""
+    """How somebody wants a lock run. `planned` is there where a model was asked for it first,
+    `fork` where it goes on from another run.
+    """
 
     inputs: dict[str, Any]
     by: str
@@ -67,14 +70,16 @@ class Order:
     wait: bool
     detach: bool
     planned: Planned | None = None
+    fork: Fork | None = None
 
     def request(self, lock: Lock) -> RunRequest:
         return RunRequest(
             lock=lock,
             inputs=self.inputs,
             started_by=self.by,
-            scheduled_at=self.at.astimezone() if self.at is not None else None,
+            scheduled_at=self.at.astimezone() if self.at and self.at.tzinfo is None else self.at,
             planned=self.planned.cost if self.planned else None,
+            fork=self.fork,
         )
 
 
@@ -139,10 +144,10 @@ def _run_file(path: Path, env: str | None, agent: Path | None, order: Order) -> 
     refuse_early(locked, package, order.inputs, path)
 
     async def work() -> Exit:
-        lasting = _must_last(locked, order)
+        lasting = must_last(locked, order)
         serve = Served.of(package, locked.body.environment)
         async with session(Home.find(), say, serve=serve, lasting=lasting) as open_:
-            return await _run(open_, locked, order)
+            return await watched(open_, locked, order)
 
     return asyncio.run(work())
 
@@ -169,17 +174,19 @@ def _run_goal(
                 show_planned(planned, lasting=open_.lasting)
             if lock is None:
                 return planned.exit
-            lasting = _must_last(lock, order)
+            lasting = must_last(lock, order)
             if lasting and not open_.lasting:
                 raise fleeting(lasting, "what runs here ends with the command")
-            return await _run(open_, lock, replace(order, planned=planned))
+            return await watched(open_, lock, replace(order, planned=planned))
 
     return asyncio.run(work())
 
 
-def refuse_early(lock: Lock, package: AgentPackage, given: dict[str, Any], path: Path) -> None:
+def refuse_early(
+    lock: Lock, package: AgentPackage, given: dict[str, Any], path: Path | None
+) -> None:
     """What the run would refuse anyway is refused before a server is started for it; `path` is
-    where the lock lies, and what it pinned beside it.
+    where the lock lies, if it is a file, and what it pinned beside it.
     """
     world = package.world(lock.body.environment)
     look, aside = looking(path, lock, Home.find().values)
@@ -198,7 +205,7 @@ def _refuse_inputs(schema: dict[str, Any], given: dict[str, Any]) -> None:
         raise LockstepError(*misfits)
 
 
-def _must_last(lock: Lock, order: Order) -> str:
+def must_last(lock: Lock, order: Order) -> str:
     """A run that is left alone, or is sure to wait for a human, needs somewhere to go on."""
     if order.detach:
         return "a detached run"
@@ -206,7 +213,8 @@ def _must_last(lock: Lock, order: Order) -> str:
     return f"a run that asks a human (step `{asking[0]}`)" if asking else ""
 
 
-async def _run(open_: Session, lock: Lock, order: Order) -> Exit:
+async def watched(open_: Session, lock: Lock, order: Order) -> Exit:
+    """Start a run and show it, to its end or to where it waits for a human."""
     handle = await start(open_.client, order.request(lock))
     if order.detach:
         _announce(handle.id, "started")

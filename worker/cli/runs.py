@@ -82,7 +82,8 @@ def list_(
         colour = colours.get(row.status, "")
         status = f"[{colour}]{row.status}[/{colour}]" if colour else row.status
         started = f"{row.started_at:%Y-%m-%d %H:%M}"
-        table.add_row(safe(row.id), status, started, _took(row))
+        whence = f"\n  [not bold dim]forked from {safe(row.forked)}[/]" if row.forked else ""
+        table.add_row(safe(row.id) + whence, status, started, _took(row))
     out.print(table)
 
 

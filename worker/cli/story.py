@@ -23,6 +23,7 @@ from lockstep.event import (
     RunVerified,
 )
 from lockstep.fallback import Fallback
+from lockstep.fork import Carried, RunForked
 from lockstep.loop import label
 from lockstep.planned import (
     GoalAsked,
@@ -122,10 +123,18 @@ def told(what: Happening) -> str:
             whose = f"run started by {by} ({started.trigger})"
             paid = f" ({cost(started.planned.bill)})" if started.planned else ""
             planning = f"{counted(calls, 'planner call')}{paid}"
-            return f"{whose}, lock {lock[:19]}…, {planning}{mocked}"
+            forked = f", forked from {started.fork.run}" if started.fork else ""
+            return f"{whose}, lock {lock[:19]}…, {planning}{mocked}{forked}"
         case RunVerified(build=build, plan=plan):
             text = f"lock verified: nothing has drifted (worker {build})"
             return "\n".join([text, *_as_a_whole(plan)])
+        case RunForked(run=run, head=head, lock=lock, spent=spent, carried=carried):
+            counts = f"{counted(len(carried), 'step')} carried"
+            whose = f"goes on from {run}, which spent {counted(spent.calls, 'call')}"
+            where = f"(lock {lock[:19]}…, head {head[:19]}…)"
+            every = [*(one.step for one in carried), *what.again, *what.keys]
+            lines = [f"  Step {step}: {inherited(what, step)}" for step in dict.fromkeys(every)]
+            return "\n".join([f"{whose}: {counts} {where}", *lines])
         case RunRefused(findings=findings):
             return "run refused: " + " | ".join(map(str, findings[:3]))
         case PreflightChecked(preflight=name, holds=holds, comparisons=made):
@@ -207,6 +216,25 @@ def told(what: Happening) -> str:
             return f"run completed, {spent.calls} calls{left}"
         case RunFailed(finding=finding):
             return f"run failed: {finding}"
+
+
+def inherited(what: RunForked, step: str) -> str:
+    """What a fork has of a step, or of a call of it, that another run made."""
+    told = [_carried(one) for one in what.carried if one.step == step]
+    if step in what.again:
+        told.append("is called once more by consent")
+    if step in what.keys:
+        told.append(f"keeps its idempotency key of {what.keys[step]}, where it was begun")
+    return "; ".join(told)
+
+
+def _carried(one: Carried) -> str:
+    if one.value is not None:
+        by = " as a human gave it" if one.given else ""
+        return f"carried{by}, {one.value.size:,} bytes, {one.value.digest[:19]}…"
+    if one.items:
+        return f"{counted(len(one.items), 'item')} carried, and the others to be done"
+    return f"stays left out, {one.because}"
 
 
 def _as_a_whole(made: Decision | None) -> list[str]:

@@ -17,6 +17,7 @@ from lockstep.canonical import Digest
 from lockstep.decision import Decision, Grounds, Outcome, Principal
 from lockstep.errors import LockstepError
 from lockstep.event import Event, PreflightChecked, RunStarted, RunVerified, step_of
+from lockstep.fork import Carried, RunForked
 from lockstep.lock import Body, Lock, LockedStep
 from lockstep.names import ErrorName
 from lockstep.outcome import Dispatch
@@ -39,7 +40,9 @@ from policies.checks.misfit import did_you_mean
 from worker.records.locks import locks_of
 from worker.records.origins import Argument, labelled, origins, sent_out
 
-End = Literal["completed", "failed", "given up", "skipped", "asking", "running", "not started"]
+End = Literal[
+    "completed", "carried", "failed", "given up", "skipped", "asking", "running", "not started"
+]
 
 
 class Part(Record):
@@ -119,7 +122,7 @@ def account(history: WorkflowHistory, events: Iterable[Event], step: str) -> Acc
         provenance=told,
         decisions=decisions,
         blocked=blocked[-1] if blocked else None,
-        end=_end(about, item),
+        end=_end(about, id, item),
         events=about,
     )
 
@@ -175,7 +178,7 @@ def _parts(whole: tuple[Event, ...], id: str) -> Iterator[Part]:
         made = [event.what.decision for event in about if isinstance(event.what, StepDecided)]
         yield Part(
             item=item,
-            end=_end(about, item),
+            end=_end(about, id, item),
             dispatches=sum(isinstance(event.what, StepStarted) for event in about),
             outcome=made[-1].outcome if made else None,
             why=made[-1].why if made else "",
@@ -220,6 +223,8 @@ def _is_about(event: Event, step: str) -> bool:
             return question.step == step and not is_about_plan(question.id)
         case QuestionAnswered(question=id) | QuestionExpired(question=id) if is_about_plan(id):
             return False
+        case RunForked(carried=carried, again=again, keys=keys):
+            return step in {*again, *keys} or any(one.step == step for one in carried)
         case AnswerRefused(finding=finding):
             marks = (f"`{step}.", f"`{step}[")
             return any(mark in finding.place for mark in marks) or is_place_of(finding.place, step)
@@ -248,7 +253,13 @@ def _is_about_item(event: Event, step: str, item: int) -> bool:
     return _item_of(event) in (None, item)
 
 
-def _end(about: tuple[Event, ...], asked: int | None = None) -> End:
+def _carried(one: Carried | None) -> End:
+    if one is None or one.items:
+        return "not started"
+    return "skipped" if one.value is None else "carried"
+
+
+def _end(about: tuple[Event, ...], step: str, asked: int | None = None) -> End:
     """How it ended; `asked` is the item of a loop that is asked about, if it is one."""
     for event in reversed(about):
         match event.what:
@@ -257,6 +268,8 @@ def _end(about: tuple[Event, ...], asked: int | None = None) -> End:
                 return "running"
             case StepCompleted() | StepGathered() | StepReplaced():
                 return "completed"
+            case RunForked(carried=carried):
+                return _carried(next((one for one in carried if one.step == step), None))
             case StepFailed() | PreflightChecked(holds=False):
                 return "failed"
             case StepSkipped():

@@ -33,12 +33,14 @@ class Replayed:
     failure: Exception | None
 
 
-async def fetch(client: Client, run: str) -> WorkflowHistory:
-    """The whole history of a run; LS-RUN-005 where there is none."""
+async def fetch(client: Client, run: str, execution: str | None = None) -> WorkflowHistory:
+    """The whole history of a run, or of one `execution` under its id; LS-RUN-005 where there is
+    none.
+    """
     try:
-        return await client.get_workflow_handle(run).fetch_history()
+        return await client.get_workflow_handle(run, run_id=execution).fetch_history()
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
             raise
         raise LockstepError.of(
             "LS-RUN-005",

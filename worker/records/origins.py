@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
 from lockstep.event import Event, RunStarted
+from lockstep.fork import RunForked
 from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Dispatch
@@ -107,7 +108,14 @@ class _Known:
     @classmethod
     def of(cls, sent: Dispatch | None, events: list[Event]) -> "_Known":
         given = (StepCompleted, StepGathered, StepReplaced)
-        values = {e.what.step: e.what.value for e in events if isinstance(e.what, given)}
+        values = {
+            one.step: one.value
+            for event in events
+            if isinstance(event.what, RunForked)
+            for one in event.what.carried
+            if one.value is not None
+        }
+        values |= {e.what.step: e.what.value for e in events if isinstance(e.what, given)}
         if sent is not None:
             facts: dict[str, JsonValue] = {
                 "scheduled_at": sent.run.scheduled_at.isoformat(),
