@@ -152,6 +152,17 @@ CODES: dict[str, Code] = {
     "LS-REPLAY-003": Code("a decision differs", Exit.REJECTED),
     "LS-REPLAY-004": Code("the result differs", Exit.REJECTED),
     "LS-REPLAY-005": Code("a stored output is missing or damaged", Exit.REJECTED),
+    # audits
+    "LS-AUDIT-001": Code("an audit bundle is not what its sums say", Exit.REJECTED),
+    "LS-AUDIT-002": Code("a bundle says something else than its history gives", Exit.REJECTED),
+    "LS-AUDIT-003": Code("a call was made that no decision allowed", Exit.REJECTED),
+    "LS-AUDIT-004": Code("an approval was used that does not hold", Exit.REJECTED),
+    "LS-AUDIT-005": Code("an answer is not one that could be given", Exit.REJECTED),
+    "LS-AUDIT-006": Code("a run did something else than its lock says", Exit.REJECTED),
+    "LS-AUDIT-007": Code("a run went beyond its limits", Exit.REJECTED),
+    "LS-AUDIT-008": Code("something stands where a bundle is to be written", Exit.USAGE),
+    "LS-AUDIT-009": Code("there is nothing to audit yet", Exit.USAGE),
+    "LS-AUDIT-010": Code("the head is another one than was kept elsewhere", Exit.REJECTED),
     # back-tests
     "LS-BACK-001": Code("there is nothing that policy could be asked again", Exit.ERROR),
     "LS-BACK-002": Code("a question cannot be put to policy again", Exit.ERROR),

@@ -198,6 +198,22 @@ HELP: dict[str, str] = {
     "LS-REPLAY-003": "Compare the policy engine's version and the stored outputs.",
     "LS-REPLAY-004": "Find what changed in the workflow code since this run.",
     "LS-REPLAY-005": "Restore the run's values folder.",
+    "LS-AUDIT-001": "Ask for the bundle again, or export the run again; find out who changed it.",
+    "LS-AUDIT-002": "Believe neither: compare with a head that was kept elsewhere.",
+    "LS-AUDIT-003": "Find out what code ran, and who could write the history.",
+    "LS-AUDIT-004": "Find out what code ran, and who could write the history.",
+    "LS-AUDIT-005": "Find out what code ran, and who could write the history.",
+    "LS-AUDIT-006": "Find out what code ran, and who could write the history.",
+    "LS-AUDIT-007": (
+        "Look at the step that is named: a tool may spend more than it declares, and is stopped "
+        "only then."
+    ),
+    "LS-AUDIT-008": "Name a folder that does not exist.",
+    "LS-AUDIT-009": "Wait for the run's end, or answer what it asks; name a run and no planning.",
+    "LS-AUDIT-010": (
+        "Make sure that the head is this run's. If it is, the history was changed after it was "
+        "kept."
+    ),
     "LS-BACK-001": (
         "Look further back with `--since`, or set what names the server that has the runs."
     ),

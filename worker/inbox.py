@@ -16,13 +16,10 @@ from lockstep.canonical import canonical
 from lockstep.errors import LockstepError
 from lockstep.escalation import Answer, Question
 from lockstep.finding import Finding
+from worker.records.ending import ending
 from worker.records.history import events_of, fetch
 
 PATIENCE = timedelta(seconds=15)
-_ENDS = {
-    f"workflow_execution_{end}_event_attributes"
-    for end in ("completed", "failed", "canceled", "terminated", "timed_out")
-}
 
 
 async def open_questions(client: Client, run: str | None = None) -> list[Question]:
@@ -45,7 +42,7 @@ async def open_questions(client: Client, run: str | None = None) -> list[Questio
 async def _questions(client: Client, run: str) -> list[Question]:
     history = await fetch(client, run)
     # Whatever ended the run ended its questions with it.
-    if history.events[-1].WhichOneof("attributes") in _ENDS:
+    if ending(history) is not None:
         return []
     waiting: dict[str, Question] = {}
     for event in await events_of(history):

@@ -2,7 +2,8 @@
 
 Whatever a test is about, each run that ends here is held to the same laws: its events, computed
 from its history, form a whole chain that ends in the head the run returned; its replay is the same
-again; policy that it is put to again decides the same; and no secret is in its history.
+again; policy that it is put to again decides the same; an audit finds nothing against it; and no
+secret is in its history.
 """
 
 import asyncio
@@ -30,12 +31,14 @@ from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Body, Lock
 from lockstep.plan import Plan, Steps
+from policies.audits.audit import held
 from policies.check import check
 from policies.locks.freeze import freeze
 from policies.world import World
 from worker import inbox
 from worker.again.backtest import Backtest
 from worker.again.replay import compared
+from worker.audits.audit import Evidence
 from worker.home import Home
 from worker.records.history import replay
 from worker.runs import result, start
@@ -210,6 +213,8 @@ class Yard:
         )
         turns = {one.turn for one in bench.revisited(history)}
         assert turns <= ({"same", "otherwise"} if stricter else {"same"}), turns
+        audit = held(Evidence.given(history, replayed).trail)
+        assert not audit.findings, audit.findings
         ended = Ended(found, events, history)
         assert CANARY not in ended.text, "a secret is in the history"
         return ended

@@ -6,7 +6,7 @@ the result.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
@@ -60,9 +60,15 @@ async def compare(history: WorkflowHistory, store: Store, world: World | None) -
 
 
 def compared(
-    history: WorkflowHistory, replayed: Replayed, store: Store, world: World | None
+    history: WorkflowHistory,
+    replayed: Replayed,
+    store: Store,
+    world: World | None,
+    absent: Container[Digest] = frozenset(),
 ) -> ReplayReport:
-    """What a replay gave, held against the history it was made from."""
+    """What a replay gave, held against the history it was made from. Outputs that are known to be
+    `absent` from the store are not looked for.
+    """
     record, run = replayed.record, history.workflow_id
     findings: list[Finding] = []
     if replayed.failure is not None:
@@ -85,7 +91,8 @@ def compared(
     for step, value in _carried(record):
         outputs[value.digest].append(step)
     for name, owners in outputs.items():
-        findings += _stored(store, name, owners)
+        if name not in absent:
+            findings += _stored(store, name, owners)
     decided, different, notes = redecided(list(_calls(steps)), store, world)
     findings += different
     checked, changed, more = rechecked(_verdicts(steps), world)
@@ -98,7 +105,7 @@ def compared(
         head=record.events[-1].digest if record.events else None,
         activities=len(steps),
         decisions=decided + checked + read,
-        outputs=sum(map(len, outputs.values())),
+        outputs=sum(len(one) for name, one in outputs.items() if name not in absent),
         result=record.ended,
         findings=tuple(findings),
         notes=(*notes, *more, *unread),

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +19,6 @@ from temporalio.client import Client, WorkflowHistory
 from activities.package import AgentPackage
 from activities.store import FolderStore
 from lockstep.codes import Exit
-from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from policies.trials.expected import rules_of
 from policies.trials.hindsight import Revisited
@@ -27,7 +26,7 @@ from policies.trials.promotion import promoted
 from policies.trials.tally import Hindsight, Tally
 from worker.again.backtest import Backtest, gone
 from worker.cli.hindsight import show, told
-from worker.cli.options import agent_here
+from worker.cli.options import agent_here, ago
 from worker.cli.replay import saved_history
 from worker.cli.terminal import Format, FormatOption, counted, emit_json, err, is_json, say
 from worker.home import Home
@@ -84,7 +83,7 @@ def backtest(
     if env is not None:
         # LS-ENV-001, or whatever else is wrong with it.
         package.world(env)
-    asked = _Asked(package, tuple(runs or ()), env, _ago(since), limit)
+    asked = _Asked(package, tuple(runs or ()), env, ago(since), limit)
     found, left_out = asyncio.run(_found(asked, Home.find()))
     if not found.asked and not found.unknown:
         raise LockstepError.of(
@@ -108,16 +107,6 @@ class _Asked:
     environment: str | None
     since: datetime
     limit: int
-
-
-def _ago(since: str) -> datetime:
-    try:
-        length = parse_duration(since)
-    except ValueError as error:
-        raise LockstepError.of(
-            "LS-CLI-001", "--since", str(error), "write a length of time, such as `30d`"
-        ) from None
-    return datetime.now(UTC) - min(length, timedelta(days=3_650))
 
 
 async def _found(asked: _Asked, home: Home) -> tuple[Hindsight, int]:

@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "fork": ("worker.cli.fork:fork", "Go on from where a run got to, in a new run"),
         "runs": ("worker.cli.runs:app", "List runs, show one, tell its events, cancel it"),
         "replay": ("worker.cli.replay:replay", "Send a run through the code again and compare"),
+        "audit": ("worker.cli.audit:app", "Keep what is left of a run; prove and tell it"),
         "schedule": ("worker.cli.schedule:app", "Run a lock at set times"),
     },
     "Answer": {

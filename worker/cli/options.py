@@ -4,12 +4,14 @@ import getpass
 import re
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from activities.package import AgentPackage, find_root, load_package
+from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json, read, shaped
 from lockstep.lock import Lock
@@ -136,3 +138,14 @@ def inputs(given: list[str] | None) -> dict[str, Any]:
         except LockstepError:
             found[name] = text
     return found
+
+
+def ago(since: str) -> datetime:
+    """When so long ago was; ten years at most."""
+    try:
+        length = parse_duration(since)
+    except ValueError as error:
+        raise LockstepError.of(
+            "LS-CLI-001", "--since", str(error), "write a length of time, such as `30d`"
+        ) from None
+    return datetime.now(UTC) - min(length, timedelta(days=3_650))

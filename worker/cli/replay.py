@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHistory
 
 from activities.package import find_root, load_package
 from activities.store import FolderStore
+from lockstep.bundle import MAX_HISTORY_BYTES
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.loading import read
@@ -29,11 +30,10 @@ from worker.cli.terminal import (
 )
 from worker.discovery import packages
 from worker.home import Home
-from worker.records.history import fetch, first_line
+from worker.records.history import fetch
+from worker.records.saved import parsed
 from worker.runs import resolve, subject_of
 from worker.session import session
-
-_MAX_HISTORY = 64 * 1024 * 1024
 
 
 def replay(
@@ -76,18 +76,7 @@ def replay(
 
 def saved_history(path: Path) -> WorkflowHistory:
     """A history in a file of any name: which run it is of stands in it."""
-    data = read(path, _MAX_HISTORY)
-    try:
-        history = WorkflowHistory.from_json(path.stem, data.decode())
-        started = history.events[0].workflow_execution_started_event_attributes
-    except Exception as error:  # every layer below has errors of its own, and all mean this one
-        raise LockstepError.of(
-            "LS-LOAD-002",
-            str(path),
-            f"not a history: {first_line(error)[:200]}",
-            "save one with `lockstep replay RUN --save FILE`",
-        ) from None
-    return WorkflowHistory(started.workflow_id or path.stem, history.events)
+    return parsed(read(path, MAX_HISTORY_BYTES), str(path), path.stem)
 
 
 async def _fetched(run: str, home: Home) -> WorkflowHistory:

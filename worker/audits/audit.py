@@ -1,0 +1,296 @@
+"""Looks into a run's history and says all that speaks against it; makes and checks bundles of it.
+
+The history is sent through the workflow code once more, which gives the events and holds every
+activity and the result against what the code asks for. What then follows from the events, the
+locks and what was sent out is asked by `policies/audits/audit.py`. Neither needs a server, an
+agent's code or the network.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+from temporalio.client import WorkflowHistory
+
+from activities.store import Store, peek
+from lockstep.audited import Audited
+from lockstep.bundle import (
+    ABOUT,
+    EVENTS,
+    HISTORY,
+    MAX_LOCKS,
+    MAX_VALUE_BYTES,
+    VALUES,
+    About,
+    limit_of,
+    lock_file,
+    pins_file,
+    value_file,
+)
+from lockstep.canonical import Digest, digest_bytes
+from lockstep.contents import Contents, Look, pinned_by
+from lockstep.errors import LockstepError
+from lockstep.event import Event
+from lockstep.finding import Finding
+from lockstep.loading import parse_json, shaped
+from lockstep.lock import Lock
+from lockstep.outcome import Dispatch
+from policies.audits.audit import held
+from policies.audits.trail import Trail, wrong
+from worker.again.replay import compared
+from worker.audits.audited import audited
+from worker.audits.bundle import Bundle, BundleStore
+from worker.records.ending import ending, result_of
+from worker.records.history import PLANNING, Replayed, first_line, kind_of, replay
+from worker.records.locks import locks_of
+from worker.records.recorded import VERDICTS, given, recorded
+from worker.records.saved import parsed, written_down
+
+CODE = "LS-AUDIT-002"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One run that is over: its history, what a replay of it gave, and what follows from that."""
+
+    history: WorkflowHistory
+    replayed: Replayed
+    trail: Trail
+
+    @classmethod
+    async def of(cls, history: WorkflowHistory) -> "Evidence":
+        """LS-AUDIT-009 for what is no run, or is not over."""
+        run = f"`{history.workflow_id}`"
+        if kind_of(history) == PLANNING:
+            raise _not_yet(run, "is a planning", "name a run; its lock says who proposed it")
+        if ending(history) is None:
+            raise _not_yet(run, "is still under way", "audit it when it has ended")
+        return cls.given(history, await replay(history))
+
+    @classmethod
+    def given(cls, history: WorkflowHistory, replayed: Replayed) -> "Evidence":
+        """What a replay gave; of a history that this code cannot follow, the events as far as it
+        could.
+        """
+        events = tuple(replayed.record.events)
+        sent = tuple(_sent(history))
+        return cls(history, replayed, Trail(events, locks_of(history, events), sent))
+
+    @property
+    def head(self) -> Digest | None:
+        return self.trail.events[-1].digest if self.trail.events else None
+
+
+def _sent(history: WorkflowHistory) -> Iterator[Dispatch]:
+    for scheduled, _ in recorded(history.events):
+        if not scheduled.activity_type.name.startswith(VERDICTS):
+            try:
+                yield given(scheduled, Dispatch)
+            except (ValueError, LookupError, LockstepError):
+                # The replay, which sends out something, finds that it is something else.
+                continue
+
+
+def examined(
+    past: Evidence,
+    store: Store,
+    look: Look,
+    *,
+    head: Digest | None = None,
+    absent: frozenset[Digest] = frozenset(),
+    also: tuple[Finding, ...] = (),
+) -> Audited:
+    """All that can be said of a run; `also` are findings that came before. `absent` are values that
+    are known not to be in the store; `head` is one that was kept elsewhere.
+    """
+    again = compared(past.history, past.replayed, store, None, absent)
+    asked = held(past.trail)
+    findings = (*also, *_head(past, head), *again.findings, *asked.findings)
+    gone = tuple(value.digest for value in past.trail.values if value.digest in absent)
+    notes = [
+        *(note for note in again.notes if not note.startswith("decisions were not made again")),
+        *asked.notes,
+        *_unpinned(past.trail.locks, look),
+    ]
+    if gone:
+        notes.append(f"{len(gone)} values are known by their digests alone")
+    if result_of(past.history) is None:
+        notes.append(
+            f"the run was {ending(past.history)} and returned nothing: no head but the one that "
+            "follows from its history"
+        )
+    told = audited(past.history, past.trail, store, look)
+    return told.model_copy(
+        update={
+            "outputs": again.outputs,
+            "findings": findings,
+            "notes": tuple(dict.fromkeys(notes)),
+            "head_kept": None if head is None else head == past.head,
+        }
+    )
+
+
+def _head(past: Evidence, kept: Digest | None) -> Iterator[Finding]:
+    result, follows = result_of(past.history), (past.head or "none")[:19]
+    if result is not None and (result.events, result.head) != (len(past.trail.events), past.head):
+        yield wrong(
+            CODE,
+            "head",
+            f"the run returned `{result.head[:19]}…` of {result.events} events, and from its "
+            f"history follows `{follows}…` of {len(past.trail.events)}",
+        )
+    if kept is not None and kept != past.head:
+        problem = f"`{kept[:19]}…` was kept, and from the history follows `{follows}…`"
+        yield wrong("LS-AUDIT-010", "head", problem)
+
+
+def _unpinned(locks: tuple[Lock, ...], look: Look) -> Iterator[str]:
+    lost = {
+        f"{section}.{name}".removesuffix(".")
+        for lock in locks
+        for (section, name), pin in pinned_by(lock).items()
+        if look(pin) is None
+    }
+    if lost:
+        some = ", ".join(sorted(lost)[:5])
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        yield f"known by its digest alone, of what the lock pins: {some}{more}"
+
+
+def bundled(
+    past: Evidence, store: Store, look: Look, *, values: bool
+) -> Iterator[tuple[str, bytes]]:
+    """The files of a run's bundle; LS-REPLAY-001 where this code cannot follow its history."""
+    run, trail = past.history.workflow_id, past.trail
+    if past.replayed.failure is not None or past.head is None or len(trail.locks) > MAX_LOCKS:
+        why = first_line(past.replayed.failure) if past.replayed.failure else "it has no events"
+        raise LockstepError.of(
+            "LS-REPLAY-001",
+            f"run `{run}`",
+            f"its events cannot be told: {why}",
+            "export it with the version that ran it (the build is in the `run.verified` event)",
+        )
+    absent: set[Digest] = set()
+    yield HISTORY, written_down(past.history)
+    yield EVENTS, _lines(trail.events)
+    kept: set[Digest] = set()
+    for number, lock in enumerate(trail.locks, start=1):
+        yield lock_file(number), _document(lock.model_dump(mode="json"))
+        contents = Contents.found(lock, look)
+        yield pins_file(number), _document(contents.model_dump(mode="json"))
+        told = {digest_bytes(data) for _, _, data in contents.parts()}
+        for pin in sorted({*pinned_by(lock).values()} - told - kept):
+            # A part that is too long to be told line by line is kept as it is.
+            data = look(pin)
+            if data is None or digest_bytes(data) != pin or len(data) > MAX_VALUE_BYTES:
+                absent.add(pin)
+            else:
+                kept.add(pin)
+                yield value_file(pin), data
+    for value in trail.values:
+        data = peek(store, value.digest) if values else None
+        if value.digest in kept:
+            continue
+        if data is None or len(data) > MAX_VALUE_BYTES:
+            absent.add(value.digest)
+        else:
+            yield value_file(value.digest), data
+    about = About(
+        run=run,
+        events=len(trail.events),
+        head=past.head,
+        locks=tuple(lock.digest for lock in trail.locks),
+        values="kept" if values else "left out",
+        absent=tuple(sorted(absent)),
+    )
+    yield ABOUT, _document(about.model_dump(mode="json"))
+
+
+async def verified(bundle: Bundle, head: Digest | None = None) -> Audited:
+    """A bundle held against itself. LS-AUDIT-001 where there is no history in it to look into."""
+    wrongs = [*bundle.misfits()]
+    data, history = bundle.get(ABOUT), bundle.get(HISTORY)
+    if data is None or history is None:
+        raise LockstepError(*wrongs)
+    about = shaped(About, parse_json(data, ABOUT, limit_of(ABOUT)), ABOUT)
+    document = parse_json(history, HISTORY, len(history), canonical=True)
+    if not isinstance(document, dict):
+        raise LockstepError(wrong(CODE, HISTORY, "is no history"))
+    past = await Evidence.of(parsed(document, HISTORY))
+    store = BundleStore(bundle)
+    pins = tuple(_pins(bundle, past.trail.locks, wrongs))
+    wrongs += _apart(bundle, about, past)
+
+    def look(name: Digest) -> bytes | None:
+        found = (one.look(name) for one in pins)
+        return next((one for one in found if one is not None), None) or peek(store, name)
+
+    return examined(
+        past, store, look, head=head, absent=frozenset(about.absent), also=tuple(wrongs)
+    )
+
+
+def _pins(bundle: Bundle, locks: tuple[Lock, ...], wrongs: list[Finding]) -> Iterator[Contents]:
+    """What is kept of each lock's pins; what is not what the lock pins is told and not believed."""
+    for number, lock in enumerate(locks, start=1):
+        name = pins_file(number)
+        data = bundle.get(name)
+        if data is None:
+            wrongs.append(wrong(CODE, name, "is not there"))
+            continue
+        try:
+            contents = shaped(
+                Contents, parse_json(data, name, limit_of(name), canonical=True), name
+            )
+            misfits = [*contents.misfits(lock)]
+        except (LockstepError, ValueError) as error:
+            wrongs.append(wrong(CODE, name, f"cannot be read: {first_line(error)}"))
+            continue
+        wrongs += (wrong(CODE, name, one.problem) for one in misfits)
+        yield contents
+
+
+def _apart(bundle: Bundle, about: About, past: Evidence) -> Iterator[Finding]:
+    """Where the bundle's other files are not what the history gives."""
+    trail = past.trail
+    said = (about.run, about.events, about.head, about.locks)
+    locks = tuple(lock.digest for lock in trail.locks)
+    if said != (past.history.workflow_id, len(trail.events), past.head, locks):
+        yield wrong(CODE, ABOUT, "is about another run, or another end, than the history")
+    for number, lock in enumerate(trail.locks, start=1):
+        if bundle.get(lock_file(number)) != _document(lock.model_dump(mode="json")):
+            yield wrong(CODE, lock_file(number), "is not the lock that the run went by")
+    yield from _values(bundle, about, trail)
+    told = (bundle.get(EVENTS) or b"").splitlines(keepends=True)
+    for number, event in enumerate(trail.events, start=1):
+        if number > len(told) or told[number - 1] != _lines((event,)):
+            yield wrong(CODE, f"{EVENTS} line {number}", "is not what the history gives")
+            return
+    if len(told) > len(trail.events):
+        yield wrong(CODE, f"{EVENTS} line {len(trail.events) + 1}", "follows from nothing")
+
+
+def _values(bundle: Bundle, about: About, trail: Trail) -> Iterator[Finding]:
+    """Where the values are not those that the run names, but for what is said to be absent."""
+    named = {value_file(value.digest) for value in trail.values}
+    pinned = {value_file(pin) for lock in trail.locks for pin in pinned_by(lock).values()}
+    absent = {value_file(name) for name in about.absent}
+    there = {name for name in bundle.sums if name.startswith(f"{VALUES}/")}
+    for name in sorted(named - there - absent):
+        yield wrong(CODE, name, "is not there, and is not said to be absent")
+    for name in sorted(there - named - pinned):
+        yield wrong(CODE, name, "is a value that nothing in the run names")
+
+
+def _lines(events: tuple[Event, ...]) -> bytes:
+    return "".join(json.dumps(event.line) + "\n" for event in events).encode()
+
+
+def _document(value: JsonValue) -> bytes:
+    """In ASCII, so that nothing in it looks like something else to whoever reads it."""
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _not_yet(run: str, problem: str, fix: str) -> LockstepError:
+    return LockstepError.of("LS-AUDIT-009", run, problem, fix)
