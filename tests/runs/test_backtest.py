@@ -31,6 +31,8 @@ from tests.runs.yard import (
     with_,
 )
 from worker.again.backtest import Backtest
+from worker.runs import attributes
+from workflows.run_request import RunRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -333,12 +335,20 @@ async def test_a_policy_that_cannot_be_loaded_is_told(
 
 async def test_the_command_asks_about_all_that_an_agent_did(yard: Yard, tmp_path: Path) -> None:
     """Or about what is named; 0, 3 and 1; for people and for programs; a saved history without a
-    server; and nothing of another agent.
+    server; and nothing of another agent, as whose a run may be listed that is not its own.
     """
     async with yard.other(tmp_path, renamed) as other:
         root, name = other.package.root, other.package.agent.name
         none = await lockstep("backtest", "--agent", str(root))
         assert (1, True) == (none.code, "LS-BACK-001" in none.err)
+        posing = await yard.client.start_workflow(
+            "Run",
+            RunRequest(lock=yard.lock(say()), started_by="eve").model_dump(mode="json"),
+            id=f"posing-{name}",
+            task_queue=other.queue,
+            search_attributes=attributes(name, "test"),
+        )
+        await posing.terminate("enough")
         async with other.worker():
             first, _ = [await other.run(say(text=f"[red]hi\x1b {n}")) for n in range(2)]
         saved = tmp_path / "saved.json"
@@ -361,7 +371,8 @@ async def test_the_command_asks_about_all_that_an_agent_did(yard: Yard, tmp_path
                 lockstep("backtest", str(tmp_path / "begun.json"), folder=root),
             )
 
-    assert (0, "") == (same.code, same.err)
+    left_out = f"left out: `{posing.id}` is of agent `crane`, and this policy is of `{name}`\n"
+    assert (0, left_out) == (same.code, same.err)
     assert "silent  took part in no decision: crane.critical-load, " in same.out
     assert "shadow  hush would have said DENY 4 times" in same.out
     last = f"the same {name}: 6 decisions, in 2 runs and 0 plannings of the last 30d\n"
@@ -374,7 +385,7 @@ async def test_the_command_asks_about_all_that_an_agent_did(yard: Yard, tmp_path
     )
     assert forced.out.endswith(f"otherwise {name}: 2 of 3 decisions, in 1 run and 0 plannings\n")
 
-    assert (3, "otherwise", 1, 1, 2, "30d") == (
+    assert (3, "otherwise", 1, 2, 2, "30d") == (
         newest.code,
         *(newest.json[key] for key in ("verdict", "runs", "left_out", "otherwise", "since")),
     )

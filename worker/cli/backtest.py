@@ -119,7 +119,13 @@ async def _found(asked: _Asked, home: Home) -> tuple[Hindsight, int]:
             if isinstance(history, Revisited):
                 tally.take(history)
                 continue
-            _held_to(history, asked)
+            foreign = _foreign(history, asked)
+            if foreign is not None:
+                if asked.named:
+                    raise foreign
+                # Whoever starts a workflow may have it listed as anybody's.
+                say(f"left out: {foreign.findings[0].place} {foreign.findings[0].problem}")
+                continue
             tally.begin(planning=kind_of(history) == PLANNING)
             for one in bench.revisited(history):
                 tally.take(one)
@@ -174,27 +180,28 @@ class _Reading:
         return [one.id for one in sorted(newest, key=lambda one: not one.planning)]
 
 
-def _held_to(history: WorkflowHistory, asked: _Asked) -> None:
-    """LS-CLI-001 for what was named and is of another agent, or of another environment."""
+def _foreign(history: WorkflowHistory, asked: _Asked) -> LockstepError | None:
+    """LS-CLI-001 for what is of another agent, or of another environment."""
     subject = subject_of(history)
     if subject is None:
-        return
+        return None
     name, environment = subject
     here = asked.package.agent.name
     if name != here:
-        raise LockstepError.of(
+        return LockstepError.of(
             "LS-CLI-001",
             f"`{history.workflow_id}`",
             f"is of agent `{name}`, and this policy is of `{here}`",
             "name the folder of its agent with --agent",
         )
     if asked.environment not in (None, environment):
-        raise LockstepError.of(
+        return LockstepError.of(
             "LS-CLI-001",
             f"`{history.workflow_id}`",
             f"is of environment `{environment}`, and --env names `{asked.environment}`",
             "leave --env out",
         )
+    return None
 
 
 @contextmanager
