@@ -36,7 +36,7 @@ from worker.again.heirs import heirs
 from worker.cli.story import tell
 from worker.records.account import account
 from worker.records.history import events_of
-from worker.runs import listed, start
+from worker.runs import FORKED, listed, start
 from workflows.run import Run
 from workflows.run_request import RunRequest
 
@@ -314,6 +314,13 @@ async def test_the_command_goes_on_with_a_run_and_says_what_it_does(
             assert (["once"], ["once"]) == (book.lines, other.lines)
             fork = done.json["run"]
             assert [fork] == [*await heirs(here.client, run)]
+            # One that no worker has taken up yet is under way.
+            waiting = await here.client.start_workflow(
+                "Run", {}, id=f"{run}-waiting", task_queue="nobody", memo={FORKED: run}
+            )
+            early = await lockstep("fork", run, *more)
+            assert (3, True) == (early.code, f"gone on with by `{waiting.id}`" in early.err)
+            await waiting.terminate("enough")
             handle = here.client.get_workflow_handle_for(Run.run, fork)
             told = "\n".join(map(tell, (await here.ended(handle)).events))
             assert f"goes on from {run}, which spent 3 calls: 2 steps carried" in told

@@ -7,7 +7,7 @@ is read off their histories. Two forks that are asked for in the same second do 
 
 from collections import defaultdict
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 
 from lockstep.errors import LockstepError
 from lockstep.event import RunStarted
@@ -27,11 +27,6 @@ async def heirs(client: Client, run: str) -> dict[str, Past]:
     found: dict[str, Past] = {}
     for id in _descended(await listed(client, _LOOKED_AT), run):
         history = await fetch(client, id)
-        events = await events_of(history)
-        began = events[0].what if events else None
-        if not isinstance(began, RunStarted) or began.fork is None:
-            # In a list anybody may write what they like.
-            continue
         if not is_over(history):
             raise LockstepError.of(
                 "LS-FORK-001",
@@ -39,8 +34,21 @@ async def heirs(client: Client, run: str) -> dict[str, Past]:
                 f"is gone on with by `{id}`, which is under way",
                 f"let it end, or stop it with `lockstep runs cancel {id}`",
             )
-        found[id] = Past.of(events)
+        if not _was_taken_up(history):
+            continue
+        events = await events_of(history)
+        began = events[0].what
+        # In a list anybody may write what they like.
+        if isinstance(began, RunStarted) and began.fork is not None:
+            found[id] = Past.of(events)
     return found
+
+
+def _was_taken_up(history: WorkflowHistory) -> bool:
+    """Whether a worker ever did anything for it; there is nothing to replay else."""
+    return any(
+        event.HasField("workflow_task_completed_event_attributes") for event in history.events
+    )
 
 
 def _descended(rows: list[Listed], run: str) -> list[str]:
