@@ -66,6 +66,8 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
     if not is_over(history):
         fix = f"let it end, or stop it with `lockstep runs cancel {run}`"
         raise _not_so(run, "is not over", fix)
+    if not was_taken_up(history):
+        raise _not_so(run, "ended before any worker took it up", "run its lock")
     _in_one_piece(history)
     replayed = await replay(history)
     if replayed.failure is not None:
@@ -86,6 +88,13 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
 def is_over(history: WorkflowHistory) -> bool:
     """Whether nothing more happens in it."""
     return history.events[-1].event_type in _OVER
+
+
+def was_taken_up(history: WorkflowHistory) -> bool:
+    """Whether a worker ever did anything for it; there is nothing to replay else."""
+    return any(
+        event.HasField("workflow_task_completed_event_attributes") for event in history.events
+    )
 
 
 def held(carried: Iterable[Carried], store: Store) -> Iterator[Finding]:

@@ -7,12 +7,12 @@ is read off their histories. Two forks that are asked for in the same second do 
 
 from collections import defaultdict
 
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import Client
 
 from lockstep.errors import LockstepError
 from lockstep.event import RunStarted
 from lockstep.past import Past
-from worker.again.ancestor import is_over
+from worker.again.ancestor import is_over, was_taken_up
 from worker.records.history import events_of, fetch
 from worker.runs import Listed, listed
 
@@ -34,7 +34,7 @@ async def heirs(client: Client, run: str) -> dict[str, Past]:
                 f"is gone on with by `{id}`, which is under way",
                 f"let it end, or stop it with `lockstep runs cancel {id}`",
             )
-        if not _was_taken_up(history):
+        if not was_taken_up(history):
             continue
         events = await events_of(history)
         began = events[0].what
@@ -42,13 +42,6 @@ async def heirs(client: Client, run: str) -> dict[str, Past]:
         if isinstance(began, RunStarted) and began.fork is not None:
             found[id] = Past.of(events)
     return found
-
-
-def _was_taken_up(history: WorkflowHistory) -> bool:
-    """Whether a worker ever did anything for it; there is nothing to replay else."""
-    return any(
-        event.HasField("workflow_task_completed_event_attributes") for event in history.events
-    )
 
 
 def _descended(rows: list[Listed], run: str) -> list[str]:
