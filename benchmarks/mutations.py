@@ -75,15 +75,14 @@ def structure_of(random: Random, value: Any) -> Any:
         holder, key = random.choice(holders)
         match random.randrange(5):
             case 0:
-                holder[key] = random.choice(ODD)
+                holder[key] = _copy(random.choice(ODD))
             case 1:
                 other, place = random.choice(holders)
-                # By way of text, so that nothing holds itself.
-                holder[key] = json.loads(json.dumps(other[place]))
+                holder[key] = _copy(other[place])
             case 2 if isinstance(holder, dict):
                 holder[random.choice((key.upper(), key + "x", "$from", "", key))] = holder.pop(key)
             case 3 if isinstance(holder, list):
-                holder.extend(json.loads(json.dumps([holder[key]] * random.choice((1, 5, 60)))))
+                holder.extend(_copy([holder[key]] * random.choice((1, 5, 60))))
             case _:
                 del holder[key]
         if not _holders(value):
@@ -91,6 +90,11 @@ def structure_of(random: Random, value: Any) -> Any:
         if len(json.dumps(value)) > 400_000:
             return value
     return value
+
+
+def _copy(value: Any) -> Any:
+    """By way of text, so that nothing holds itself, and no document is part of another."""
+    return json.loads(json.dumps(value))
 
 
 def _holders(value: Any) -> list[tuple[Any, Any]]:
