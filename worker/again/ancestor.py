@@ -28,7 +28,14 @@ from lockstep.value import Value
 from policies.forks.course import about, belongs, course
 from policies.world import World
 from worker.again.replay import compared
-from worker.records.history import PLANNING, fetch, first_line, kind_of, replay
+from worker.records.history import (
+    PLANNING,
+    fetch,
+    first_line,
+    kind_of,
+    replay,
+    was_taken_up,
+)
 from worker.records.locks import locks_of
 from worker.records.recorded import recorded
 
@@ -88,13 +95,6 @@ async def proved(history: WorkflowHistory, store: Store) -> Proved:
 def is_over(history: WorkflowHistory) -> bool:
     """Whether nothing more happens in it."""
     return history.events[-1].event_type in _OVER
-
-
-def was_taken_up(history: WorkflowHistory) -> bool:
-    """Whether a worker ever did anything for it; there is nothing to replay else."""
-    return any(
-        event.HasField("workflow_task_completed_event_attributes") for event in history.events
-    )
 
 
 def held(carried: Iterable[Carried], store: Store) -> Iterator[Finding]:

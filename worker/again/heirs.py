@@ -12,8 +12,8 @@ from temporalio.client import Client
 from lockstep.errors import LockstepError
 from lockstep.event import RunStarted
 from lockstep.past import Past
-from worker.again.ancestor import is_over, was_taken_up
-from worker.records.history import events_of, fetch
+from worker.again.ancestor import is_over
+from worker.records.history import events_of, fetch, was_taken_up
 from worker.runs import Listed, listed
 
 _LOOKED_AT = 1000

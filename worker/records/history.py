@@ -56,6 +56,13 @@ def kind_of(history: WorkflowHistory) -> str:
     return started.workflow_type.name
 
 
+def was_taken_up(history: WorkflowHistory) -> bool:
+    """Whether a worker ever did anything for it; there is nothing to replay else."""
+    return any(
+        event.HasField("workflow_task_completed_event_attributes") for event in history.events
+    )
+
+
 async def replay(history: WorkflowHistory) -> Replayed:
     """Send a history through the workflow code of this version.
 
@@ -73,6 +80,9 @@ async def replay(history: WorkflowHistory) -> Replayed:
 
 async def _replay(history: WorkflowHistory) -> Replayed:
     recorder = Recorder()
+    if not was_taken_up(history):
+        # There is nothing to send, and the replayer would wait for it for ever.
+        return Replayed(recorder.record, None)
     # Only the one that is needed: making a workflow ready for the sandbox takes longest of all.
     kind = LockPlan if kind_of(history) == PLANNING else Run
     replayer = Replayer(
