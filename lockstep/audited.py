@@ -16,6 +16,8 @@ UNPROVEN = (
     "that nobody wrote another history: whoever owns the Temporal server can. Compare the head "
     "with one that was kept elsewhere, when the run ended",
     "that people are who they say: names are claims, and whoever reaches the server can make any",
+    "who proposed the plan and approved it before the run: that is said beside the lock, which the "
+    "head does not cover; the digest of the sums covers it, and every time that is Temporal's own",
     "that policy would say the same again: `lockstep replay history.json` asks it, and needs the "
     "agent's folder as it was",
     "what the tools did: what they were given and what they gave is here, and their build's name",

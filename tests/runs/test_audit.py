@@ -26,8 +26,11 @@ from lockstep.lock import Body, Lock
 from tests.runs.command import lockstep
 from tests.runs.test_mocked_world import mocked
 from tests.runs.yard import CANARY, Yard, say, step, with_
-from worker.audits.audit import Evidence, bundled, verified
+from worker.audits.audit import bundled, verified
 from worker.audits.bundle import Bundle, write_bundle
+from worker.audits.evidence import Evidence
+from worker.audits.review import reviewed
+from worker.cli.audit_page import markdown
 from worker.cli.beside import first_of, looking
 from worker.records.saved import parsed
 from worker.runs import result
@@ -224,21 +227,67 @@ def _foreign(copy: Path) -> str:
     return "LS-AUDIT-002"
 
 
+def change_history(copy: Path, change: Callable[[Any], None]) -> None:
+    document = json.loads((copy / HISTORY).read_text())
+    change(document["events"])
+    (copy / HISTORY).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def _terminated(copy: Path) -> str:
+    def change(events: Any) -> None:
+        last = events[-1]
+        del last["workflowExecutionCompletedEventAttributes"]
+        last["eventType"] = "EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED"
+        last["workflowExecutionTerminatedEventAttributes"] = {"reason": "it got out of hand"}
+
+    change_history(copy, change)
+    return "LS-AUDIT-002"
+
+
+def _unread(copy: Path) -> str:
+    change_history(copy, lambda events: events[-1].update(approvedBy="eve"))
+    return "LS-AUDIT-002"
+
+
+def _ended_twice(copy: Path) -> str:
+    change_history(copy, lambda events: events.append(events[-1]))
+    return "LS-AUDIT-002"
+
+
+def _absent(copy: Path) -> str:
+    there = sorted(f"sha256:{path.name}" for path in (copy / "values").iterdir())
+    change_json(copy / ABOUT, lambda about: about.update(absent=there))
+    return "LS-AUDIT-002"
+
+
+def _never_there(copy: Path) -> str:
+    change_json(copy / ABOUT, lambda about: about.update(absent=[digest("elsewhere")]))
+    return "LS-AUDIT-002"
+
+
+def _left_out(copy: Path) -> str:
+    change_json(copy / ABOUT, lambda about: about.update(values="left out"))
+    return "LS-AUDIT-002"
+
+
 EDITS = [
     *(_event, _dropped, _swapped, _lock, _policy, _about, _value, _statement),
-    *(_without, _foreign),
+    *(_without, _foreign, _terminated, _unread, _ended_twice, _absent, _never_there, _left_out),
 ]
 
 
 @pytest.mark.parametrize("edit", EDITS)
 async def test_what_is_edited_beside_the_history_is_found(
-    edit: Callable[[Path], str], copy: Path
+    edit: Callable[[Path], str], copy: Path, exported: Exported
 ) -> None:
-    """By the sums; and where those are written anew, by what follows from the history."""
+    """By the sums; and where those are written anew, by what follows from the history, of which
+    the events and so the head are as they were.
+    """
     code = edit(copy)
     assert "LS-AUDIT-001" in codes(await checked(copy))
     summed(copy)
-    assert code in codes(await checked(copy))
+    found = await checked(copy, exported.head)
+    assert (True, True) == (code in codes(found), found.head_kept)
 
 
 def replaced(history: Path, change: Callable[[str, Any], Any]) -> int:
@@ -309,6 +358,31 @@ async def test_whoever_writes_all_of_it_anew_is_found_by_the_head_alone(
     assert {"LS-AUDIT-010"} == codes(await checked(copy, exported.head))
 
 
+async def test_the_page_gives_no_word_or_time_that_the_head_does_not_cover_as_if_it_did(
+    exported: Exported, copy: Path
+) -> None:
+    """When it ended is the last event's; who is said beside the lock to have proposed the plan
+    is told as that, among what no look shows.
+    """
+    change_history(copy, lambda events: events[-1].update(eventTime="2031-01-01T00:00:00Z"))
+    said = {"kind": "proposed", "by": "eve", "at": "2026-11-21T10:00:00Z"}
+
+    def proposed(text: str, value: Any) -> Any:
+        if isinstance(value, dict) and "lock" in value and isinstance(value["lock"], dict):
+            return {**value, "lock": {**value["lock"], "statements": [said]}}
+        return value
+
+    assert 1 == replaced(copy / HISTORY, proposed)
+    lock = (await Evidence.of(_history(copy))).trail.locks[0].model_dump(mode="json")
+    (copy / "lock.json").write_text(json.dumps(lock, indent=2) + "\n")
+    summed(copy)
+    found = await checked(copy, exported.head)
+    assert (exported.past.trail.events[-1].at, True) == (found.ended_at, found.head_kept)
+    lines = [line for line in markdown(found).splitlines() if "by eve " in line]
+    assert [True] == ["said beside the lock" in line for line in lines], lines
+    assert any("said beside the lock" in one for one in found.unproven)
+
+
 def _history(folder: Path) -> WorkflowHistory:
     return parsed(json.loads((folder / HISTORY).read_text()), HISTORY)
 
@@ -341,7 +415,16 @@ def _linked_folder(copy: Path) -> None:
     (copy / "values").symlink_to(copy.parent / "values")
 
 
-@pytest.mark.parametrize("harm", [_link, _pipe, _stranger, _huge, _gone, _linked_folder])
+def _unnamed_folder(copy: Path) -> None:
+    _linked_folder(copy)
+    sums = (copy / SUMS).read_text().splitlines(keepends=True)
+    (copy / SUMS).write_text("".join(line for line in sums if "  values/" not in line))
+
+
+HARMS = [_link, _pipe, _stranger, _huge, _gone, _linked_folder, _unnamed_folder]
+
+
+@pytest.mark.parametrize("harm", HARMS)
 async def test_files_that_are_not_plain_are_not_followed(
     harm: Callable[[Path], None], copy: Path
 ) -> None:
@@ -369,12 +452,32 @@ def _no_bundle(copy: Path) -> None:
     (copy / SUMS).write_bytes(b"\xff\x00")
 
 
-@pytest.mark.parametrize("harm", [_traversal, _no_history, _deep, _no_bundle])
+def _no_start(copy: Path) -> None:
+    change_history(copy, lambda events: events.pop(0))
+    summed(copy)
+
+
+@pytest.mark.parametrize("harm", [_traversal, _no_history, _deep, _no_bundle, _no_start])
 async def test_what_is_no_bundle_is_refused(harm: Callable[[Path], None], copy: Path) -> None:
-    """With a code, and nothing outside the folder is looked at."""
+    """With a code, soon, and nothing outside the folder is looked at."""
     harm(copy)
-    with pytest.raises(LockstepError):
-        await checked(copy)
+    async with asyncio.timeout(30):
+        with pytest.raises(LockstepError):
+            await checked(copy)
+
+
+@pytest.mark.parametrize("data", [b"NaN", b"\xff", b"[" * 60_000])
+async def test_an_answer_that_is_no_json_is_a_finding(data: bytes, copy: Path) -> None:
+    """Of a verify and of a line in a list alike; neither ends in an exception."""
+
+    def change(events: Any) -> None:
+        (payload,) = events[-1]["workflowExecutionCompletedEventAttributes"]["result"]["payloads"]
+        payload["data"] = base64.b64encode(data).decode()
+
+    change_history(copy, change)
+    summed(copy)
+    assert "LS-REPLAY-004" in codes(await checked(copy))
+    assert reviewed(await Evidence.of(_history(copy))).findings
 
 
 async def test_a_signature_beside_the_sums_is_no_stranger(copy: Path) -> None:

@@ -31,14 +31,13 @@ from lockstep.finding import Finding
 from lockstep.loading import shaped
 from lockstep.lock import Body, Lock
 from lockstep.plan import Plan, Steps
-from policies.audits.audit import held
 from policies.check import check
 from policies.locks.freeze import freeze
 from policies.world import World
 from worker import inbox
 from worker.again.backtest import Backtest
 from worker.again.replay import compared
-from worker.audits.audit import Evidence
+from worker.audits.evidence import Evidence, against
 from worker.home import Home
 from worker.records.history import replay
 from worker.runs import result, start
@@ -213,8 +212,8 @@ class Yard:
         )
         turns = {one.turn for one in bench.revisited(history)}
         assert turns <= ({"same", "otherwise"} if stricter else {"same"}), turns
-        audit = held(Evidence.given(history, replayed).trail)
-        assert not audit.findings, audit.findings
+        speaking = against(Evidence.given(history, replayed))
+        assert not speaking, speaking
         ended = Ended(found, events, history)
         assert CANARY not in ended.text, "a secret is in the history"
         return ended

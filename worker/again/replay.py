@@ -190,9 +190,17 @@ def _options(then: Scheduled, now: StartActivityInput) -> Iterator[tuple[str, An
 
 def _apart(then: Any, now: Any) -> list[tuple[str, Any, Any]]:
     """The first few places where two JSON values differ, as JSON pointers."""
-    if canonical(then) == canonical(now):
+    if _alike(then, now):
         return []
     return list(islice(_leaves(then, now, ""), _MOST_PLACES)) or [("", then, now)]
+
+
+def _alike(then: Any, now: Any) -> bool:
+    try:
+        return canonical(then) == canonical(now)
+    except ValueError:
+        # A history may hold what is no JSON, which is nothing that a workflow writes.
+        return False
 
 
 def _leaves(then: Any, now: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
@@ -202,7 +210,7 @@ def _leaves(then: Any, now: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for index, (old, new) in enumerate(zip(then, now, strict=True)):
             yield from _leaves(old, new, f"{at}/{index}")
-    elif canonical(then) != canonical(now):
+    elif not _alike(then, now):
         yield at, then, now
 
 

@@ -8,10 +8,8 @@ agent's code or the network.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pydantic import JsonValue
-from temporalio.client import WorkflowHistory
 
 from activities.store import Store, peek
 from lockstep.audited import Audited
@@ -35,61 +33,15 @@ from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.loading import parse_json, shaped
 from lockstep.lock import Lock
-from lockstep.outcome import Dispatch
 from policies.audits.audit import held
 from policies.audits.trail import Trail, wrong
 from worker.again.replay import compared
 from worker.audits.audited import audited
 from worker.audits.bundle import Bundle, BundleStore
+from worker.audits.evidence import CODE, Evidence, end_kept, head_kept
 from worker.records.ending import ending, result_of
-from worker.records.history import PLANNING, Replayed, first_line, kind_of, replay
-from worker.records.locks import locks_of
-from worker.records.recorded import VERDICTS, given, recorded
+from worker.records.history import first_line
 from worker.records.saved import parsed, written_down
-
-CODE = "LS-AUDIT-002"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One run that is over: its history, what a replay of it gave, and what follows from that."""
-
-    history: WorkflowHistory
-    replayed: Replayed
-    trail: Trail
-
-    @classmethod
-    async def of(cls, history: WorkflowHistory) -> "Evidence":
-        """LS-AUDIT-009 for what is no run, or is not over."""
-        run = f"`{history.workflow_id}`"
-        if kind_of(history) == PLANNING:
-            raise _not_yet(run, "is a planning", "name a run; its lock says who proposed it")
-        if ending(history) is None:
-            raise _not_yet(run, "is still under way", "audit it when it has ended")
-        return cls.given(history, await replay(history))
-
-    @classmethod
-    def given(cls, history: WorkflowHistory, replayed: Replayed) -> "Evidence":
-        """What a replay gave; of a history that this code cannot follow, the events as far as it
-        could.
-        """
-        events = tuple(replayed.record.events)
-        sent = tuple(_sent(history))
-        return cls(history, replayed, Trail(events, locks_of(history, events), sent))
-
-    @property
-    def head(self) -> Digest | None:
-        return self.trail.events[-1].digest if self.trail.events else None
-
-
-def _sent(history: WorkflowHistory) -> Iterator[Dispatch]:
-    for scheduled, _ in recorded(history.events):
-        if not scheduled.activity_type.name.startswith(VERDICTS):
-            try:
-                yield given(scheduled, Dispatch)
-            except (ValueError, LookupError, LockstepError):
-                # The replay, which sends out something, finds that it is something else.
-                continue
 
 
 def examined(
@@ -106,7 +58,7 @@ def examined(
     """
     again = compared(past.history, past.replayed, store, None, absent)
     asked = held(past.trail)
-    findings = (*also, *_head(past, head), *again.findings, *asked.findings)
+    findings = (*also, *head_kept(past, head), *end_kept(past), *again.findings, *asked.findings)
     gone = tuple(value.digest for value in past.trail.values if value.digest in absent)
     notes = [
         *(note for note in again.notes if not note.startswith("decisions were not made again")),
@@ -129,20 +81,6 @@ def examined(
             "head_kept": None if head is None else head == past.head,
         }
     )
-
-
-def _head(past: Evidence, kept: Digest | None) -> Iterator[Finding]:
-    result, follows = result_of(past.history), (past.head or "none")[:19]
-    if result is not None and (result.events, result.head) != (len(past.trail.events), past.head):
-        yield wrong(
-            CODE,
-            "head",
-            f"the run returned `{result.head[:19]}…` of {result.events} events, and from its "
-            f"history follows `{follows}…` of {len(past.trail.events)}",
-        )
-    if kept is not None and kept != past.head:
-        problem = f"`{kept[:19]}…` was kept, and from the history follows `{follows}…`"
-        yield wrong("LS-AUDIT-010", "head", problem)
 
 
 def _unpinned(locks: tuple[Lock, ...], look: Look) -> Iterator[str]:
@@ -218,6 +156,9 @@ async def verified(bundle: Bundle, head: Digest | None = None) -> Audited:
     if not isinstance(document, dict):
         raise LockstepError(wrong(CODE, HISTORY, "is no history"))
     past = await Evidence.of(parsed(document, HISTORY))
+    if written_down(past.history) != history:
+        # What is in the file and is not read, nobody holds against anything.
+        wrongs.append(wrong(CODE, HISTORY, "has more in it than is read, or is written otherwise"))
     store = BundleStore(bundle)
     pins = tuple(_pins(bundle, past.trail.locks, wrongs))
     wrongs += _apart(bundle, about, past)
@@ -281,6 +222,12 @@ def _values(bundle: Bundle, about: About, trail: Trail) -> Iterator[Finding]:
         yield wrong(CODE, name, "is not there, and is not said to be absent")
     for name in sorted(there - named - pinned):
         yield wrong(CODE, name, "is a value that nothing in the run names")
+    for name in sorted(absent & there):
+        yield wrong(CODE, ABOUT, f"says that `{name}` is absent, and it is there")
+    for name in sorted(absent - named - pinned):
+        yield wrong(CODE, ABOUT, f"says that `{name}` is absent, and nothing in the run names it")
+    if about.values == "left out" and there & named - pinned:
+        yield wrong(CODE, ABOUT, "says that values were left out, and they are there")
 
 
 def _lines(events: tuple[Event, ...]) -> bytes:
@@ -290,7 +237,3 @@ def _lines(events: tuple[Event, ...]) -> bytes:
 def _document(value: JsonValue) -> bytes:
     """In ASCII, so that nothing in it looks like something else to whoever reads it."""
     return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def _not_yet(run: str, problem: str, fix: str) -> LockstepError:
-    return LockstepError.of("LS-AUDIT-009", run, problem, fix)

@@ -8,7 +8,7 @@ was asked about.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 
 from pydantic import JsonValue
@@ -55,6 +55,9 @@ def audited(history: WorkflowHistory, trail: Trail, store: Store, look: Look) ->
     verified = next((e.what for e in trail.events if isinstance(e.what, RunVerified)), None)
     result = result_of(history)
     finding, ended = _why(trail), ending(history)
+    closed = trail.events[-1] if trail.events else None
+    if closed is not None and not isinstance(closed.what, RunCompleted | RunFailed | RunRefused):
+        closed = None
     sent = _sent(history)
     return Audited(
         run=history.workflow_id,
@@ -66,7 +69,7 @@ def audited(history: WorkflowHistory, trail: Trail, store: Store, look: Look) ->
         started_by=started.started_by if started else "",
         trigger=started.trigger if started else "",
         started_at=began.at if began else None,
-        ended_at=history.events[-1].event_time.ToDatetime(UTC) if ended else None,
+        ended_at=closed.at if closed else _last(history) if ended else None,
         ended=result.status if result else ended or "",
         why=str(finding) if finding else "",
         build=verified.build if verified else "",
@@ -95,6 +98,14 @@ def audited(history: WorkflowHistory, trail: Trail, store: Store, look: Look) ->
         events=len(trail.events),
         head=trail.events[-1].digest if trail.events else None,
     )
+
+
+def _last(history: WorkflowHistory) -> datetime | None:
+    """When Temporal says that it ended a run which did not come to an end of its own."""
+    try:
+        return history.events[-1].event_time.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _why(trail: Trail) -> Finding | None:

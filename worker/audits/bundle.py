@@ -115,6 +115,8 @@ class Bundle:
         for folder in ("", VALUES):
             there = self.root / folder
             if folder and (there.is_symlink() or not there.is_dir()):
+                if os.path.lexists(there):
+                    yield folder
                 continue
             for entry in islice(os.scandir(there), _MOST_FILES):
                 name = f"{folder}/{entry.name}" if folder else entry.name

@@ -11,8 +11,7 @@ from lockstep.escalation import Verdict
 from lockstep.event import RunStarted
 from lockstep.record import Record
 from lockstep.stepped import StepDecided
-from policies.audits.audit import held
-from worker.audits.audit import Evidence
+from worker.audits.evidence import Evidence, against
 from worker.records.ending import ending, result_of
 
 
@@ -61,6 +60,6 @@ def reviewed(past: Evidence) -> Reviewed:
         denied=made[Outcome.DENY],
         waited=made[Outcome.REQUIRE_APPROVAL],
         answers=dict(sorted(given.items())),
-        findings=len(held(past.trail).findings) + (past.replayed.failure is not None),
+        findings=len(against(past)),
         head=past.head,
     )

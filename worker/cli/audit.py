@@ -17,8 +17,9 @@ from lockstep.canonical import Digest
 from lockstep.codes import Exit
 from lockstep.contents import Look
 from lockstep.errors import LockstepError
-from worker.audits.audit import Evidence, bundled, examined, verified
+from worker.audits.audit import bundled, examined, verified
 from worker.audits.bundle import Bundle, raise_if_there, write_bundle
+from worker.audits.evidence import Evidence
 from worker.audits.review import Reviewed, reviewed
 from worker.cli.audit_page import markdown, show_page, show_review, show_verdict
 from worker.cli.beside import first_of, looking

@@ -125,7 +125,7 @@ def _what(found: Audited) -> list[str]:
     lines += [f"because: {found.why}"] if found.why else []
     lines += [f"inputs: {inputs}"] if inputs else []
     lines += [f"lock {digest}" for digest in found.locks]
-    lines += map(_statement, found.statements)
+    lines += (f"{_statement(one)}, as is said beside the lock" for one in found.statements)
     lines += ["nobody says who proposed the plan"] if not found.statements else []
     if found.mocked:
         lines.append(f"NOT REAL: mocks answered for {', '.join(found.mocked)}")

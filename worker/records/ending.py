@@ -24,6 +24,11 @@ def ending(history: WorkflowHistory) -> str | None:
     return _ENDS.get(history.events[-1].WhichOneof("attributes") or "") if history.events else None
 
 
+def goes_on(history: WorkflowHistory) -> bool:
+    """Whether something stands in it after an end, which no server writes."""
+    return any(one.WhichOneof("attributes") in _ENDS for one in history.events[:-1])
+
+
 def result_of(history: WorkflowHistory) -> RunResult | None:
     """What a run returned, or failed with; None where it returned nothing that is a result."""
     last: Any = history.events[-1] if history.events else None

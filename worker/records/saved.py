@@ -17,6 +17,9 @@ def parsed(document: bytes | dict[str, Any], place: str, name: str = "") -> Work
         read = document.decode() if isinstance(document, bytes) else document
         history = WorkflowHistory.from_json(name, read)
         started = history.events[0].workflow_execution_started_event_attributes
+        if not started.original_execution_run_id:
+            # Temporal's replayer never answers to a history that does not begin like this.
+            raise ValueError("its first event is not the start of a workflow")
     except Exception as error:  # every layer below has errors of its own, and all mean this one
         raise LockstepError.of(
             "LS-LOAD-002",
