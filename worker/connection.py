@@ -74,16 +74,7 @@ async def connect(target: Found, *, plugins: Sequence[Plugin] = ()) -> Client:
     """A connected client, or LS-SRV-001 that names the address and who named it."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await Client.connect(
-                target.address,
-                namespace=target.namespace,
-                data_converter=data_converter,
-                plugins=plugins,
-                runtime=runtime(),
-                api_key=target.options.get("api_key"),
-                tls=target.options.get("tls"),
-                rpc_metadata=target.options.get("rpc_metadata", {}),
-            )
+            return await _connected(target, plugins)
     except TimeoutError:
         reason = f"no answer within {PATIENCE:.0f} s"
     except Exception as error:  # every layer below has errors of its own, and all mean this one
@@ -94,6 +85,26 @@ async def connect(target: Found, *, plugins: Sequence[Plugin] = ()) -> Client:
     raise LockstepError.of(
         "LS-SRV-001", target.address, f"{reason} (address from {target.source})", start
     )
+
+
+async def _connected(target: Found, plugins: Sequence[Plugin]) -> Client:
+    while True:
+        try:
+            return await Client.connect(
+                target.address,
+                namespace=target.namespace,
+                data_converter=data_converter,
+                plugins=plugins,
+                runtime=runtime(),
+                api_key=target.options.get("api_key"),
+                tls=target.options.get("tls"),
+                rpc_metadata=target.options.get("rpc_metadata", {}),
+            )
+        except Exception as error:
+            # What a server says that is up and has not come to itself yet.
+            if "not healthy yet" not in str(error):
+                raise
+            await asyncio.sleep(0.1)
 
 
 @functools.cache

@@ -35,7 +35,11 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 HeadOption = Annotated[
     str | None,
-    typer.Option("--head", help="The head that was kept elsewhere: `sha256:` and 64 digits."),
+    typer.Option(
+        "--head",
+        metavar="DIGEST",
+        help="The head that was kept elsewhere: `sha256:` and 64 digits.",
+    ),
 ]
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -55,9 +59,7 @@ def export(
     ] = True,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Write all that is left of a run into one folder, to be kept where the server's owner cannot
-    write.
-    """
+    """Write all that is left of a run into a folder. Keep it where nobody changes it."""
     raise_if_there(folder)
     home = Home.find()
     past = asyncio.run(_past(run, home))
@@ -80,7 +82,7 @@ def verify(
     head: HeadOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Hold a bundle against itself, with no server, no network and none of the agent's code."""
+    """Hold a bundle against itself. No server, network or code of the agent is needed."""
     found = asyncio.run(verified(Bundle.open(folder), _digest(head)))
     if is_json():
         emit_json(found.model_dump(mode="json"))
@@ -100,7 +102,7 @@ def report(
     ] = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """Tell on one page what a run was for, what it called with what, who said yes, and what speaks
+    """Tell on one page what a run was. What it called with what, who said yes, and what speaks
     against it.
     """
     kept = _digest(head)
@@ -122,14 +124,18 @@ def report(
 @app.command("list")
 def list_(
     since: Annotated[
-        str, typer.Option("--since", help="How far to look back, such as `12h` or `30d`.")
+        str,
+        typer.Option(
+            "--since", metavar="LENGTH", help="How far to look back, such as `12h` or `30d`."
+        ),
     ] = "30d",
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=10_000, help="The newest so many runs.")
+        int,
+        typer.Option("--limit", metavar="N", min=1, max=10_000, help="The newest so many runs."),
     ] = 200,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """One line a run: who started it, how it ended, what policy and people said, its policy."""
+    """Tell of many runs, a line each. Who started it, how it ended, what policy and people said."""
     rows, more = asyncio.run(_reviewed(ago(since), limit))
     if is_json():
         emit_json([row.model_dump(mode="json") for row in rows])

@@ -57,10 +57,8 @@ def kind_of(history: WorkflowHistory) -> str:
 
 
 def was_taken_up(history: WorkflowHistory) -> bool:
-    """Whether a worker ever did anything for it; there is nothing to replay else."""
-    return any(
-        event.HasField("workflow_task_completed_event_attributes") for event in history.events
-    )
+    """Whether a worker ever began anything for it; there is nothing to replay else."""
+    return any(event.HasField("workflow_task_started_event_attributes") for event in history.events)
 
 
 async def replay(history: WorkflowHistory) -> Replayed:
