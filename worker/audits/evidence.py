@@ -17,7 +17,7 @@ from policies.audits.audit import held
 from policies.audits.trail import Trail, wrong
 from worker.again.replay import compared
 from worker.records.ending import ending, goes_on, result_of
-from worker.records.history import PLANNING, Replayed, kind_of, replay
+from worker.records.history import PLANNING, Replayed, kind_of, replay, was_taken_up
 from worker.records.locks import locks_of
 from worker.records.recorded import VERDICTS, given, recorded
 
@@ -34,12 +34,15 @@ class Evidence:
 
     @classmethod
     async def of(cls, history: WorkflowHistory) -> "Evidence":
-        """LS-AUDIT-009 for what is no run, or is not over."""
+        """LS-AUDIT-009 for what is no run, is not over, or was over before it began."""
         run = f"`{history.workflow_id}`"
         if kind_of(history) == PLANNING:
             raise _not_yet(run, "is a planning", "name a run; its lock says who proposed it")
         if ending(history) is None:
             raise _not_yet(run, "is still under way", "audit it when it has ended")
+        if not was_taken_up(history):
+            fix = "see `lockstep runs show` for how it ended"
+            raise _not_yet(run, "ended before any worker took it up, and did nothing", fix)
         return cls.given(history, await replay(history))
 
     @classmethod

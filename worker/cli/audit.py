@@ -23,7 +23,7 @@ from worker.audits.evidence import Evidence
 from worker.audits.review import Reviewed, reviewed
 from worker.cli.audit_page import markdown, show_page, show_review, show_verdict
 from worker.cli.beside import first_of, looking
-from worker.cli.options import ago
+from worker.cli.options import SinceOption, ago
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.home import Home
 from worker.records.history import fetch, replay
@@ -123,12 +123,7 @@ def report(
 
 @app.command("list")
 def list_(
-    since: Annotated[
-        str,
-        typer.Option(
-            "--since", metavar="LENGTH", help="How far to look back, such as `12h` or `30d`."
-        ),
-    ] = "30d",
+    since: SinceOption = "30d",
     limit: Annotated[
         int,
         typer.Option("--limit", metavar="N", min=1, max=10_000, help="The newest so many runs."),

@@ -26,7 +26,7 @@ from policies.trials.promotion import promoted
 from policies.trials.tally import Hindsight, Tally
 from worker.again.backtest import Backtest, gone
 from worker.cli.hindsight import show, told
-from worker.cli.options import agent_here, ago
+from worker.cli.options import SinceOption, agent_here, ago
 from worker.cli.replay import saved_history
 from worker.cli.terminal import Format, FormatOption, counted, emit_json, err, is_json, say
 from worker.home import Home
@@ -59,12 +59,7 @@ def backtest(
         str | None,
         typer.Option("--env", metavar="ENV", help="Only what happened in this environment."),
     ] = None,
-    since: Annotated[
-        str,
-        typer.Option(
-            "--since", metavar="LENGTH", help="How far to look back, such as `12h` or `30d`."
-        ),
-    ] = "30d",
+    since: SinceOption = "30d",
     limit: Annotated[
         int,
         typer.Option("--limit", metavar="N", min=1, help="The newest so many runs and plannings."),

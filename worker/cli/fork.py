@@ -23,7 +23,16 @@ from lockstep.lock import Lock
 from policies.forks.course import Course, belongs, course
 from worker.again.ancestor import Proved, proved
 from worker.again.heirs import heirs
-from worker.cli.options import HereOption, InputOption, PersonOption, inputs, person, read_lock
+from worker.cli.options import (
+    DetachOption,
+    HereOption,
+    InputOption,
+    PersonOption,
+    WaitOption,
+    inputs,
+    person,
+    read_lock,
+)
 from worker.cli.run import Order, must_last, refuse_early, watched
 from worker.cli.terminal import Format, FormatOption, counted, say
 from worker.discovery import packages
@@ -53,13 +62,8 @@ def fork(
         typer.Option("--lock", metavar="FILE", help="Another lock; by default that of the run."),
     ] = None,
     input: InputOption = None,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait/--no-wait", help="Wait for humans too, instead of leaving at once."),
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Start the run and leave; needs a lasting server.")
-    ] = False,
+    wait: WaitOption = False,
+    detach: DetachOption = False,
     agent: HereOption = None,
     as_: PersonOption = None,
     format: FormatOption = Format.HUMAN,

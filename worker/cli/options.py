@@ -31,6 +31,17 @@ HereOption = Annotated[
 EnvironmentOption = Annotated[
     str, typer.Option("--env", metavar="ENV", help="The environment: a manifest of the agent.")
 ]
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait/--no-wait", help="Wait for humans too, instead of leaving at once."),
+]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Start the run and leave; needs a lasting server.")
+]
+SinceOption = Annotated[
+    str,
+    typer.Option("--since", metavar="LENGTH", help="How far to look back, such as `12h` or `30d`."),
+]
 InputOption = Annotated[
     list[str] | None,
     typer.Option(

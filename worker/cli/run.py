@@ -24,8 +24,10 @@ from policies.locks.drift import drift
 from worker.cli.beside import looking
 from worker.cli.options import (
     AgentOption,
+    DetachOption,
     InputOption,
     PersonOption,
+    WaitOption,
     agent_here,
     inputs,
     package_for,
@@ -101,13 +103,8 @@ def run(
             "--at", metavar="TIME", help="The time the run is about, with zone; by default now."
         ),
     ] = None,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait/--no-wait", help="Wait for humans too, instead of leaving at once."),
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Start the run and leave; needs a lasting server.")
-    ] = False,
+    wait: WaitOption = False,
+    detach: DetachOption = False,
     out_file: OutOption = None,
     agent: AgentOption = None,
     as_: PersonOption = None,
