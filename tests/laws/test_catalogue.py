@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.contract import Proposal
+from activities.contract.validator import Proposal
 from activities.package import load_package
 from activities.proposed import wrote
 from lockstep.catalogue import Pinned, change, fits, stocked
