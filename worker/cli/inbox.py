@@ -15,7 +15,7 @@ from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
 from worker.cli.answer import args_given, give, output_given, sent, tell
-from worker.cli.options import HereOption, PersonOption, agent_here
+from worker.cli.options import HereOption, PersonOption, RunArgument, agent_here, group
 from worker.cli.question import show_question
 from worker.cli.standing import keep, standing_in
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
@@ -27,9 +27,8 @@ from worker.records.proposals import proposals
 from worker.runs import resolve
 from worker.session import session
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
-RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 QuestionArgument = Annotated[
     str | None, typer.Argument(help="The question, or its step; needed where a run has several.")
 ]
