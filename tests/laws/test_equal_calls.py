@@ -5,7 +5,6 @@ another order is looked at anew, and means the same: that is what the quick way 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,11 +17,8 @@ from lockstep.checked import Checked
 from lockstep.decision import Outcome, Phase, Principal, Request
 from lockstep.provenance import Provenance
 from lockstep.trust import Trust
-from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.decider import PolicyTexts
-from policies.world import World
-from tests.laws.port import BY, LIST, POST, WEIGH, Json, plan, with_, world
+from tests.laws.port import BY, LIST, POST, WEIGH, Json, plan, under, with_, world
 
 CALLS = (
     LIST,
@@ -69,13 +65,6 @@ def test_of_equal_calls_each_is_found_what_would_be_found_of_it_alone(
     assert said(one_by_one) == said(quick)
 
 
-def governed(policy: str) -> World:
-    here = world()
-    texts = PolicyTexts(authorize=policy)
-    decider = CedarDecider.load(texts, here.tools, here.environment)
-    return replace(here, texts=texts, decider=decider)
-
-
 ALL = '@id("all") @reason("all may be") permit (principal, action, resource);'
 NAMED = '@id("named") @reason("not this one") forbid (principal, action, resource) when {{ {} }};'
 
@@ -90,7 +79,7 @@ NAMED = '@id("named") @reason("not this one") forbid (principal, action, resourc
 )
 def test_a_rule_that_looks_at_what_a_step_is_called_is_asked_about_each(condition: str) -> None:
     """However it comes by the name: a call is not the same as one with another name then."""
-    here = governed(ALL + NAMED.format(condition))
+    here = under(ALL + NAMED.format(condition))
     found = check(plan(*copies([LIST])), here, BY)
     assert here.decider.names_steps
     assert {"s0-1": Outcome.DENY} == {
@@ -100,7 +89,7 @@ def test_a_rule_that_looks_at_what_a_step_is_called_is_asked_about_each(conditio
 
 def test_a_rule_about_anything_else_is_not_asked_again_for_another_name() -> None:
     """Every decision bears the name of its own step all the same."""
-    here = governed(ALL + NAMED.format('context.args has berth && context.phase == "never"'))
+    here = under(ALL + NAMED.format('context.args has berth && context.phase == "never"'))
     found = check(plan(*copies([LIST])), here, BY)
     assert not here.decider.names_steps
     assert ["list", "weigh", "s0-0", "s0-1"] == [made.step for made in found.decisions]
