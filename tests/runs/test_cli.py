@@ -79,15 +79,18 @@ async def test_check_lock_run_and_look_back(yard: Yard, book: Book, tmp_path: Pa
     assert ("completed", "") == (machine.json["status"], machine.err)
     assert f"completed {human.err.split()[1]}" in human.out
     assert re.search(r"w +Write +done", human.err)
-    again, listed, events, shown = await asyncio.gather(
+    again, listed, plannings, events, shown = await asyncio.gather(
         lockstep("replay", run, "--agent", str(CRANE), "--format", "json"),
         lockstep("runs", "list", "--format", "json"),
+        lockstep("runs", "list", "--plannings"),
         lockstep("runs", "events", run, "--format", "json"),
         lockstep("runs", "show", run),
     )
-    assert [0] * 4 == [said.code for said in (again, listed, events, shown)]
+    assert [0] * 5 == [said.code for said in (again, listed, plannings, events, shown)]
     assert ([], machine.json["head"]) == (again.json["findings"], again.json["head"])
     assert ("completed", run) in [(row["status"], row["id"]) for row in listed.json]
+    assert "planning" in plannings.out.splitlines()[0]
+    assert (True, False) == ("lock.crane.test." in plannings.out, run in plannings.out)
     lines = [json.loads(line) for line in events.out.splitlines()]
     assert machine.json["head"] == lines[-1]["digest"]
     assert f"completed {run}" in shown.out

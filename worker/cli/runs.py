@@ -60,24 +60,29 @@ def list_(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=1000, help="How many.")
     ] = 20,
+    plannings: Annotated[
+        bool, typer.Option("--plannings", help="Plannings instead: how locks came about.")
+    ] = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """The latest runs, newest first."""
+    """The latest runs, newest first; or plannings."""
 
     async def work() -> list[Listed]:
         async with session(Home.find(), say) as open_:
-            return await listed(open_.client, limit)
+            return await listed(open_.client, limit, PLANNING if plannings else "Run")
 
     rows = asyncio.run(work())
     if is_json():
         emit_json([vars(row) for row in rows])
         return
     if not rows:
-        out.print("no runs yet: start one with `lockstep run LOCK`")
+        first = "plannings yet: begin one with `lockstep plan` or `lockstep lock PLAN`"
+        out.print(f"no {first}" if plannings else "no runs yet: start one with `lockstep run LOCK`")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "status", "started", "took"):
-        table.add_column(column, style="bold" if column == "run" else "", no_wrap=True)
+    what = "planning" if plannings else "run"
+    for column in (what, "status", "started", "took"):
+        table.add_column(column, style="bold" if column == what else "", no_wrap=True)
     # An id is there to be copied: where the terminal is too narrow it has a line to itself.
     cells = [(row.id, row.status, _took(row)) for row in rows]
     wide = sum(max(map(len, column)) for column in zip(*cells, strict=True))
