@@ -155,7 +155,11 @@ class ToolStep(Record, Flow):
     args: ExactObject = {}
     when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
     on_error: dict[ErrorName, Fallback] = Field(
-        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+        # Pydantic would make a deep copy of a default.
+        default_factory=dict,
+        json_schema_extra={"default": {}},
+        max_length=MAX_FALLBACKS,
+        exclude_if=is_empty,
     )
     for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
     after: tuple[StepId, ...] = ()
