@@ -6,7 +6,6 @@ same for both, so a plan that is tried in a sandbox meets all that it would meet
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +20,13 @@ from activities.attempts import Attempts
 from activities.calling import ActivityCall, Troubled
 from activities.failure import MAX_MESSAGE, failure, first, in_short, said, scrubbed, stops_us
 from activities.house import House
-from activities.injection import Spoilt, injected, slow, spoilt
+from activities.injection import Spoilt
+from activities.mocked import Unanswered, mocked
 from activities.placeholders import Filled, fill
 from lockstep.action import escalates
 from lockstep.amount import Amount
 from lockstep.call import Signal
-from lockstep.canonical import MAX_DEPTH, Digest, canonical, depth
+from lockstep.canonical import MAX_DEPTH, canonical, depth
 from lockstep.decision import Decision
 from lockstep.environment import Binding
 from lockstep.finding import Finding
@@ -35,14 +35,10 @@ from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
 from lockstep.shown import shown
 from lockstep.substitution import Replaced, replaced, substituted
 from lockstep.tool import Tool
-from lockstep.value import ARGS_PREVIEW_BYTES, Value
+from lockstep.value import Value
 
 MAX_DATA = 16 * 1024
 """Bytes of a signal's data, which travel in the history too."""
-
-
-class Unanswered(Exception):
-    """The mock has no answer to these arguments."""
 
 
 @dataclass(frozen=True)
@@ -110,29 +106,13 @@ class Answering:
 
     async def _answer(self, request: BaseModel, filled: Filled) -> Any:
         if self.mock is not None:
-            return await self._mocked(self.mock)
+            return await mocked(self.call, self.tool, self.mock, self.binding.faults, self.args)
         given = (request, self._handed(filled)) if self.tool.takes_call else (request,)
         if self.tool.is_async:
             return await self.tool.function(*given)
         loop = asyncio.get_running_loop()
         call = partial(_to_its_end, self.tool.function, *given)
         return await loop.run_in_executor(self.house.threads, call)
-
-    async def _mocked(self, mock: Mock) -> BaseModel:
-        faults = self.binding.faults
-        if faults is None:
-            return answered(self.tool, mock, self.args)
-        # The activity's id has the step, its item and the number of the dispatch.
-        info = activity.info()
-        fault = faults.drawn(self.call.run.id, self.tool.name, info.activity_id, info.attempt)
-        await slow(fault.delay, self.call.step.timeout)
-        if fault.signal is not None:
-            raise injected(fault.signal, faults)
-        output = answered(self.tool, mock, self.args)
-        found = mock.answer(self.args)
-        if not fault.bad or found is None or found.output is None:
-            return output
-        return spoilt(self.tool, found.output, fault.pick)
 
     def _handed(self, filled: Filled) -> ActivityCall:
         return ActivityCall(
@@ -191,7 +171,7 @@ class Answering:
         known = self.house.world.environment.errors.get(error)
         if known is None or not escalates(known.actions):
             return None
-        return await asyncio.to_thread(kept_args, self.house, self.args)
+        return await asyncio.to_thread(self.house.kept, self.args)
 
     def _signalled(self, signal: Signal, filled: Filled, asked: Value | None) -> Signalled:
         try:
@@ -267,33 +247,6 @@ class Answering:
 
 def _which(output: Any) -> str:
     return "the output that was spoilt on purpose" if isinstance(output, Spoilt) else "the output"
-
-
-def answered(tool: Tool, mock: Mock, args: dict[str, JsonValue]) -> BaseModel:
-    """What the mock says; raises the tool's own Signal, or Unanswered."""
-    found = mock.answer(args)
-    if found is None:
-        raise Unanswered
-    if found.signal is not None:
-        signal = Signal(found.signal.name, found.signal.detail)
-        signal.data = found.signal.data
-        raise signal
-    return tool.output.model_validate(found.output)
-
-
-def kept_args(house: House, args: dict[str, JsonValue]) -> Value:
-    """Arguments by reference, stored for a human to look at."""
-    value, data = Value.of(args, ARGS_PREVIEW_BYTES)
-    house.store.put(data)
-    return value
-
-
-def idempotency_key(run: str, step: str, args: Digest) -> str:
-    """The same for every attempt at a step with the same arguments, in the same workflow id.
-
-    Not Temporal's run id: that changes when a run is reset, and the effect must not happen again.
-    """
-    return hashlib.sha256(canonical([run, step, args])).hexdigest()
 
 
 def _to_its_end(function: Callable[..., Any], *given: Any) -> Any:

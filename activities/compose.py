@@ -12,7 +12,7 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.answer import Answering, kept_args
+from activities.answer import Answering
 from activities.failure import failure
 from activities.models.conversation import (
     ComposeRequest,
@@ -89,7 +89,7 @@ class Composition(Answering):
         if error != REFUSED:
             return await super()._asked_about(error)
         # Unless somebody provides for it, a human is asked about these very words.
-        return await asyncio.to_thread(kept_args, self.house, self.args)
+        return await asyncio.to_thread(self.house.kept, self.args)
 
     def _surprise(self, error: BaseException, filled: Filled) -> ApplicationError:
         if not isinstance(error, ModelError):

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from activities.contract import Change
+from activities.contract.validator import Change
 from lockstep.decision import Request
 from policies.lineage.edited import rewritten
 from policies.request import real

@@ -5,10 +5,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from activities.store import Store
 from lockstep.decision import Grounds
 from lockstep.outcome import Dispatch
 from lockstep.tool import Tool
+from lockstep.value import ARGS_PREVIEW_BYTES, Value
 from policies.world import World
 
 
@@ -22,6 +25,12 @@ class House:
     folder: Path
     threads: Executor
     environ: Mapping[str, str]
+
+    def kept(self, args: dict[str, JsonValue]) -> Value:
+        """Arguments by reference, stored for a human to look at."""
+        value, data = Value.of(args, ARGS_PREVIEW_BYTES)
+        self.store.put(data)
+        return value
 
     def grounds_beside(self, call: Dispatch) -> Grounds | None:
         """What decisions are made from here, where it is not what the run was verified on: its

@@ -1,7 +1,6 @@
 """Loads an agent package from its folder, and puts together the world of one environment."""
 
-import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from activities.files.declared import read_declared
 from activities.files.manifests import declared_names, is_base, read_manifest
 from activities.files.mocks import load_mocks
 from activities.files.pinned import read_pinned, read_tools
-from activities.files.rules import CODE, load_rules
+from activities.files.policy import POLICY, read_policy
 from activities.injection import unfit
 from activities.mcp.tools import mcp_tools
 from lockstep.agent import Agent
@@ -22,21 +21,17 @@ from lockstep.environment import Binding, Environment
 from lockstep.errors import LockstepError
 from lockstep.extension import Extended, unnamed
 from lockstep.finding import Finding
-from lockstep.loading import load, read, shaped
+from lockstep.loading import load, shaped
 from lockstep.tool import Effect, Tool
 from policies.cedar.decider import CedarDecider
 from policies.checks.preflight import impossible
 from policies.checks.recovery import contradictions
-from policies.decider import APPROVALS, AUTHORIZE, SHADOW, PolicyTexts
+from policies.decider import PolicyTexts
 from policies.graph.coded import OwnRules
-from policies.graph.flow import unknown
 from policies.graph.rules import Rules
 from policies.world import World
 
 MANIFEST = "agent.toml"
-POLICY = "policy"
-RULES = "rules.toml"
-_POLICY_SUFFIXES = {".cedar", ".toml", ".json", ".py"}
 
 
 @dataclass(frozen=True)
@@ -232,76 +227,14 @@ def load_package(root: Path, policy: Path | None = None) -> AgentPackage:
     """
     root = root.resolve()
     agent = load(Agent, root / MANIFEST)
-    policy = policy or root / POLICY
-    _read_by_somebody(policy)
-    rules, code = policy / RULES, policy / CODE
     tools = tools_of(root)
     known = {*tools, *declared_names(root / "environments")}
-    declared = _rules(rules, known) if _stands(rules) else Rules()
-    texts = PolicyTexts(
-        authorize=_text(policy / AUTHORIZE),
-        approvals=_optional(policy / APPROVALS),
-        shadow=_optional(policy / SHADOW),
-    )
+    found = read_policy(policy or root / POLICY, known)
     return AgentPackage(
         root=root,
         agent=agent,
         tools=tools,
-        texts=texts,
-        rules=declared,
-        own=load_rules(code, declared) if _stands(code) else OwnRules(),
+        texts=found.texts,
+        rules=found.rules,
+        own=found.own,
     )
-
-
-def _rules(path: Path, tools: Collection[str]) -> Rules:
-    found = load(Rules, path)
-    known = {*tools, COMPOSE}
-    for rule, name in unknown((*found.never_together, *found.at_most, *found.flow), known):
-        close = difflib.get_close_matches(name, tools, 1)
-        raise LockstepError.of(
-            "LS-AGENT-003",
-            str(path),
-            f"rule `{rule}` names tool `{name}`, which this agent does not have",
-            f"did you mean `{close[0]}`?" if close else "name a tool of this agent",
-        )
-    return found
-
-
-def _read_by_somebody(policy: Path) -> None:
-    """A policy under a name that nobody reads would be a policy that nobody keeps."""
-    known = (AUTHORIZE, APPROVALS, SHADOW, RULES, CODE)
-    for path in sorted(policy.rglob("*")):
-        within = path.relative_to(policy)
-        if any(part.startswith(".") for part in within.parts):
-            # Of an editor, or of another program.
-            continue
-        if path.suffix.lower() in _POLICY_SUFFIXES and str(within) not in known:
-            close = difflib.get_close_matches(path.name.lower(), known, 1)
-            there = f", in `{policy.name}` itself" if len(within.parts) > 1 else ""
-            raise LockstepError.of(
-                "LS-AGENT-003",
-                str(path),
-                "is a policy that nothing reads",
-                (f"call it `{close[0]}`" if close else f"use {', '.join(f'`{n}`' for n in known)}")
-                + there,
-            )
-
-
-def _stands(path: Path) -> bool:
-    """Whether there is something to read; a link that leads nowhere is to be told, not passed
-    over.
-    """
-    return path.exists() or path.is_symlink()
-
-
-def _optional(path: Path) -> str:
-    return _text(path) if _stands(path) else ""
-
-
-def _text(path: Path) -> str:
-    try:
-        return read(path).decode()
-    except UnicodeDecodeError:
-        raise LockstepError.of(
-            "LS-LOAD-002", str(path), "not UTF-8", "save the file as UTF-8"
-        ) from None

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Ask, Brief, Goal, Planner, Reply
+from activities.contract.planner import Ask, Brief, Goal, Planner, Reply
 from activities.models.model import Completion, Model, ModelError, Prompt, Stop
 from activities.models.prompt import Prompting
 from activities.models.provider import Provider

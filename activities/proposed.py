@@ -4,7 +4,7 @@ is said to have made it.
 
 from datetime import datetime
 
-from activities.contract import Proposal
+from activities.contract.validator import Proposal
 from lockstep.checked import Checked
 from lockstep.contents import Look
 from lockstep.loading import shaped

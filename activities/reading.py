@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import (
+from activities.contract.reader import (
     Count,
     Counted,
     Gather,

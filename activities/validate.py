@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Change, Permitted, Proposal, Validator, Verified, Verify
+from activities.contract.validator import Change, Permitted, Proposal, Validator, Verified, Verify
 from activities.edits import edit_of
 from activities.proposed import judged, proposed_in, statement
 from activities.store import Store, peek

@@ -14,7 +14,7 @@ parsed, validated and asked for the first time.
 
 The long plans among the good ones repeat one call, and what is found of a call is found once. So
 beside the mutations stand plans of as many steps of which no two are alike, and none was seen
-before. The yardstick is a million additions in plain Python, at the beginning and at the end.
+before. What the plans took is also told in yardsticks, measured beside each.
 """
 
 import gc
@@ -33,6 +33,7 @@ from typing import Any
 
 from activities.package import load_package
 from benchmarks.mutations import structure_of, text_of
+from benchmarks.yardstick import milliseconds, yardstick
 from lockstep.agent import Agent
 from lockstep.environment import Environment
 from lockstep.errors import LockstepError
@@ -53,6 +54,8 @@ PATIENCE = 10.0
 MOST_STEPS = 50
 FEW_STEPS = 10
 ROUNDS = 40
+PACE = 20_000
+"""Additions that say how fast the core is beside a document."""
 
 
 class Target:
@@ -148,13 +151,6 @@ def _different(plan: Any, number: int) -> Any:
     }
 
 
-def yardstick() -> float:
-    began, total = time.process_time(), 0
-    for number in range(10**6):
-        total += number
-    return round(1000 * (time.process_time() - began), 1)
-
-
 def different() -> list[float]:
     """The seconds that plans take of whose steps no two are alike."""
     target, taken = Target(), []
@@ -183,16 +179,17 @@ def child(first: int, pipe: Connection) -> None:
         except Exception as error:  # the very thing that must not happen
             outcome, steps, parts = f"crashed: {type(error).__name__}", 0, []
         seconds = time.process_time() - began
-        pipe.send(("ended", number, kind, outcome, steps, seconds, parts))
+        pipe.send(("ended", number, kind, outcome, steps, seconds, parts, yardstick(PACE)))
 
 
 def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
     outcomes: Counter[str] = Counter()
     bad: list[dict[str, Any]] = []
     plans: list[tuple[float, list[float]]] = []
+    paced: list[float] = []
     sizes: dict[str, list[float]] = {f"to_{FEW_STEPS}_steps": [], f"to_{MOST_STEPS}_steps": []}
     kinds: dict[str, list[float]] = {}
-    yardsticks = [yardstick()]
+    first = yardstick()
     slowest = (0.0, 0)
     began, number = time.monotonic(), 0
     while number < MUTATIONS:
@@ -207,7 +204,7 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                 if said[0] == "begun":
                     _, number, kind = said
                 elif said[0] == "ended":
-                    _, number, kind, outcome, steps, seconds, parts = said
+                    _, number, kind, outcome, steps, seconds, parts, beside = said
                     number += 1
                     outcomes[f"{kind} {outcome.partition(':')[0]}"] += 1
                     slowest = max(slowest, (seconds, number - 1))
@@ -217,6 +214,7 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                         kinds.setdefault(kind, []).append(seconds)
                     if kind == "plan" and 0 < steps <= MOST_STEPS:
                         plans.append((seconds, parts))
+                        paced.append(seconds / beside)
                         sizes[f"to_{FEW_STEPS if steps <= FEW_STEPS else MOST_STEPS}_steps"].append(
                             seconds
                         )
@@ -232,7 +230,6 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
             process.kill()
             process.join()
     unlike = different()
-    yardsticks.append(yardstick())
     phases = zip(*(parts for _, parts in plans), strict=True)
     print(
         json.dumps(
@@ -245,6 +242,7 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                 "outcomes": dict(sorted(outcomes.items())),
                 "plans_checked_to_50_steps": len(plans),
                 "cpu_ms": _spread([seconds for seconds, _ in plans]),
+                "yardsticks": _ranked(paced, 3),
                 **{
                     f"{name}_cpu_ms": _spread(list(each))
                     for name, each in zip(("read", "shape", "check"), phases, strict=True)
@@ -252,7 +250,7 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
                 "plan_cpu_ms": {name: _spread(each) for name, each in sizes.items() if each},
                 "different_steps_cpu_ms": _spread(unlike),
                 "checked_cpu_ms": {name: _spread(each) for name, each in sorted(kinds.items())},
-                "yardstick_cpu_ms": yardsticks,
+                "yardstick_cpu_ms": [milliseconds(first), milliseconds(yardstick())],
                 "slowest": {"number": slowest[1], "cpu_ms": round(1000 * slowest[0], 1)},
                 "seconds": round(time.monotonic() - began, 1),
                 "bad": bad[:20],
@@ -263,10 +261,15 @@ def main(progress: Callable[[str], object] = sys.stderr.write) -> int:
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:
-    """The middle, and what one of a hundred and the longest take, in milliseconds."""
-    found = sorted(seconds)
+    """As `_ranked`, in milliseconds."""
+    return _ranked([1000 * one for one in seconds], 2)
+
+
+def _ranked(each: list[float], digits: int) -> dict[str, float]:
+    """The middle, and what one of a hundred and the longest take."""
+    found = sorted(each)
     ranks = {"p50": len(found) // 2, "p99": len(found) * 99 // 100, "max": len(found) - 1}
-    return {name: round(1000 * found[rank], 2) for name, rank in ranks.items()}
+    return {name: round(found[rank], digits) for name, rank in ranks.items()}
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ arguments that were never asked about before, so that nothing of the answer is r
 the decision stands a plain Python predicate that says the same of the same calls: what a check
 costs when nobody has to be able to read, validate or pin it.
 
-Times are of the processor; each is the median of rounds, the shortest beside it. On a shared
-machine even those grow with what the neighbours do: so a yardstick, a million additions in plain
-Python, is measured at the beginning and at the end.
+Times are of the processor; each is the median of rounds, the shortest beside it. Since neighbours
+on a shared machine stretch even those, each round is also told in yardsticks, measured beside it.
 """
 
 import gc
@@ -16,9 +15,11 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from benchmarks.yardstick import milliseconds, yardstick
 from lockstep.agent import Agent
 from lockstep.decision import Outcome, Principal, Request
 from lockstep.environment import Environment
@@ -35,12 +36,16 @@ from policies.world import World
 STEPS = 1_000
 POLICIES = 100
 TOOLS = 20
-ROUNDS = 5
-CALLS = 500
+ROUNDS = 9
+CALLS = 200
+PACE = 100_000
+"""Additions that say how fast the core is beside a round."""
 BY = "bench"
 PRINCIPAL = Principal(agent="bench", role="operator", started_by=BY, trigger="person")
 Json = dict[str, Any]
 Said = Callable[[Json], bool]
+Round = tuple[float, float]
+"""What the work took, and the yardstick beside it: seconds of the processor."""
 
 
 def spec(name: str) -> ToolSpec:
@@ -133,30 +138,38 @@ def plan(tools: list[str], referring: int) -> Plan:
     return Plan.model_validate({"lockstep": "plan/1", "steps": steps})
 
 
-def yardstick() -> float:
-    began, total = time.process_time(), 0
-    for number in range(10**6):
-        total += number
-    return round(1000 * (time.process_time() - began), 1)
+@contextmanager
+def timed(rounds: list[Round]) -> Iterator[None]:
+    """Adds what the block took, and how fast the core was beside it."""
+    before, began = yardstick(PACE), time.process_time()
+    yield
+    took = time.process_time() - began
+    rounds.append((took, (before + yardstick(PACE)) / 2))
+
+
+def told(rounds: list[Round], each: int = 1) -> dict[str, float]:
+    """In milliseconds of the processor, and in yardsticks, for each of so many."""
+    took = [1000 * seconds / each for seconds, _ in rounds]
+    paced = [seconds / beside / each for seconds, beside in rounds]
+    return {
+        "median": float(f"{statistics.median(took):.4g}"),
+        "least": float(f"{min(took):.4g}"),
+        "yardsticks": float(f"{statistics.median(paced):.3g}"),
+    }
 
 
 def checked(tools: list[str], referring: int) -> dict[str, float]:
     """A full check of a plan by a world that has never checked one."""
     proposed, worlds = plan(tools, referring), [world(tools) for _ in range(ROUNDS)]
 
-    def once() -> None:
+    rounds: list[Round] = []
+    for here in worlds:
         # A plan keeps what is found out about it, so each round has a copy of its own.
         fresh = Plan.model_validate(proposed.model_dump(mode="json"))
-        began.append(time.process_time())
-        found = check(fresh, worlds.pop(), BY)
-        began.append(time.process_time())
+        with timed(rounds):
+            found = check(fresh, here, BY)
         assert found.passed, found.findings[:3]
-
-    began: list[float] = []
-    for _ in range(ROUNDS):
-        once()
-    took = [1000 * (after - before) for before, after in zip(began[::2], began[1::2], strict=True)]
-    return {"median": round(statistics.median(took), 1), "least": round(min(took), 1)}
+    return told(rounds)
 
 
 def decided(tools: list[str]) -> dict[str, Any]:
@@ -188,21 +201,19 @@ def decided(tools: list[str]) -> dict[str, Any]:
         ]
 
     cedar(asked())
-    ours, theirs = [], []
+    ours, theirs = list[Round](), list[Round]()
     for _ in range(ROUNDS):
         requests = asked()
-        began = time.process_time()
-        answers = cedar(requests)
-        between = time.process_time()
-        assert answers == plain(requests)
-        after = time.process_time()
-        ours.append(1000 * (between - began) / CALLS)
-        theirs.append(1000 * (after - between) / CALLS)
+        with timed(ours):
+            answers = cedar(requests)
+        with timed(theirs):
+            expected = plain(requests)
+        assert expected == answers
+    cost, plainly = told(ours, CALLS), told(theirs, CALLS)
     return {
-        "median": round(statistics.median(ours), 4),
-        "least": round(min(ours), 4),
-        "plain_python": round(statistics.median(theirs), 5),
-        "ratio": round(statistics.median(ours) / statistics.median(theirs)),
+        **cost,
+        "plain_python": plainly["median"],
+        "ratio": round(cost["yardsticks"] / plainly["yardsticks"]),
     }
 
 
@@ -210,7 +221,7 @@ def main() -> int:
     # As a worker does once it has loaded its agent.
     gc.collect()
     gc.freeze()
-    yardsticks = [yardstick()]
+    began = yardstick()
     spread, one = [f"Tool{number}" for number in range(TOOLS)], ["Tool0"]
     plans = {
         "known": checked(spread, 0),
@@ -220,12 +231,11 @@ def main() -> int:
         "open_one_tool": checked(one, 9),
     }
     decisions = {"spread": decided(spread), "one_tool": decided(one)}
-    yardsticks.append(yardstick())
     print(
         json.dumps(
             {
                 "benchmark": "policy_speed",
-                "yardstick_cpu_ms": yardsticks,
+                "yardstick_cpu_ms": [milliseconds(began), milliseconds(yardstick())],
                 "policies": POLICIES,
                 "plan_steps": STEPS,
                 "plan_cpu_ms": plans,

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from activities.contract import Rejected
+from activities.contract.planner import Rejected
 from activities.models.prompt import Prompting
 from benchmarks.real_plans import world
 from benchmarks.recorded import taskbench

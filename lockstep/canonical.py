@@ -5,12 +5,12 @@ lone surrogates) has no digest, and is refused rather than rounded.
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Annotated, Any, NewType
 
 import rfc8785
 from pydantic import AfterValidator, JsonValue, WrapValidator
+from pydantic_core import to_json
 
 Digest = NewType("Digest", str)
 """`sha256:` and 64 hexadecimal digits."""
@@ -19,8 +19,8 @@ Digest = NewType("Digest", str)
 def canonical(value: Any) -> bytes:
     """The RFC 8785 bytes of a JSON value; ValueError for what JSON cannot say exactly."""
     try:
-        # What is plain Python's own writer spells the same, and twenty times as fast.
-        return _written(value if _is_plain(value) else _plain(value)).encode()
+        # What is plain another writer spells the same, and many times as fast.
+        return to_json(_ordered(value))
     except (_Odd, TypeError, ValueError, RecursionError):
         pass  # for what follows to write, or to say what is wrong
     try:
@@ -33,45 +33,27 @@ def canonical(value: Any) -> bytes:
         raise ValueError("the value is nested too deeply") from None
 
 
-_written = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether there is nothing in the value but text, names in ASCII, and small whole numbers: what
-    most documents are made of, and what needs no copy to be written.
-    """
-    kind = type(value)
-    if kind is dict:
-        for key, child in value.items():
-            if type(key) is not str or not key.isascii():
-                return False
-            if type(child) is not str and not _is_plain(child):
-                return False
-        return True
-    if kind is list:
-        return all(type(child) is str or _is_plain(child) for child in value)
-    if kind is int:
-        return bool(-(2**53) < value < 2**53)
-    return kind is str or value is None or kind is bool
-
-
 class _Odd(Exception):
     """Something that RFC 8785 writes in its own way, or that is not quite JSON."""
 
 
-def _plain(value: Any) -> Any:
-    """The value with whole numbers as integers. Odd are very large and very small numbers, and keys
-    whose order in UTF-16 may be another.
+def _ordered(value: Any) -> Any:
+    """The value with its keys in order, and whole numbers as integers. Odd are very large and very
+    small numbers, and keys whose order in UTF-16 may be another.
     """
     kind = type(value)
+    if kind is dict:
+        found = {}
+        for key in sorted(value):
+            if type(key) is not str or not key.isascii():
+                raise _Odd
+            child = value[key]
+            found[key] = child if type(child) is str else _ordered(child)
+        return found
     if kind is str or value is None or kind is bool:
         return value
-    if kind is dict:
-        if not all(type(key) is str and key.isascii() for key in value):
-            raise _Odd
-        return {key: _plain(child) for key, child in value.items()}
     if kind is list:
-        return [child if type(child) is str else _plain(child) for child in value]
+        return [child if type(child) is str else _ordered(child) for child in value]
     if kind is int and -(2**53) < value < 2**53:
         return value
     if kind is float and -(2**53) < value < 2**53:

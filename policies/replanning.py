@@ -14,6 +14,7 @@ from policies.decider import RESERVED
 from policies.lineage.labels import labels, planner_reads
 from policies.lineage.provenance import Lineage
 from policies.revision import may_have_acted
+from policies.ruling import denial, wanting
 from policies.world import World
 
 
@@ -90,31 +91,13 @@ def ruled(progress: Progress, world: World, lineage: Lineage) -> Ruled:
     made = world.decider.replan(asked)
     if made.outcome is not Outcome.REQUIRE_APPROVAL:
         return Ruled(made, None)
-    people = world.agent.approvers
-    rules = made.missing or (_default(tuple(sorted(people))),)
-    roles = {role for rule in rules for role in rule.approvers}
-    return Ruled(
-        made,
-        Wanted(
-            rules=rules,
-            people={role: people[role] for role in sorted(roles) if role in people},
-            asking=world.agent.asking,
-            policy=made.policy,
-            facts={},
-        ),
-    )
+    rules = made.missing or (_default(tuple(sorted(world.agent.approvers))),)
+    return Ruled(made, wanting(made, rules, {}, world))
 
 
 def denied(made: Decision) -> Finding | None:
     """Why the rest is not planned anew."""
-    if made.outcome is not Outcome.DENY:
-        return None
-    return Finding(
-        code="LS-POLICY-003" if made.errors else "LS-POLICY-002",
-        place="run",
-        problem=made.why if made.errors else f"planning anew is BLOCKED by {made.why}",
-        fix="correct the policy" if made.errors else "mend what was signalled, and run again",
-    )
+    return denial(made, "run", "planning anew", "mend what was signalled, and run again")
 
 
 def _default(roles: tuple[str, ...]) -> Rule:

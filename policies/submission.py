@@ -17,6 +17,7 @@ from lockstep.lock import Body
 from lockstep.plan import Plan
 from lockstep.statement import Approved, Author, Statement
 from lockstep.submission import SUBJECT, Submission, Wanted, holds
+from policies.ruling import denial, wanting
 from policies.world import World
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -91,27 +92,12 @@ def wanted(made: Decision, asked: Submission, world: World) -> Wanted | None:
     """What a human is to be asked for; None where nothing is missing."""
     if made.outcome is not Outcome.REQUIRE_APPROVAL:
         return None
-    roles = {role for rule in made.missing for role in rule.approvers}
-    people = world.agent.approvers
-    return Wanted(
-        rules=made.missing,
-        people={role: people[role] for role in sorted(roles) if role in people},
-        asking=world.agent.asking,
-        policy=made.policy,
-        facts=asked.told,
-    )
+    return wanting(made, made.missing, asked.told, world)
 
 
 def refused(made: Decision) -> Finding | None:
     """The finding of a plan that is denied as a whole."""
-    if made.outcome is not Outcome.DENY:
-        return None
-    return Finding(
-        code="LS-POLICY-003" if made.errors else "LS-POLICY-002",
-        place="plan",
-        problem=made.why if made.errors else f"the plan as a whole is BLOCKED by {made.why}",
-        fix="correct the policy" if made.errors else "change the plan, or split it",
-    )
+    return denial(made, "plan", "the plan as a whole", "change the plan, or split it")
 
 
 def _grants(

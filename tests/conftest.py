@@ -32,7 +32,7 @@ SLOWEST = (
     "runs/test_run.py",
     "runs/test_escalation.py",
     "runs/test_kill.py",
-    "runs/test_language.py",
+    "runs/test_loops.py",
     "runs/test_replanning.py",
     "runs/test_demo.py",
     "runs/test_planning.py",

@@ -93,12 +93,7 @@ async def answer(client: Client, run: str, given: Answer) -> None:
         ) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise LockstepError.of(
-                "LS-ASK-001",
-                f"run `{run}`",
-                "has ended or does not exist, so it waits for nothing",
-                "see `lockstep inbox list`",
-            ) from None
+            raise _over(run) from None
         raise
 
 
@@ -109,12 +104,16 @@ async def leave(client: Client, run: str, given: Answer) -> None:
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        raise LockstepError.of(
-            "LS-ASK-001",
-            f"run `{run}`",
-            "has ended or does not exist, so it waits for nothing",
-            "see `lockstep inbox list`",
-        ) from None
+        raise _over(run) from None
+
+
+def _over(run: str) -> LockstepError:
+    return LockstepError.of(
+        "LS-ASK-001",
+        f"run `{run}`",
+        "has ended or does not exist, so it waits for nothing",
+        "see `lockstep inbox list`",
+    )
 
 
 def _refusal(error: WorkflowUpdateFailedError, given: Answer) -> Finding:

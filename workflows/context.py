@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.contract import Change, Validator
+from activities.contract.validator import Change, Validator
 from lockstep.action import Actions
 from lockstep.budget import Ledger
 from lockstep.decision import Decision

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.contract import Carrier
+from activities.contract.carrier import Carrier
 from lockstep.finding import Finding
 from lockstep.fork import Carry, Fork, Heritage, RunForked, over
 from lockstep.lock import Lock

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 from temporalio import workflow
 
-from activities.contract import Brief
+from activities.contract.planner import Brief
 from lockstep.escalation import Answer, Ground, Question, Verdict
 from lockstep.finding import Finding
 from lockstep.value import ARGS_PREVIEW_BYTES, Value

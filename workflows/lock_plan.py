@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 from temporalio import workflow
 
-from activities.contract import Brief, Goal, Planner, Proposal, Validator
+from activities.contract.planner import Brief, Goal, Planner
+from activities.contract.validator import Proposal, Validator
 from lockstep.amount import Amount
 from lockstep.canonical import Digest, Exact, digest
 from lockstep.checked import Checked

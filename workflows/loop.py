@@ -7,7 +7,7 @@ and takes a slot of the run's like any step. The list itself and the outputs sta
 import asyncio
 from dataclasses import dataclass
 
-from activities.contract import Count, Gather, Reader
+from activities.contract.reader import Count, Gather, Reader
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import ForEach

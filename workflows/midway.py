@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from activities.contract import Brief
+from activities.contract.planner import Brief
 from lockstep.budget import Ledger
 from lockstep.revision import Progress
 from lockstep.statement import Author

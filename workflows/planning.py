@@ -13,15 +13,8 @@ from temporalio.exceptions import (
     ActivityError,
 )
 
-from activities.contract import (
-    Ask,
-    Brief,
-    Goal,
-    Proposal,
-    Rejected,
-    Reply,
-    Validator,
-)
+from activities.contract.planner import Ask, Brief, Goal, Rejected, Reply
+from activities.contract.validator import Proposal, Validator
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.checked import Checked

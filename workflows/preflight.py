@@ -7,7 +7,7 @@ expected, or cannot be made, nothing of the plan is begun. What cannot be known 
 
 import asyncio
 
-from activities.contract import Reader, Weigh
+from activities.contract.reader import Reader, Weigh
 from lockstep.event import PreflightChecked
 from lockstep.finding import Finding
 from lockstep.lock import LockedPreflight

@@ -19,7 +19,7 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as AttemptTimeoutError
 
-from activities.contract import Ask, Brief, Planner, Reply
+from activities.contract.planner import Ask, Brief, Planner, Reply
 from lockstep.amount import Amount
 from lockstep.budget import Exhausted, Ledger
 from lockstep.canonical import digest

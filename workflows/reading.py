@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
-from activities.contract import Keep, Reader, Sources, Weigh
+from activities.contract.reader import Keep, Reader, Sources, Weigh
 from lockstep.amount import Amount
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep

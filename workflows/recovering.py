@@ -34,6 +34,7 @@ from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Signalled
 from lockstep.recovery import told, way_out
+from lockstep.revision import MAX_DETAIL
 from lockstep.stepped import StepRecovering
 from workflows.context import RunContext
 
@@ -152,7 +153,7 @@ class Recovering:
                 step=self.step.id,
                 item=self.item,
                 error=outcome.name,
-                detail=outcome.detail[:500],
+                detail=outcome.detail[:MAX_DETAIL],
                 recovery=outcome.recovery,
                 spent=used,
                 mocked=outcome.mocked,
@@ -175,7 +176,7 @@ class Recovering:
 
     def finding(self, outcome: Signalled) -> Finding:
         """The error, what was done about it, and the way out in words."""
-        detail, done = outcome.detail[:500], self._done(outcome.name)
+        detail, done = outcome.detail[:MAX_DETAIL], self._done(outcome.name)
         if outcome.recovery:
             problem, fix = told(outcome.name, detail), way_out(outcome.recovery)
         else:

@@ -13,7 +13,8 @@ from functools import partial
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.contract import Brief, Goal, Permitted, Planner, Submitted, Validator, Verify
+from activities.contract.planner import Brief, Goal, Planner
+from activities.contract.validator import Permitted, Submitted, Validator, Verify
 from lockstep.action import dispatches
 from lockstep.agent import ANYONE
 from lockstep.amount import Amount

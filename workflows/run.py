@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import JsonValue
 from temporalio import workflow
 
-from activities.contract import Validator
+from activities.contract.validator import Validator
 from lockstep.amount import Amount
 from lockstep.canonical import Digest
 from lockstep.errors import LockstepError

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.contract import Submitted, Verify
+from activities.contract.validator import Submitted, Verify
 from lockstep.budget import Ledger
 from lockstep.canonical import ExactObject
 from lockstep.fallback import is_absent

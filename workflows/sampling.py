@@ -11,7 +11,8 @@ from functools import partial
 
 from temporalio import workflow
 
-from activities.contract import Ask, Brief, Goal, Proposal, Reply, Validator
+from activities.contract.planner import Ask, Brief, Goal, Reply
+from activities.contract.validator import Proposal, Validator
 from lockstep.amount import Amount
 from lockstep.canonical import digest
 from lockstep.finding import Finding

@@ -2,7 +2,8 @@
 
 A loop with a bounded number of turns. Each turn ends in a value that is matched in full; nothing a
 tool, a policy or a person can say leads out of it any other way. What is asked of a human is put
-together in `workflows/asking.py`, what the error catalogue does in `workflows/recovering.py`.
+together in `workflows/asking.py`, what the error catalogue does in `workflows/recovering.py`, and
+what the journal is told in `workflows/stepped.py`.
 """
 
 import asyncio
@@ -21,14 +22,6 @@ from lockstep.lock import LockedStep
 from lockstep.loop import label
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.revision import MAX_DETAIL, Signal
-from lockstep.stepped import (
-    StepAttempted,
-    StepCaught,
-    StepCompleted,
-    StepDecided,
-    StepFailed,
-    StepStarted,
-)
 from lockstep.value import Value
 from workflows.asking import Approved, Ask, Asking, Edited, Repeated
 from workflows.context import RunContext
@@ -36,6 +29,7 @@ from workflows.dispatch import Failed, dispatch, spent
 from workflows.ends import Abandoned, Caught, Done, End, NotStarted, Skipped, Stopped
 from workflows.held import about_signal, about_unknown, held_back
 from workflows.recovering import Again, Escalated, Recovering
+from workflows.stepped import StepJournal
 
 Turn = End | Caught | Ask | Again
 """How one turn ends: the step's end, or what comes before the next turn."""
@@ -57,6 +51,7 @@ class StepLife:
     grants: list[Grant] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._journal = StepJournal(self.run.journal, self.step, self.item)
         self._asking = Asking(self.run, self.step, self.item, self._is_moot)
         errors = self.run.errors_of(self.step)
         self._recovering = Recovering(self.run, self.step, self.item, errors)
@@ -121,7 +116,7 @@ class StepLife:
         return self.number == 1 and self.item is None and self.run.is_halting
 
     async def _turn(self) -> Turn:
-        step, journal = self.step, self.run.journal
+        step = self.step
         left = self.run.time_left()
         if left is None:
             return self._stop(
@@ -134,16 +129,7 @@ class StepLife:
         if exhausted is not None:
             return self._stop("LS-RUN-004", str(exhausted), "raise the limit and lock again")
         self.run.begun.add(step.id)
-        journal.write(
-            StepStarted(
-                step=step.id,
-                item=self.item,
-                tool=step.tool,
-                dispatch=self.number,
-                reason=step.reason,
-                reserved=step.worst_cost,
-            )
-        )
+        self._journal.started(self.number)
         call = self._call()
         try:
             outcome = await dispatch(
@@ -154,8 +140,7 @@ class StepLife:
             self._fail(_cancelled(self.label), self.run.ledger.settle(key, None))
             raise
         used = self.run.ledger.settle(key, spent(outcome.attempts, step.cost))
-        for attempt in outcome.attempts:
-            journal.write(StepAttempted(step=step.id, item=self.item, attempt=attempt))
+        self._journal.attempted(outcome.attempts)
         if isinstance(outcome, Signalled):
             self.run.ended(step.id, outcome.name)
         elif not isinstance(outcome, Withheld):
@@ -192,20 +177,8 @@ class StepLife:
         )
 
     def _completed(self, outcome: Completed) -> Done:
-        step = self.step
         self._decided(outcome.decision, outcome.grounds)
-        self.run.journal.write(
-            StepCompleted(
-                step=step.id,
-                item=self.item,
-                value=outcome.value,
-                spent=outcome.spent,
-                decision=outcome.decision.digest,
-                idempotency_key=outcome.idempotency_key,
-                mocked=outcome.mocked,
-                composed=outcome.composed,
-            )
-        )
+        self._journal.completed(outcome)
         return Done(outcome.value)
 
     def _signalled(self, call: Dispatch, outcome: Signalled, used: Amount) -> Turn:
@@ -250,17 +223,7 @@ class StepLife:
         fallback = self.step.on_error.get(outcome.name)
         if fallback is None:
             return self._fail(self._recovering.finding(outcome), used, outcome.mocked)
-        self.run.journal.write(
-            StepCaught(
-                step=self.step.id,
-                item=self.item,
-                error=outcome.name,
-                detail=outcome.detail[:500],
-                fallback=fallback,
-                spent=used,
-                mocked=outcome.mocked,
-            )
-        )
+        self._journal.caught(outcome, fallback, used)
         return Caught(outcome.name)
 
     def _withheld(self, outcome: Withheld) -> Stopped | Ask:
@@ -298,22 +261,14 @@ class StepLife:
 
     def _decided(self, decision: Decision, grounds: Grounds | None) -> None:
         self.run.decisions[self.label] = decision
-        self.run.journal.write(
-            StepDecided(step=self.step.id, item=self.item, decision=decision, grounds=grounds)
-        )
+        self._journal.decided(decision, grounds)
 
-    def _stop(self, code: str, problem: str, fix: str, used: Amount | None = None) -> Stopped:
+    def _stop(self, code: str, problem: str, fix: str) -> Stopped:
         place = f"step `{self.label}`"
-        return self._fail(
-            Finding(code=code, place=place, problem=problem, fix=fix), used or Amount()
-        )
+        return self._fail(Finding(code=code, place=place, problem=problem, fix=fix), Amount())
 
     def _fail(self, finding: Finding, used: Amount, mocked: bool = False) -> Stopped:
-        self.run.journal.write(
-            StepFailed(
-                step=self.step.id, item=self.item, finding=finding, spent=used, mocked=mocked
-            )
-        )
+        self._journal.failed(finding, used, mocked)
         return Stopped(finding)
 
 

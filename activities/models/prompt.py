@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from activities.contract import Rejected
+from activities.contract.planner import Rejected
 from activities.models.model import Turn
 from activities.models.selection import nearest
 from lockstep.canonical import Digest, digest

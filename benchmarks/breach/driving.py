@@ -10,13 +10,8 @@ from dataclasses import dataclass, replace
 
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import (
-    Ask,
-    Goal,
-    Rejected,
-    Submitted,
-    Verify,
-)
+from activities.contract.planner import Ask, Goal, Rejected
+from activities.contract.validator import Submitted, Verify
 from activities.models.providers import provider
 from activities.propose import ModelPlanner
 from benchmarks.breach.performing import AT, PERSON, Going, Office, Rest, performed

@@ -11,13 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.compose import Composer
-from activities.contract import (
-    Count,
-    Gather,
-    Permitted,
-    Proposal,
-    Sources,
-)
+from activities.contract.reader import Count, Gather, Sources
+from activities.contract.validator import Permitted, Proposal
 from activities.models.model import Model
 from activities.perform import Performer
 from activities.reading import StoreReader

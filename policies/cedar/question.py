@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import cedarpy
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 Path = tuple[str, ...]
 """Fields, one within another."""
@@ -55,16 +56,22 @@ class Facts:
         """The same with a value of the right type for what is not known yet: one that is `tried`
         there, or a plain one.
         """
-        found = _with_examples(_at(self.values, paths), self.type)
-        for path, value in tried.items():
-            if any(path[: len(place)] == place for place in self.open):
-                _put(found, path, value)
-        return _written(found)
+        text = self.told(paths)
+        # Nothing that is known can be spelled like a sign: within a string its quotes are escaped.
+        for place, sign in self._signs.items():
+            if sign in text:
+                text = text.replace(sign, _written(_filler(self.type, place, tried)))
+        return text
 
     @cached_property
     def open(self) -> frozenset[Path]:
         """Where something is not known yet."""
-        return frozenset(_placeholders(self.values, ()))
+        return frozenset(self._signs)
+
+    @cached_property
+    def _signs(self) -> Mapping[Path, str]:
+        """What stands in the text for each of what is not known yet."""
+        return {at: _written(sign) for at, sign in _placeholders(self.values, ())}
 
 
 class Question(NamedTuple):
@@ -81,7 +88,8 @@ class Question(NamedTuple):
     store: cedarpy.Entities
 
 
-_written = json.JSONEncoder(separators=(",", ":")).encode
+def _written(value: Any) -> str:
+    return to_json(value).decode()
 
 
 def _is_placeholder(value: Any) -> bool:
@@ -89,13 +97,18 @@ def _is_placeholder(value: Any) -> bool:
     return isinstance(value, dict) and "__extn" in value
 
 
-def _with_examples(facts: Any, type_: Mapping[str, Any]) -> Any:
-    if _is_placeholder(facts):
-        return _example(type_)
-    if not isinstance(facts, dict):
-        return facts
-    inner = type_.get("attributes", {})
-    return {key: _with_examples(value, inner.get(key, {})) for key, value in facts.items()}
+def _filler(facts: Mapping[str, Any], place: Path, tried: Mapping[Path, JsonValue]) -> JsonValue:
+    """A value of the type that stands at a place of facts of this type."""
+    type_ = facts
+    for part in place:
+        type_ = type_.get("attributes", {}).get(part, {})
+    found = _example(type_)
+    for path, value in tried.items():
+        if path == place:
+            found = value
+        elif path[: len(place)] == place:
+            _put(found, path[len(place) :], value)
+    return found
 
 
 def _put(facts: Any, path: Path, value: JsonValue) -> None:
@@ -121,10 +134,10 @@ def _example(type_: Mapping[str, Any]) -> JsonValue:
             return ""
 
 
-def _placeholders(facts: Any, at: Path) -> Iterator[Path]:
+def _placeholders(facts: Any, at: Path) -> Iterator[tuple[Path, Any]]:
     # What a list holds is known, or the list as a whole is not.
     if _is_placeholder(facts):
-        yield at
+        yield at, facts
     elif isinstance(facts, dict):
         for key, value in facts.items():
             if isinstance(value, dict):

@@ -15,7 +15,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.contract import Ask, Goal, Reply
+from activities.contract.planner import Ask, Goal, Reply
 from activities.models.anthropic import Anthropic
 from activities.models.messages import MessagesModel
 from activities.package import load_package

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.contract import Count, Gather, Keep, Sources, Weigh
+from activities.contract.reader import Count, Gather, Keep, Sources, Weigh
 from activities.reading import StoreReader
 from activities.store import FolderStore, load
 from lockstep.guard import Guard

@@ -4,6 +4,7 @@ The agent is `tests/agents/harbour`, loaded once; whatever a law wants to be oth
 in a copy of the world.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -19,7 +20,9 @@ from lockstep.finding import Finding
 from lockstep.lock import Body
 from lockstep.plan import Plan
 from lockstep.tool import ToolSpec
+from policies.cedar.decider import CedarDecider
 from policies.check import check
+from policies.decider import PolicyTexts
 from policies.graph.rules import Rules
 from policies.locks.freeze import freeze
 from policies.world import World
@@ -27,6 +30,7 @@ from policies.world import World
 ROOT = Path(__file__).parents[2]
 HARBOUR = ROOT / "tests" / "agents" / "harbour"
 BY = "ana"
+PERMIT = '@id("all") @reason("r") permit (principal, action, resource);\n'
 
 Json = dict[str, Any]
 
@@ -82,6 +86,23 @@ def world_with(
         rules=here.rules if rules is None else rules,
         tools=here.tools if specs is None else specs,
         environment=here.environment.model_copy(update=environment),
+    )
+
+
+def under(
+    authorize: str = PERMIT, approvals: str = "", shadow: str = "", here: World | None = None
+) -> World:
+    """The harbour, or what was made of it, under other policy."""
+    found = here or world()
+    texts = PolicyTexts(authorize=authorize, approvals=approvals, shadow=shadow)
+    decider = CedarDecider.load(texts, found.tools, found.environment)
+    return replace(found, texts=texts, decider=decider)
+
+
+def copied(to: Path) -> Path:
+    """A copy of the harbour's folder, to be written anew."""
+    return Path(
+        shutil.copytree(HARBOUR, to / "harbour", ignore=shutil.ignore_patterns("__pycache__"))
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from activities.contract import Change
+from activities.contract.validator import Change
 from activities.store import FolderStore
 from activities.validate import WorldValidator
 from lockstep.action import (

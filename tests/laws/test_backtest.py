@@ -4,28 +4,18 @@ from dataclasses import replace
 
 from lockstep.case import Case, Cases, PlanCase, ReplanCase
 from lockstep.decision import Outcome
-from policies.cedar.decider import CedarDecider
-from policies.decider import PolicyTexts
 from policies.graph.coded import OwnRules
 from policies.graph.combinations import AtMost
 from policies.graph.rules import Mandatory, Rules
 from policies.trials.backtest import moved, policy_changes
 from policies.world import World
-from tests.laws.port import world
+from tests.laws.port import PERMIT, under
 
-PERMIT = '@id("all") @reason("r") permit (principal, action, resource);\n'
 NO_COAL = (
     '@id("no-coal") @reason("it is over") forbid (principal, action == Action::"ListShips", '
     'resource) when { context.args.cargo.contains("coal") };\n'
 )
 ASK = NO_COAL.replace("no-coal", "ask").replace('"it is over")', '"r") @approvers("m")')
-
-
-def under(authorize: str = PERMIT, approvals: str = "", shadow: str = "") -> World:
-    texts = PolicyTexts(authorize=authorize, approvals=approvals, shadow=shadow)
-    found = world()
-    decider = CedarDecider.load(texts, found.tools, found.environment)
-    return replace(found, texts=texts, decider=decider)
 
 
 def told(old: World, new: World) -> list[tuple[str, str]]:

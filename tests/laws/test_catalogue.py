@@ -1,7 +1,6 @@
 """A pinned catalogue is part of its environment: what it holds exists, and its change is drift."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.contract import Proposal
+from activities.contract.validator import Proposal
 from activities.package import load_package
 from activities.proposed import wrote
 from lockstep.catalogue import Pinned, change, fits, stocked
@@ -25,7 +24,7 @@ from policies.lineage.labels import planner_reads
 from policies.locks.drift import drift
 from policies.locks.freeze import freeze
 from policies.world import World
-from tests.laws.port import BY, HARBOUR, package, plan, refusal, world_with
+from tests.laws.port import BY, copied, package, plan, refusal, world_with
 
 TABLE = {
     "source": "prometheus",
@@ -218,9 +217,7 @@ def test_a_change_is_what_came_and_what_went() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A harbour whose cargo comes from a catalogue that is pinned."""
-    root = shutil.copytree(
-        HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    root = copied(tmp_path)
     toml = root / "environments" / "test.toml"
     table = "\n".join(
         f"{name} = {json.dumps(value)}" for name, value in TABLE.items() if name != "attributes"

@@ -1,7 +1,6 @@
 """A tool that is declared by schema alone is checked like any other, and called by nobody."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from policies.checks.declared import uncallable, undecided
 from policies.locks.drift import drift
 from policies.locks.freeze import freeze
 from policies.world import World
-from tests.laws.port import BY, HARBOUR, LIST, Json, plan, refusal
+from tests.laws.port import BY, LIST, Json, copied, plan, refusal
 
 HAIL: Json = {
     "description": "Call a ship by its name.",
@@ -57,9 +56,7 @@ when { context.args has times && context.args.times < 5 };
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the harbour whose manifest declares a tool that tools.py does not have."""
-    root = shutil.copytree(
-        HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    root = copied(tmp_path)
     manifest = root / "environments" / "test.toml"
     manifest.write_text(
         f'{manifest.read_text()}\n[errors.NobodyHeard]\nrecovery = "call louder"\n'

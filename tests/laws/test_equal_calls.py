@@ -5,7 +5,6 @@ another order is looked at anew, and means the same: that is what the quick way 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,14 +14,11 @@ from pydantic import TypeAdapter
 
 from lockstep.canonical import ExactObject, digest
 from lockstep.checked import Checked
-from lockstep.decision import Outcome, Phase, Principal, Request
+from lockstep.decision import Outcome, Phase, Principal, Request, Target
 from lockstep.provenance import Provenance
 from lockstep.trust import Trust
-from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.decider import PolicyTexts
-from policies.world import World
-from tests.laws.port import BY, LIST, POST, WEIGH, Json, plan, with_, world
+from tests.laws.port import BY, LIST, POST, WEIGH, Json, plan, under, with_, world
 
 CALLS = (
     LIST,
@@ -69,13 +65,6 @@ def test_of_equal_calls_each_is_found_what_would_be_found_of_it_alone(
     assert said(one_by_one) == said(quick)
 
 
-def governed(policy: str) -> World:
-    here = world()
-    texts = PolicyTexts(authorize=policy)
-    decider = CedarDecider.load(texts, here.tools, here.environment)
-    return replace(here, texts=texts, decider=decider)
-
-
 ALL = '@id("all") @reason("all may be") permit (principal, action, resource);'
 NAMED = '@id("named") @reason("not this one") forbid (principal, action, resource) when {{ {} }};'
 
@@ -90,7 +79,7 @@ NAMED = '@id("named") @reason("not this one") forbid (principal, action, resourc
 )
 def test_a_rule_that_looks_at_what_a_step_is_called_is_asked_about_each(condition: str) -> None:
     """However it comes by the name: a call is not the same as one with another name then."""
-    here = governed(ALL + NAMED.format(condition))
+    here = under(ALL + NAMED.format(condition))
     found = check(plan(*copies([LIST])), here, BY)
     assert here.decider.names_steps
     assert {"s0-1": Outcome.DENY} == {
@@ -100,7 +89,7 @@ def test_a_rule_that_looks_at_what_a_step_is_called_is_asked_about_each(conditio
 
 def test_a_rule_about_anything_else_is_not_asked_again_for_another_name() -> None:
     """Every decision bears the name of its own step all the same."""
-    here = governed(ALL + NAMED.format('context.args has berth && context.phase == "never"'))
+    here = under(ALL + NAMED.format('context.args has berth && context.phase == "never"'))
     found = check(plan(*copies([LIST])), here, BY)
     assert not here.decider.names_steps
     assert ["list", "weigh", "s0-0", "s0-1"] == [made.step for made in found.decisions]
@@ -126,24 +115,41 @@ values = st.recursive(
 )
 
 
-@given(st.dictionaries(words, values, max_size=4), words)
-@settings(max_examples=50)
-def test_the_digest_of_a_question_is_that_of_all_its_facts(args: Json, step: str) -> None:
+requests = st.builds(
+    Request,
+    phase=st.sampled_from(Phase),
+    principal=st.builds(
+        Principal,
+        agent=words,
+        role=st.just("r"),
+        started_by=st.just("änn"),
+        trigger=st.sampled_from(["person", "schedule"]),
+    ),
+    environment=st.just("test"),
+    stage=words,
+    step=words,
+    tool=words,
+    effect=words,
+    outward=st.booleans(),
+    provenance=st.builds(
+        Provenance,
+        untrusted=st.lists(words, max_size=2),
+        steered=st.booleans(),
+        sensitive=st.booleans(),
+        sources=st.lists(st.sampled_from(["Read", "Act"]), max_size=2),
+    ),
+    args=st.dictionaries(words, values, max_size=4),
+    unknown=st.lists(words, max_size=2),
+    targets=st.lists(st.builds(Target, kind=st.just("metric"), name=st.just("m")), max_size=2),
+)
+
+
+@given(requests)
+@settings(max_examples=100)
+def test_the_digest_of_a_question_is_that_of_all_its_facts(request: Request) -> None:
     """Put together from what was written before, it is what writing all of it anew would give."""
-    request = Request(
-        phase=Phase.RUN,
-        principal=Principal(agent="a", role="r", started_by="ann", trigger="person"),
-        environment="test",
-        stage="dev",
-        step=step,
-        tool="Act",
-        effect="write",
-        outward=True,
-        provenance=Provenance(untrusted=("/a",)),
-        args=args,
-    )
     assert digest(request.model_dump(mode="json", exclude={"grants"})) == request.asked
-    assert digest(args) == request.args_digest
+    assert digest(request.args) == request.args_digest
 
 
 @given(st.dictionaries(words, values, max_size=4))

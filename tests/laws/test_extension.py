@@ -1,6 +1,5 @@
 """A manifest inherits what it can be seen to inherit, and each value is told with its file."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from lockstep.finding import Finding
 from lockstep.loading import parse_toml
 from policies.locks.drift import drift
 from policies.world import World
-from tests.laws.port import HARBOUR, STEPS, frozen, refusal
+from tests.laws.port import STEPS, copied, frozen, refusal
 
 TOOLS = "[tools.ListShips]\n[tools.WeighCargo]\n[tools.ScuttleShip]\n[tools.PostNotice]\n"
 
@@ -34,9 +33,7 @@ tables = st.dictionaries(names, values, max_size=3)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the harbour whose manifests may be written anew."""
-    return shutil.copytree(
-        HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    return copied(tmp_path)
 
 
 def write(root: Path, name: str, text: str, stage: str = "sandbox") -> Path:

@@ -16,9 +16,8 @@ from lockstep.submission import Submission
 from lockstep.trust import Trust
 from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.decider import PolicyTexts
 from policies.world import World
-from tests.laws.port import BY, LIST, POST, WEIGH, Json, plan, with_, world
+from tests.laws.port import BY, LIST, POST, WEIGH, Json, plan, under, with_, world
 from tests.laws.test_equal_calls import ALL, CALLS, NAMED, copies, said
 
 LONG = with_(LIST, args={"cargo": ["c" * 5000]})
@@ -48,20 +47,14 @@ def test_a_world_that_has_met_a_call_says_what_one_says_that_has_not(
         assert said(alone) == said(check(proposed, here, by, literals))
 
 
-def governed(here: World, policy: str) -> World:
-    texts = PolicyTexts(authorize=policy)
-    decider = CedarDecider.load(texts, here.tools, here.environment)
-    return replace(here, texts=texts, decider=decider)
-
-
 def outcomes(here: World, *steps: Json, by: str = BY) -> dict[str, Outcome]:
     return {made.step: made.outcome for made in check(plan(*steps), here, by).decisions}
 
 
 def test_a_world_with_another_policy_has_met_nobody() -> None:
     """A call that the one permits is denied by the other, though it was met a moment ago."""
-    lax = governed(world(), ALL)
-    strict = governed(lax, ALL + NAMED.format('context.environment.name != ""'))
+    lax = under(ALL)
+    strict = under(ALL + NAMED.format('context.environment.name != ""'), here=lax)
     assert {"list": Outcome.ALLOW} == outcomes(lax, LIST)
     assert {"list": Outcome.DENY} == outcomes(strict, LIST)
     assert {"list": Outcome.ALLOW} == outcomes(lax, LIST)
@@ -75,14 +68,14 @@ def test_who_asks_and_what_a_rule_sees_of_a_step_make_another_question(
     condition: str, by: str, name: str
 ) -> None:
     """The answer to the first does not stand for the second."""
-    here = governed(world(), ALL + NAMED.format(condition))
+    here = under(ALL + NAMED.format(condition))
     assert {"list": Outcome.ALLOW} == outcomes(here, LIST)
     assert {name: Outcome.DENY} == outcomes(here, with_(LIST, id=name), by=by)
 
 
 def test_of_a_decision_that_was_met_the_name_is_that_of_the_step() -> None:
     """The same call under another name, in another plan."""
-    here = governed(world(), ALL)
+    here = under(ALL)
     assert {"list": Outcome.ALLOW} == outcomes(here, LIST)
     assert {"again": Outcome.ALLOW} == outcomes(here, with_(LIST, id="again"))
 
@@ -125,7 +118,7 @@ class Failing:
 
 def test_what_could_not_be_decided_is_denied_and_asked_again() -> None:
     """An engine that fails once does not deny a call for as long as its world is there."""
-    lax = governed(world(), ALL)
+    lax = under(ALL)
     assert isinstance(lax.decider, CedarDecider)
     here = replace(lax, decider=Failing(lax.decider))
     assert {"list": Outcome.DENY} == outcomes(here, LIST)

@@ -1,7 +1,6 @@
 """Faults are drawn from a seed and a call: often enough, never otherwise, and the same again."""
 
 import json
-import shutil
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from activities.package import load_package
 from lockstep.faults import Fault, Faults
 from lockstep.finding import Finding
 from policies.locks.drift import drift
-from tests.laws.port import HARBOUR, STEPS, Json, frozen, refusal, world
+from tests.laws.port import HARBOUR, STEPS, Json, copied, frozen, refusal, world
 
 FLEET: Json = {"ships": [{"name": "skiff", "tons": 3}], "names": ["skiff"], "count": 1}
 
@@ -120,9 +119,7 @@ def test_a_spoilt_output_never_fits(pick: float) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    root = shutil.copytree(
-        HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    root = copied(tmp_path)
     (root / "ships.json").write_text(
         json.dumps({"lockstep": "mock/1", "answers": [{"output": FLEET}]})
     )

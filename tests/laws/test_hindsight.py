@@ -10,7 +10,6 @@ import pytest
 from lockstep.decision import AnyGrant, Grant, Outcome, Request, StandingGrant
 from lockstep.finding import Finding
 from lockstep.provenance import Provenance
-from policies.cedar.decider import CedarDecider
 from policies.decider import PolicyTexts
 from policies.request import real
 from policies.trials.expected import rules_of
@@ -18,10 +17,9 @@ from policies.trials.hindsight import SILENT, About, Revisited, Said, asked_agai
 from policies.trials.promotion import promoted
 from policies.trials.tally import MAX_EXAMPLES, MAX_KINDS, Hindsight, Tally
 from policies.world import World
-from tests.laws.port import world
+from tests.laws.port import PERMIT, under, world
 
 ALLOW, DENY, ASK = Outcome.ALLOW, Outcome.DENY, Outcome.REQUIRE_APPROVAL
-PERMIT = '@id("all") @reason("r") permit (principal, action, resource);\n'
 GIVEN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -35,14 +33,12 @@ def rule(id: str, approvers: str = "", when: str = "true", effect: str = "forbid
 
 def here(authorize: str = PERMIT, approvals: str = "", shadow: str = "") -> World:
     """The harbour under other policy, where a yes may stand for a week."""
-    texts = PolicyTexts(authorize=authorize, approvals=approvals, shadow=shadow)
     found = world()
     asking = found.agent.asking.model_copy(update={"standing": timedelta(days=7)})
     agent = found.agent.model_copy(
         update={"approvers": {"pilots": ("ana",), "owners": ("dora",)}, "asking": asking}
     )
-    decider = CedarDecider.load(texts, found.tools, found.environment)
-    return replace(found, agent=agent, texts=texts, decider=decider)
+    return under(authorize, approvals, shadow, replace(found, agent=agent))
 
 
 def scuttling(at: World, *grants: AnyGrant) -> Request:

@@ -20,7 +20,7 @@ from policies.check import check
 from policies.locks.drift import drift
 from policies.locks.freeze import freeze
 from policies.world import World
-from tests.laws.port import BY, HARBOUR, LIST, STEPS, Json, plan, refusal
+from tests.laws.port import BY, HARBOUR, LIST, STEPS, Json, copied, plan, refusal
 
 FLEET: Json = {"ships": [{"name": "skiff", "tons": 3}], "names": ["skiff"], "count": 1}
 FOG: Json = {"name": "FogTooThick", "detail": "nothing to be seen"}
@@ -140,9 +140,7 @@ def test_a_mock_lies_within_the_package(file: str) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the harbour whose ListShips is answered for by a mock."""
-    root = shutil.copytree(
-        HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    root = copied(tmp_path)
     manifest = root / "environments" / "test.toml"
     bound = manifest.read_text().replace(
         "[tools.ListShips]", '[tools.ListShips]\nmock = "mocks/ships.json"'

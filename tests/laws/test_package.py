@@ -10,7 +10,7 @@ import pytest
 from activities.package import AgentPackage, find_root, load_package
 from lockstep.finding import Finding
 from lockstep.tool import Effect
-from tests.laws.port import HARBOUR, ROOT, package, refusal
+from tests.laws.port import HARBOUR, ROOT, copied, package, refusal
 
 FLAGSHIP = ROOT / "examples" / "cluster_digest"
 
@@ -18,9 +18,7 @@ FLAGSHIP = ROOT / "examples" / "cluster_digest"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the harbour that may be spoiled."""
-    return shutil.copytree(
-        HARBOUR, tmp_path / "harbour", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    return copied(tmp_path)
 
 
 def spoilt(folder: Path, file: str, text: str) -> Finding:

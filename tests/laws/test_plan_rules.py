@@ -1,6 +1,5 @@
 """Forbidden combinations, so many at most, and rules that are code: of the worst run, or broken."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +19,7 @@ from policies.graph.certainty import Shape
 from policies.graph.coded import OwnRules
 from policies.graph.combinations import AtMost, NeverTogether
 from policies.graph.rules import Rules
-from tests.laws.port import BY, HARBOUR, STEPS, checked, plan, refusal, world, world_with
+from tests.laws.port import BY, STEPS, checked, copied, plan, refusal, world, world_with
 
 
 class Metric(BaseModel):
@@ -242,8 +241,7 @@ also_looked = looked
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    copied: Path = shutil.copytree(HARBOUR, tmp_path / "harbour")
-    return copied
+    return copied(tmp_path)
 
 
 def own(tmp_path: Path, text: str) -> OwnRules:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.contract import Rejected
+from activities.contract.planner import Rejected
 from activities.models.prompt import MAX_REPEATED_BYTES, Prompting
 from lockstep.draft import Draft
 from lockstep.environment import CatalogueSource

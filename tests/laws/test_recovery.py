@@ -1,6 +1,5 @@
 """An environment names its errors and the way out, and says the same at plan time as in a run."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from lockstep.recovery import Recovery
 from policies.checks.recovery import contradictions
 from policies.locks.drift import drift
 from policies.world import World
-from tests.laws.port import HARBOUR, LIST, Json, frozen, only, with_, world, world_with
+from tests.laws.port import LIST, Json, copied, frozen, only, with_, world, world_with
 
 LOST: Json = {"resource": "cargo", "recovery": "list the grain instead"}
 
@@ -94,7 +93,7 @@ def test_only_one_error_is_a_missing_resource() -> None:
 
 def test_a_catalogue_that_contradicts_the_tools_is_refused_at_load(tmp_path: Path) -> None:
     """With all that is wrong in it at once, each with its place."""
-    root = shutil.copytree(HARBOUR, tmp_path / "harbour")
+    root = copied(tmp_path)
     manifest = root / "environments" / "test.toml"
     text = manifest.read_text()
     for wrong in ("Fog", "Mist"):

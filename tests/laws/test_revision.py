@@ -21,9 +21,7 @@ from lockstep.statement import Asked, Proposed
 from lockstep.tail import MAX_LINES, fitting, tail
 from lockstep.trust import Emits, Trust
 from lockstep.usage import Bill
-from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.decider import PolicyTexts
 from policies.graph.rules import Rules
 from policies.locks.freeze import freeze
 from policies.locks.verify import verify
@@ -38,10 +36,12 @@ from tests.laws import office
 from tests.laws.port import (
     BY,
     LIST,
+    PERMIT,
     POST,
     WEIGH,
     Json,
     frozen,
+    under,
     with_,
     world,
     world_with,
@@ -49,7 +49,6 @@ from tests.laws.port import (
 
 FOG = Signal(step="weigh", tool="WeighCargo", error="FogTooThick", detail='see "nothing"\n\n# Obey')
 ENOUGH = Amount(calls=100, tokens=1000)
-PERMIT = '@id("all") @reason("r") permit (principal, action, resource);\n'
 
 
 def progress(body: Body | None = None, **changes: Any) -> Progress:
@@ -391,11 +390,9 @@ def test_what_became_of_a_step_is_read_too() -> None:
 
 
 def here_with(authorize: str = PERMIT, approvals: str = "") -> World:
-    texts = PolicyTexts(authorize=authorize, approvals=approvals)
     found = world()
     agent = found.agent.model_copy(update={"approvers": {"master": ("cleo",), "mate": ("ana",)}})
-    decider = CedarDecider.load(texts, found.tools, found.environment)
-    return replace(found, agent=agent, texts=texts, decider=decider)
+    return under(authorize, approvals, here=replace(found, agent=agent))
 
 
 def rule(effect: str, when: str = "true", approvers: str = "") -> str:

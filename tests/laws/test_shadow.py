@@ -1,7 +1,5 @@
 """Rules that are only tried: heard, written down, and never in the way."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,17 +10,14 @@ from lockstep.decision import Outcome, Phase, Request, Shadow, ShadowRule
 from lockstep.errors import LockstepError
 from lockstep.provenance import Provenance
 from lockstep.stepped import StepDecided
-from policies.cedar.decider import CedarDecider
-from policies.decider import PolicyTexts
 from policies.request import planned, real
 from policies.trials.cases import tried
 from policies.world import World
-from tests.laws.port import HARBOUR, LIST, plan, refusal, world
+from tests.laws.port import HARBOUR, LIST, PERMIT, plan, refusal, under, world
 from worker.cli.story import told
 
 ALLOW, DENY, ASK = Outcome.ALLOW, Outcome.DENY, Outcome.REQUIRE_APPROVAL
 
-PERMIT = '@id("all") @reason("r") permit (principal, action, resource);'
 NO_COAL = """
 @id("no-coal") @reason("coal is on its way out")
 forbid (principal, action == Action::"ListShips", resource)
@@ -41,14 +36,6 @@ OVERFLOWS = """
 forbid (principal, action == Action::"ListShips", resource)
 when { 9223372036854775807 + 1 > 0 };
 """
-
-
-def here(authorize: str = PERMIT, approvals: str = "", shadow: str = "") -> World:
-    """The harbour under other policy."""
-    texts = PolicyTexts(authorize=authorize, approvals=approvals, shadow=shadow)
-    found = world()
-    decider = CedarDecider.load(texts, found.tools, found.environment)
-    return replace(found, texts=texts, decider=decider)
 
 
 def request(at: World, **args: object) -> Request:
@@ -73,7 +60,7 @@ def would(at: World) -> dict[str, Outcome]:
 
 def test_a_tried_forbid_would_have_denied_and_an_approval_would_have_asked() -> None:
     """Each by its own id; both are told, though one would have been enough."""
-    at = here(shadow=NO_COAL + ASK_FIRST)
+    at = under(shadow=NO_COAL + ASK_FIRST)
     assert {"no-coal": DENY, "ask-first": ASK} == would(at)
     assert ALLOW is at.decider.decide(request(at)).outcome
 
@@ -85,7 +72,7 @@ def test_nothing_that_is_tried_changes_a_decision(
     authorize: str, approvals: str, shadow: str
 ) -> None:
     """Neither the outcome nor its grounds nor its digest nor the policy's; not even by an error."""
-    without, with_ = here(authorize, approvals), here(authorize, approvals, shadow)
+    without, with_ = under(authorize, approvals), under(authorize, approvals, shadow)
     before = without.decider.decide(request(without))
     after = with_.decider.decide(request(with_))
     assert before == after.model_copy(update={"shadow": None})
@@ -95,15 +82,15 @@ def test_nothing_that_is_tried_changes_a_decision(
 
 def test_a_tried_permit_is_told_only_where_nothing_permits() -> None:
     """Where a call is allowed or forbidden already, one more permit would have changed nothing."""
-    assert {"may-list": ALLOW} == would(here("", shadow=PERMIT_LIST))
-    assert {} == would(here(PERMIT, shadow=PERMIT_LIST))
+    assert {"may-list": ALLOW} == would(under("", shadow=PERMIT_LIST))
+    assert {} == would(under(PERMIT, shadow=PERMIT_LIST))
     forbidden = PERMIT + NO_COAL.replace("no-coal", "real")
-    assert {} == would(here(forbidden, shadow=PERMIT_LIST))
+    assert {} == would(under(forbidden, shadow=PERMIT_LIST))
 
 
 def test_a_tried_rule_that_cannot_be_evaluated_says_so() -> None:
     """It would have denied, as any rule that breaks; the call goes on."""
-    made = (at := here(shadow=OVERFLOWS)).decider.decide(request(at))
+    made = (at := under(shadow=OVERFLOWS)).decider.decide(request(at))
     assert made.shadow is not None
     assert (ALLOW, ("broken",)) == (made.outcome, made.shadow.errors)
     assert "broken could not be evaluated, and would have DENIED" in made.shadow.lines
@@ -111,7 +98,7 @@ def test_a_tried_rule_that_cannot_be_evaluated_says_so() -> None:
 
 def test_of_a_plan_only_what_is_certain_is_told() -> None:
     """What the unknown decides is asked again with the real arguments."""
-    at = here(shadow=NO_COAL + ASK_FIRST)
+    at = under(shadow=NO_COAL + ASK_FIRST)
     (step,) = plan({**LIST, "args": {**LIST["args"], "cargo": {"$from": "x", "path": ""}}}).steps
     asked = planned(step, at, "ana", Provenance())
     made = at.decider.decide(asked)
@@ -125,7 +112,7 @@ def test_a_shadow_of_garbage_does_not_load_and_is_told(text: str) -> None:
     """Whoever tries a rule must learn that it is not being tried; blank text is no rule at all."""
     said = "shadow.cedar"
     try:
-        here(shadow=text)
+        under(shadow=text)
     except LockstepError as error:
         said = str(error)
     assert "shadow.cedar" in said
@@ -133,17 +120,17 @@ def test_a_shadow_of_garbage_does_not_load_and_is_told(text: str) -> None:
 
 def test_its_rules_are_held_to_what_all_rules_are_held_to() -> None:
     """An id of its own, names that exist, and a role where it names approvers."""
-    twice = refusal(lambda: here(PERMIT, shadow=PERMIT))
+    twice = refusal(lambda: under(PERMIT, shadow=PERMIT))
     assert "its id stands at authorize.cedar:1 too" in twice.problem
-    wrong = refusal(lambda: here(shadow=NO_COAL.replace("ListShips", "ListShip")))
+    wrong = refusal(lambda: under(shadow=NO_COAL.replace("ListShips", "ListShip")))
     assert "did you mean `ListShips`?" == wrong.fix
-    role = refusal(lambda: here(shadow=ASK_FIRST.replace("harbour-master", "Harbour Master")))
+    role = refusal(lambda: under(shadow=ASK_FIRST.replace("harbour-master", "Harbour Master")))
     assert "is not a role's name" in role.problem
 
 
 def test_a_case_may_expect_what_is_tried() -> None:
     """By rule and verdict; what is said and not expected, or expected and not said, fails."""
-    at = here(shadow=NO_COAL + ASK_FIRST)
+    at = under(shadow=NO_COAL + ASK_FIRST)
 
     def case(shadow: dict[str, str]) -> Case:
         return Case.model_validate(
@@ -172,7 +159,7 @@ def test_the_account_says_what_would_have_been() -> None:
         policy=world().decider.policy,
         would=(ShadowRule(id="no-coal", would=DENY, reason="coal is on its way out"),),
     )
-    made = (at := here()).decider.decide(request(at)).model_copy(update={"shadow": shadow})
+    made = (at := under()).decider.decide(request(at)).model_copy(update={"shadow": shadow})
     assert (
         "Step list: policy says ALLOW (all)\n"
         "  shadow: no-coal would have DENIED (coal is on its way out)"

@@ -12,21 +12,17 @@ from lockstep.decision import Decision, Outcome, Phase
 from lockstep.lock import Body, Lock
 from lockstep.statement import Approved, Asked, Author, Proposed, Refreshed, Statement
 from lockstep.usage import Bill
-from policies.cedar.decider import CedarDecider
 from policies.check import check
-from policies.decider import PolicyTexts
 from policies.locks.claims import claims
 from policies.locks.freeze import freeze
 from policies.locks.today import today
 from policies.submission import started, submitted
 from policies.trials.whole_cases import tried_plan
 from policies.world import World
-from tests.laws.port import BY, STEPS, plan, refusal, world
+from tests.laws.port import BY, PERMIT, STEPS, plan, refusal, under, world
 
 ALLOW, DENY, ASK = Outcome.ALLOW, Outcome.DENY, Outcome.REQUIRE_APPROVAL
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-PERMIT = '@id("all") @reason("r") permit (principal, action, resource);\n'
 
 
 def rule(id: str = "whole", when: str = "true", effect: str = "forbid", approvers: str = "") -> str:
@@ -39,13 +35,11 @@ def rule(id: str = "whole", when: str = "true", effect: str = "forbid", approver
 
 def here(authorize: str = PERMIT, approvals: str = "", shadow: str = "") -> World:
     """The harbour under other policy."""
-    texts = PolicyTexts(authorize=authorize, approvals=approvals, shadow=shadow)
     found = world()
     agent = found.agent.model_copy(
         update={"approvers": {"master": ("cleo",), "owner": ("dora", "cleo")}}
     )
-    decider = CedarDecider.load(texts, found.tools, found.environment)
-    return replace(found, agent=agent, texts=texts, decider=decider)
+    return under(authorize, approvals, shadow, replace(found, agent=agent))
 
 
 def whole(at: World, planner: Asked | None = None) -> Decision | None:

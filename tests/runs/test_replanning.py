@@ -14,6 +14,7 @@ import pytest
 
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Question, Verdict
+from lockstep.lock import Lock
 from lockstep.statement import Proposed
 from tests.runs.command import lockstep
 from tests.runs.office import KEY, Office, office, scene, working
@@ -52,7 +53,7 @@ when { context.unknown };
 """
 
 
-def anew(policy: str = "") -> Callable[[Path], None]:
+def anew(policy: str = "", approvals: str = "") -> Callable[[Path], None]:
     """The crane, whose rest is planned anew when its hook is stuck."""
 
     def change(root: Path) -> None:
@@ -62,8 +63,9 @@ def anew(policy: str = "") -> Callable[[Path], None]:
             'recovery = "free the hook"\nactions = [{ kind = "escalate" }]',
             'recovery = "free the hook"\nactions = [{ kind = "replan" }]',
         )
-        with (root / "policy" / "authorize.cedar").open("a") as rules:
-            rules.write(policy)
+        for name, more in {"authorize": policy, "approvals": approvals}.items():
+            with (root / "policy" / f"{name}.cedar").open("a") as rules:
+                rules.write(more)
 
     return change
 
@@ -76,6 +78,12 @@ def stuck(book: Book) -> tuple[Json, ...]:
         step("tell", "Echo", text=output("up")),
         with_(say("bye", "good bye"), after=["tell"]),
     )
+
+
+def by_ana(yard: Yard, book: Book) -> Lock:
+    """The lock of that plan, which a person proposed."""
+    said = Proposed(by="ana", at=datetime(2026, 11, 21, tzinfo=UTC))
+    return yard.lock(*stuck(book)).stating(said)
 
 
 def rest(book: Book, id: str = "again") -> Json:
@@ -260,7 +268,7 @@ async def test_without_a_model_a_human_gives_the_rest(
         assert ("failed", ["called for pallet"]) == (ended.result.status, book_two.lines)
 
 
-FOREMAN = """
+LOOKED_AT = """
 @id("crane.foreman-looks")
 @reason("a new rest is looked at by a foreman")
 @approvers("foreman")
@@ -272,13 +280,7 @@ forbid (principal, action == Action::"plan.replan", resource);
 forbid (principal, action == Action::"plan.submit", resource)
 when { context.phase == "run" && context.tools.contains("Lift") && context.steps > 2 };
 """
-
-
-def looked_at(root: Path) -> None:
-    """Two rules of two roles ask for a yes."""
-    anew()(root)
-    with (root / "policy" / "approvals.cedar").open("a") as policy:
-        policy.write(FOREMAN)
+"""Two rules of two roles ask for a yes."""
 
 
 @pytest.mark.parametrize("lifts", [False, True])
@@ -289,7 +291,7 @@ async def test_a_yes_to_one_rest_is_none_to_another(
     whether the new rest needs fewer of them or as many.
     """
     told = scene("lift", {"proposal": rest(book)})
-    async with office(yard, tmp_path, told, furnish=looked_at) as opened:
+    async with office(yard, tmp_path, told, furnish=anew(approvals=LOOKED_AT)) as opened:
         lift = step("up", "Lift", ledger=book.name, load="pallet", jams=True)
         handle = await opened.yard.start(opened.yard.lock(say(), with_(lift, after=["hello"])))
         question = await asked(opened, handle, "plan.replan.1.approve.1")
@@ -331,17 +333,9 @@ forbid (principal, action == Action::"plan.submit", resource)
 when { context.model && context.tools.contains("Lift") };
 """
 
-    def asking(root: Path) -> None:
-        anew(PERMIT)(root)
-        with (root / "policy" / "approvals.cedar").open("a") as policy:
-            policy.write(rules)
-
     told = scene("lift", {"proposal": rest(book)})
-    async with office(yard, tmp_path, told, furnish=asking) as opened:
-        lock = opened.yard.lock(*stuck(book)).stating(
-            Proposed(by="ana", at=datetime(2026, 11, 21, tzinfo=UTC))
-        )
-        handle = await opened.yard.start(lock)
+    async with office(yard, tmp_path, told, furnish=anew(PERMIT, rules)) as opened:
+        handle = await opened.yard.start(by_ana(opened.yard, book))
         question = await asked(opened, handle, "plan.replan.1.approve.1")
         assert ["crane.always", "crane.before-locking"] == [one.id for one in question.rules]
         await opened.yard.answer(handle, question, Verdict.APPROVE, by="cleo")
@@ -363,17 +357,9 @@ forbid (principal, action == Action::"plan.submit", resource)
 when { context.phase == "run" && context.model && context.tools.contains("Lift") };
 """
 
-    def asking(root: Path) -> None:
-        anew()(root)
-        with (root / "policy" / "approvals.cedar").open("a") as policy:
-            policy.write(rules)
-
     told = scene("lift", {"proposal": rest(book)})
-    async with office(yard, tmp_path, told, furnish=asking) as opened:
-        lock = opened.yard.lock(*stuck(book)).stating(
-            Proposed(by="ana", at=datetime(2026, 11, 21, tzinfo=UTC))
-        )
-        handle = await opened.yard.start(lock)
+    async with office(yard, tmp_path, told, furnish=anew(approvals=rules)) as opened:
+        handle = await opened.yard.start(by_ana(opened.yard, book))
         question = await asked(opened, handle, "plan.replan.1.approve.1")
         assert ["lockstep.replanning-asks", "crane.looked-at"] == [one.id for one in question.rules]
         await opened.yard.answer(handle, question, Verdict.APPROVE)

@@ -15,7 +15,7 @@ from temporalio import activity
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowHistory
 
-from activities.contract import Carrier
+from activities.contract.carrier import Carrier
 from activities.store import Store
 from lockstep.canonical import Digest, canonical
 from lockstep.errors import LockstepError

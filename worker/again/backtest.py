@@ -14,7 +14,7 @@ from functools import partial
 
 from temporalio.client import WorkflowHistory
 
-from activities.contract import Change, Permitted, Proposal, Verified, Verify
+from activities.contract.validator import Change, Permitted, Proposal, Verified, Verify
 from activities.package import AgentPackage
 from activities.store import Store
 from lockstep.canonical import Digest

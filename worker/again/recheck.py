@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from activities.contract import Proposal
+from activities.contract.validator import Proposal
 from activities.proposed import judged, proposed_in
 from lockstep.canonical import Digest, digest
 from lockstep.checked import Checked

@@ -17,7 +17,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import StartActivityInput
 
-from activities.contract import Proposal
+from activities.contract.validator import Proposal
 from activities.store import Store
 from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked

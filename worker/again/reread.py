@@ -6,7 +6,7 @@ What was kept and gathered then is looked for and put together again, and nothin
 from collections.abc import Callable
 from typing import Any
 
-from activities.contract import Count, Gather, Gathered, Keep, Weigh, Weighing
+from activities.contract.reader import Count, Gather, Gathered, Keep, Weigh, Weighing
 from activities.reading import counting, gathering, keeping, weighing
 from activities.store import Store
 from lockstep.canonical import Digest, digest_bytes

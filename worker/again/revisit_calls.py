@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import JsonValue
 
-from activities.contract import Change
+from activities.contract.validator import Change
 from activities.edits import edit_of
 from lockstep.decision import AnyGrant, Decision, Outcome
 from lockstep.finding import Finding

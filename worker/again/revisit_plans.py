@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from activities.contract import Permitted, Proposal, Verified, Verify
+from activities.contract.validator import Permitted, Proposal, Verified, Verify
 from activities.proposed import proposed_in
 from activities.store import peek
 from lockstep.canonical import Digest, digest

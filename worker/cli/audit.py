@@ -23,16 +23,15 @@ from worker.audits.evidence import Evidence
 from worker.audits.review import Reviewed, reviewed
 from worker.cli.audit_page import markdown, show_page, show_review, show_verdict
 from worker.cli.beside import first_of, looking
-from worker.cli.options import SinceOption, ago
+from worker.cli.options import RunArgument, SinceOption, ago, group
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.home import Home
 from worker.records.history import fetch, replay
 from worker.runs import listed, resolve
 from worker.session import session
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
-RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 HeadOption = Annotated[
     str | None,
     typer.Option(

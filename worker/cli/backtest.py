@@ -26,7 +26,7 @@ from policies.trials.promotion import promoted
 from policies.trials.tally import Hindsight, Tally
 from worker.again.backtest import Backtest, gone
 from worker.cli.hindsight import show, told
-from worker.cli.options import SinceOption, agent_here, ago
+from worker.cli.options import HereOption, SinceOption, agent_here, ago
 from worker.cli.replay import saved_history
 from worker.cli.terminal import Format, FormatOption, counted, emit_json, err, is_json, say
 from worker.home import Home
@@ -49,12 +49,7 @@ def backtest(
             "default all of this agent.",
         ),
     ] = None,
-    agent: Annotated[
-        Path | None,
-        typer.Option(
-            "--agent", metavar="FOLDER", help="The agent's folder; by default the one here."
-        ),
-    ] = None,
+    agent: HereOption = None,
     env: Annotated[
         str | None,
         typer.Option("--env", metavar="ENV", help="Only what happened in this environment."),

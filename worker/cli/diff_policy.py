@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from activities.files.cases import CASES
-from activities.package import MANIFEST, POLICY, AgentPackage, find_root, load_package
+from activities.files.policy import POLICY
+from activities.package import MANIFEST, AgentPackage, find_root, load_package
 from lockstep.case import Cases
 from lockstep.difference import Change
 from lockstep.errors import LockstepError

@@ -8,11 +8,11 @@ import typer
 from lockstep.dotted import dotted
 from lockstep.extension import Extended
 from lockstep.loading import pointer
-from worker.cli.options import HereOption, agent_here
+from worker.cli.options import HereOption, agent_here, group
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out
 from worker.plain import plain
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
 
 @app.callback()

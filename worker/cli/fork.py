@@ -28,6 +28,7 @@ from worker.cli.options import (
     HereOption,
     InputOption,
     PersonOption,
+    RunArgument,
     WaitOption,
     inputs,
     person,
@@ -44,7 +45,7 @@ from worker.session import Served, Session, fleeting, session
 
 
 def fork(
-    run: Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")],
+    run: RunArgument,
     from_: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="STEP", help="Do this again, and all that hangs on it."),

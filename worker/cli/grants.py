@@ -8,7 +8,7 @@ import typer
 
 from lockstep.decision import StandingGrant
 from lockstep.errors import LockstepError
-from worker.cli.options import HereOption, agent_here
+from worker.cli.options import HereOption, RunArgument, agent_here, group
 from worker.cli.standing import Kept, keep, kept, revoke, short, standing_in
 from worker.cli.terminal import (
     Format,
@@ -24,7 +24,7 @@ from worker.home import Home
 from worker.runs import resolve
 from worker.session import session
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
 
 @app.command("list")
@@ -42,7 +42,7 @@ def list_(agent: HereOption = None, format: FormatOption = Format.HUMAN) -> None
 
 @app.command("keep")
 def keep_(
-    run: Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")],
+    run: RunArgument,
     agent: HereOption = None,
     format: FormatOption = Format.HUMAN,
 ) -> None:

@@ -13,23 +13,22 @@ from activities.store import FolderStore, load
 from lockstep.decision import StandingGrant
 from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
-from lockstep.escalation import Answer, Ground, Question, Verdict
-from lockstep.loading import parse_json, read
-from worker.cli.options import HereOption, PersonOption, agent_here, person
+from lockstep.escalation import Ground, Question, Verdict
+from worker.cli.answer import args_given, give, output_given, sent, tell
+from worker.cli.options import HereOption, PersonOption, RunArgument, agent_here, group
 from worker.cli.question import show_question
 from worker.cli.standing import keep, standing_in
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe, say
 from worker.home import Home
-from worker.inbox import answer, find, leave, open_questions
+from worker.inbox import find, open_questions
 from worker.plain import plain
 from worker.records.history import fetch
 from worker.records.proposals import proposals
 from worker.runs import resolve
 from worker.session import session
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
-RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 QuestionArgument = Annotated[
     str | None, typer.Argument(help="The question, or its step; needed where a run has several.")
 ]
@@ -91,64 +90,11 @@ def show(
     show_question(found)
     out.print(f"  arguments  {found.args.digest}")
     # ASCII only: what is approved is these bytes, and nothing in them may look like other ones.
-    out.print(plain_block(json.dumps(args, indent=2)), markup=False)
+    out.print(_plain_block(json.dumps(args, indent=2)), markup=False)
 
 
-def plain_block(text: str) -> str:
+def _plain_block(text: str) -> str:
     return "\n".join("    " + plain(line) for line in text.splitlines())
-
-
-def _give(
-    run: str,
-    question: str | None,
-    verdict: Verdict,
-    as_: str | None,
-    note: str,
-    later: bool,
-    args: dict[str, object] | None = None,
-    output: dict[str, object] | None = None,
-) -> None:
-    id, found = asyncio.run(
-        _sent(run, question, verdict, as_, note, later, args=args, output=output)
-    )
-    _tell(id, found, verdict, later)
-
-
-async def _sent(
-    run: str,
-    question: str | None,
-    verdict: Verdict,
-    as_: str | None,
-    note: str,
-    later: bool,
-    **more: object,
-) -> tuple[str, Question]:
-    """Send an answer; the run and the question that it was for."""
-    async with session(Home.find(), say) as open_:
-        id = await resolve(open_.client, run)
-        found = await find(open_.client, id, question)
-        given = Answer.model_validate(
-            {
-                "question": found.id,
-                "verdict": verdict,
-                "by": person(as_),
-                "args_digest": found.args.digest,
-                "note": note,
-                **more,
-            }
-        )
-        await (leave if later else answer)(open_.client, id, given)
-        return id, found
-
-
-def _tell(run: str, found: Question, verdict: Verdict, later: bool, **more: object) -> None:
-    state = "left for the next worker" if later else "taken"
-    if is_json():
-        emit_json({"run": run, "question": found.id, "verdict": verdict, "state": state, **more})
-        return
-    out.print(f"[green]{state}[/green]: {verdict} of {safe(found.id)} in {safe(run)}")
-    if found.ground is Ground.PLANNING and verdict is not Verdict.DENY:
-        say(f"`lockstep runs show {run} --out LOCK` writes the lock, once there is one")
 
 
 @app.command("approve")
@@ -169,14 +115,12 @@ def approve(
 ) -> None:
     """Say yes to these arguments, where approval is what is missing."""
     length = _length(standing)
-    id, found = asyncio.run(
-        _sent(run, question, Verdict.APPROVE, as_, note, later, standing=length)
-    )
+    id, found = asyncio.run(sent(run, question, Verdict.APPROVE, as_, note, later, standing=length))
     if length is None:
-        _tell(id, found, Verdict.APPROVE, later)
+        tell(id, found, Verdict.APPROVE, later)
         return
     files, problem = ([], "it is not taken yet") if later else _keep(id, found.id, agent)
-    _tell(id, found, Verdict.APPROVE, later, kept=[str(file) for file in files], not_kept=problem)
+    tell(id, found, Verdict.APPROVE, later, kept=[str(file) for file in files], not_kept=problem)
     for file in files:
         say(f"kept in {file}: review it, commit it, and deploy it to the workers")
     if problem:
@@ -212,7 +156,7 @@ def _plain_answer(verdict: Verdict, told: str) -> None:
     """A command for an answer with nothing more to say."""
 
     @app.command(verdict.value, help=told)
-    def give(
+    def plain_answer(
         run: RunArgument,
         question: QuestionArgument = None,
         as_: PersonOption = None,
@@ -220,7 +164,7 @@ def _plain_answer(verdict: Verdict, told: str) -> None:
         later: LaterOption = False,
         format: FormatOption = Format.HUMAN,
     ) -> None:
-        _give(run, question, verdict, as_, note, later)
+        give(run, question, verdict, as_, note, later)
 
 
 _plain_answer(Verdict.DENY, "Say no: the run, or the planning, stops.")
@@ -245,7 +189,7 @@ def edit(
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Give the step other arguments; they are checked like the first."""
-    _give(run, question, Verdict.EDIT, as_, note, later, _arguments(args))
+    give(run, question, Verdict.EDIT, as_, note, later, args_given(args))
 
 
 @app.command("supply")
@@ -264,39 +208,4 @@ def supply(
     format: FormatOption = Format.HUMAN,
 ) -> None:
     """Give the step's output where its tool signalled an error."""
-    _give(run, question, Verdict.SUPPLY, as_, note, later, output=_output(output))
-
-
-def _arguments(given: str) -> dict[str, object]:
-    """All the arguments that the step shall have, read strictly."""
-    return _object(
-        given,
-        "--args",
-        "all the step's arguments or, of a planning, the plan",
-        "write --args '{\"name\": …}'; `lockstep inbox show` has the present ones",
-    )
-
-
-def _output(given: str) -> dict[str, object]:
-    return _object(
-        given, "--output", "what the tool would have given", "write --output '{\"name\": …}'"
-    )
-
-
-def _object(given: str, option: str, wanted: str, fix: str) -> dict[str, object]:
-    path = Path(given[1:]) if given.startswith("@") else None
-    value = None
-    if given:
-        value = parse_json(given, option) if path is None else parse_json(read(path), str(path))
-    if not isinstance(value, dict):
-        raise LockstepError.of(
-            "LS-CLI-001",
-            option,
-            f"wanted a JSON object: {wanted}; found {_found(given)}",
-            fix,
-        )
-    return value
-
-
-def _found(given: str) -> str:
-    return f"`{given[:40]}`" if given else "none"
+    give(run, question, Verdict.SUPPLY, as_, note, later, output=output_given(output))

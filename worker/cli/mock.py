@@ -12,7 +12,7 @@ from lockstep.compose import COMPOSE
 from lockstep.errors import LockstepError
 from lockstep.loading import parse_json
 from worker.again.taped import Tape, taped
-from worker.cli.options import HereOption, agent_here
+from worker.cli.options import HereOption, RunArgument, agent_here, group
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -29,7 +29,7 @@ from worker.records.history import PLANNING, fetch, kind_of
 from worker.runs import resolve, subject_of
 from worker.session import session
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -41,7 +41,7 @@ def mock() -> None:
 
 @app.command("record")
 def record(
-    run: Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")],
+    run: RunArgument,
     name: Annotated[
         str | None,
         typer.Option(

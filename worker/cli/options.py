@@ -18,6 +18,7 @@ from lockstep.lock import Lock
 from lockstep.plan import Plan
 from worker.discovery import roots
 
+RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
 AgentOption = Annotated[
     Path | None,
     typer.Option(
@@ -58,6 +59,11 @@ PersonOption = Annotated[
 
 
 _PERSON = re.compile(r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,126}")
+
+
+def group(doc: str | None) -> typer.Typer:
+    """A command that has commands of its own; `doc` says what for."""
+    return typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=doc)
 
 
 def person(given: str | None) -> str:

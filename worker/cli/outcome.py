@@ -6,7 +6,7 @@ from activities.store import FolderStore, load
 from lockstep.errors import LockstepError
 from lockstep.fallback import last
 from lockstep.lock import Lock
-from worker.cli.story import cost
+from worker.cli.bill import cost
 from worker.cli.terminal import counted, out, safe, show_findings
 from workflows.run_result import RunResult
 

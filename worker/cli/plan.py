@@ -27,6 +27,7 @@ from lockstep.loading import shaped
 from lockstep.outlay import Outlay
 from lockstep.plan import Plan
 from lockstep.usage import Bill
+from worker.cli.bill import cost
 from worker.cli.check import show_verdict
 from worker.cli.drawing import drawing
 from worker.cli.keeping import keep_locked, keep_proposal, must_be_kept
@@ -40,7 +41,6 @@ from worker.cli.options import (
 )
 from worker.cli.question import show_question, show_waiting
 from worker.cli.samples import SamplesOption, measured
-from worker.cli.story import cost
 from worker.cli.terminal import (
     Format,
     FormatOption,

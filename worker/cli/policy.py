@@ -18,7 +18,7 @@ from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
 from policies.trials.expected import Tried, rules_in, rules_of, unreached
 from worker.cli.drawing import COLOURS
-from worker.cli.options import EnvironmentOption, HereOption, agent_here
+from worker.cli.options import EnvironmentOption, HereOption, agent_here, group
 from worker.cli.terminal import (
     Format,
     FormatOption,
@@ -34,7 +34,7 @@ from worker.cli.terminal import (
 )
 from worker.plain import plain
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
 
 @app.command("test")

@@ -20,6 +20,7 @@ from lockstep.finding import Finding
 from lockstep.lock import Lock
 from worker.cli.beside import looking
 from worker.cli.lockfile import keep_contents
+from worker.cli.options import RunArgument, group
 from worker.cli.outcome import show_result
 from worker.cli.planning import show_planning
 from worker.cli.progress import Progress
@@ -48,9 +49,7 @@ from workflows.lock_plan import LockPlan, LockResult
 from workflows.run import Run
 from workflows.run_result import RunResult
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
-
-RunArgument = Annotated[str, typer.Argument(help="A run's id, the start of one, or `latest`.")]
+app = group(__doc__)
 
 
 @app.command("list")

@@ -18,10 +18,10 @@ from lockstep.loading import shaped
 from lockstep.plan import Plan
 from lockstep.samples import MAX_SAMPLES, Cluster
 from lockstep.usage import Bill
+from worker.cli.bill import cost
 from worker.cli.diff import SIGNS, line
 from worker.cli.drawing import drawing
 from worker.cli.listening import busy, told
-from worker.cli.story import cost
 from worker.cli.terminal import counted, emit_json, err, is_json, out, safe, say, show_findings
 from worker.plans import begin, ended
 from worker.records.history import fetch

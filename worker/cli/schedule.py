@@ -15,6 +15,7 @@ from worker.cli.options import (
     AgentOption,
     InputOption,
     PersonOption,
+    group,
     inputs,
     package_for,
     person,
@@ -25,7 +26,7 @@ from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, s
 from worker.home import Home
 from worker.session import session
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = group(__doc__)
 
 NameArgument = Annotated[str, typer.Argument(help="The schedule's name.")]
 

@@ -55,19 +55,12 @@ from lockstep.stepped import (
     StepSkipped,
     StepStarted,
 )
-from lockstep.usage import Bill
+from worker.cli.bill import cost
 from worker.cli.terminal import counted
 from worker.plain import plain
 
 _SHOWN = 5
 """Findings of a rejected plan; more are in the event."""
-
-
-def cost(bill: Bill) -> str:
-    """`2 calls, 3,412 tokens, $0.0123`; money only where a price is known."""
-    money = f", ${bill.microdollars / 1e6:.4f}" if bill.prices else ""
-    lost = f", {bill.unknown} of unknown cost" if bill.unknown else ""
-    return f"{counted(bill.calls, 'call')}, {counted(bill.usage.tokens, 'token')}{money}{lost}"
 
 
 def tell(event: Event) -> str:

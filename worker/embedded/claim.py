@@ -70,18 +70,18 @@ def claimed(home: Home) -> bool:
 
 
 @asynccontextmanager
-async def claim(home: Home, patience: float = CHANGE_OF_HANDS) -> AsyncIterator[int]:
+async def claim(home: Home) -> AsyncIterator[int]:
     """Holds the home's server lock and gives the descriptor for the server to inherit.
 
-    LS-SRV-004 if another process holds it: at once when that one is serving, after `patience`
-    seconds when it is only starting or stopping.
+    LS-SRV-004 if another process holds it: at once when that one is serving, after a while when it
+    is only starting or stopping.
     """
     try:
         descriptor = os.open(home.server_lock, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise home.refused(error) from None
     try:
-        deadline = monotonic() + patience
+        deadline = monotonic() + CHANGE_OF_HANDS
         while not _locked(descriptor, fcntl.LOCK_EX):
             if monotonic() > deadline or (serving(home) and claimed(home)):
                 raise _held(home)

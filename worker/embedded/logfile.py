@@ -8,14 +8,14 @@ LARGEST = 10 * 1024 * 1024
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def rotate(log: Path, largest: int = LARGEST) -> None:
+def rotate(log: Path) -> None:
     """Puts a log that has grown too long aside as `….1`."""
-    if log.exists() and log.stat().st_size > largest:
+    if log.exists() and log.stat().st_size > LARGEST:
         log.replace(log.with_name(log.name + ".1"))
 
 
-def last_words(log: Path, since: int = 0, lines: int = 3) -> str:
-    """The last lines written after byte `since`, on one line and without control characters."""
+def last_words(log: Path, since: int = 0) -> str:
+    """The last three lines written after byte `since`, on one and without control characters."""
     try:
         with log.open("rb") as file:
             end = file.seek(0, 2)
@@ -24,7 +24,7 @@ def last_words(log: Path, since: int = 0, lines: int = 3) -> str:
     except OSError:
         return "its log cannot be read"
     said = [_plain(line) for line in text.splitlines() if line.strip()]
-    return " | ".join(said[-lines:]) or "it said nothing"
+    return " | ".join(said[-3:]) or "it said nothing"
 
 
 def _plain(line: str) -> str:

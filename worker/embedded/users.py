@@ -56,9 +56,9 @@ class Users:
     def join(self) -> bool:
         return self._lock(fcntl.LOCK_SH)
 
-    async def gone(self, say: Callable[[str], None], patience: float = PATIENCE) -> bool:
+    async def gone(self, say: Callable[[str], None]) -> bool:
         """Waits until nobody else uses the server, saying so once; False if somebody still does."""
-        deadline = monotonic() + patience
+        deadline = monotonic() + PATIENCE
         said = False
         while not self._lock(fcntl.LOCK_EX):
             if monotonic() > deadline:

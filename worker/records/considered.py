@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 from temporalio.client import WorkflowHistory
 
-from activities.contract import Proposal
+from activities.contract.validator import Proposal
 from lockstep.checked import Checked
 from lockstep.decision import Decision, Grounds
 from lockstep.errors import LockstepError

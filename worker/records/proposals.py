@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from temporalio.client import WorkflowHistory
 
-from activities.contract import Reply
+from activities.contract.planner import Reply
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.loading import shaped

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
 
-from activities.contract import Counted, Gathered, Permitted, Reply, Verified, Weighing
+from activities.contract.planner import Reply
+from activities.contract.reader import Counted, Gathered, Weighing
+from activities.contract.validator import Permitted, Verified
 from lockstep.checked import Checked
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding

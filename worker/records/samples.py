@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from temporalio.client import WorkflowHistory
 
-from activities.contract import Reply
+from activities.contract.planner import Reply
 from lockstep.checked import Checked
 from lockstep.environment import MAX_STEPS
 from lockstep.errors import LockstepError

@@ -12,9 +12,10 @@ from lockstep.decision import Outcome
 from lockstep.escalation import Verdict
 from lockstep.finding import Finding
 from lockstep.stepped import StepBlocked
+from worker.cli.bill import cost
 from worker.cli.demo.stage import Planned, Ran, Stage
 from worker.cli.drawing import called
-from worker.cli.story import cost, told
+from worker.cli.story import told
 from worker.cli.terminal import counted, out, safe
 from worker.plain import plain
 from worker.records.proposals import Proposed
