@@ -45,20 +45,17 @@ class Record(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; a digest that was cached of the old values is not carried along."""
         if deep:
-            copied = super().model_copy(update=update, deep=True)
-        else:
-            copied = self.__copy__()
-            copied.__dict__.update(update or {})
-            copied.__pydantic_fields_set__.update(update or ())
-        for name in copied.__dict__.keys() - type(self).__pydantic_fields__.keys():
-            del copied.__dict__[name]
-        return copied
-
-    def __copy__(self) -> Self:
-        """As pydantic makes it, which looks for what no record has, too: private, extra values."""
+            return super(Record, self.model_copy()).model_copy(update=update, deep=True)
+        # As pydantic makes it, which looks for what no record has, too: private and extra values.
         copied = type(self).__new__(type(self))
-        object.__setattr__(copied, "__dict__", self.__dict__.copy())
-        object.__setattr__(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
+        values, fields = {**self.__dict__, **(update or {})}, type(self).__pydantic_fields__
+        if len(values) > len(fields):
+            # Of each field there is a value, so what is more was cached.
+            values = {name: value for name, value in values.items() if name in fields}
+        object.__setattr__(copied, "__dict__", values)
+        object.__setattr__(
+            copied, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *(update or ())}
+        )
         object.__setattr__(copied, "__pydantic_extra__", None)
         object.__setattr__(copied, "__pydantic_private__", None)
         return copied

@@ -133,8 +133,8 @@ class Lineage:
         return found
 
     def _told(self, step: Traced) -> Own:
-        """What hangs on nothing but its own arguments is told the same as any other such call; and
-        where none of them is a reference, as any with arguments of the same names.
+        """What hangs on nothing but its arguments, and what they refer to, is told the same as any
+        other such call; where none of them is a reference, as any with arguments of those names.
         """
         if step.when or step.for_each or step.id in self._whose:
             return self._traced(step)
