@@ -137,7 +137,9 @@ async def resolve(client: Client, name: str) -> str:
         return name
     if len(fitting) == 1:
         return fitting[0]
-    raise _unknown(f"{len(fitting)} runs or plannings begin with `{name}`")
+    # Plannings are in no list, so some are named here.
+    some = ", ".join(f"`{one}`" for one in fitting[:3]) + (", …" if len(fitting) > 3 else "")
+    raise _unknown(f"{len(fitting)} runs or plannings begin with `{name}`: {some}")
 
 
 @dataclass(frozen=True)
