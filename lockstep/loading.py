@@ -27,10 +27,13 @@ MAX_DEPTH = 64
 MAX_CANONICAL_DEPTH = 2 * MAX_DEPTH
 MAX_FINDINGS = 20
 
-# Possessive throughout: a pattern that could go back would remember every character of a string.
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _DEEPER = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_OTHERS = bytes(set(range(256)) - _DEEPER.keys())
+_OTHERS = bytes(set(range(256)) - _DEEPER.keys() - {ord('"')})
+_LONG = 16
+"""Digits that a whole number has at least which is not exact; 2^53 has so many."""
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+# Possessive throughout: a pattern that could go back would remember every character of a string.
 _TOML_TOKEN = re.compile(
     r"""
     \#[^\n]*+
@@ -74,8 +77,9 @@ def parse_json(
     `canonical` is for what we wrote ourselves: RFC 8785 spells a float from 2^53 up as an integer,
     and arguments that hold an output are deeper than either.
     """
-    text = _text(data, place, limit)
-    _check_brackets(text, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
+    data = _bytes(data, place, limit)
+    text = _text(data, place)
+    _check_brackets(data, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(items)
@@ -100,7 +104,8 @@ def parse_json(
             text,
             object_pairs_hook=pairs,
             parse_constant=lambda name: _finite(name, place),
-            parse_int=integer,
+            # Asked of each number, which is only worth it where one may be too long.
+            parse_int=integer if _has_long_number(data) else None,
             parse_float=lambda digits: _finite(digits, place),
         )
     except json.JSONDecodeError as error:
@@ -116,7 +121,7 @@ def parse_json(
 
 def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> dict[str, Any]:
     """A TOML table; TOML itself forbids duplicate keys."""
-    text = _text(data, place, limit)
+    text = _text(_bytes(data, place, limit), place)
     _check_toml_depth(text, place)
     try:
         value = tomllib.loads(text, parse_float=lambda digits: _finite(digits, place))
@@ -167,6 +172,11 @@ def load(model: type[Model], path: Path) -> Model:
 
 def pointer(parts: tuple[int | str, ...]) -> str:
     """RFC 6901 for a path of keys and indexes."""
+    if not parts:
+        return ""
+    plain = "/" + "/".join(map(str, parts))
+    if "~" not in plain and plain.count("/") == len(parts):
+        return plain
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
@@ -191,14 +201,17 @@ def _misfit(place: str, detail: dict[str, Any]) -> Finding:
     return Finding(code="LS-LOAD-007", place=f"{place}{where}", problem=problem, fix=fix)
 
 
-def _text(data: bytes | str, place: str, limit: int) -> str:
+def _bytes(data: bytes | str, place: str, limit: int) -> bytes:
     try:
         data = data.encode() if isinstance(data, str) else data
     except UnicodeEncodeError:
         raise _half(place) from None
-    size = len(data)
-    if size > limit:
-        _too_large(place, size, limit)
+    if len(data) > limit:
+        _too_large(place, len(data), limit)
+    return data
+
+
+def _text(data: bytes, place: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -216,16 +229,24 @@ def _twice(items: list[tuple[str, Any]]) -> str:
     raise AssertionError("no key stands twice")
 
 
-def _check_brackets(text: str, place: str, most: int) -> None:
+def _check_brackets(data: bytes, place: str, most: int) -> None:
     """Counts the open brackets of a JSON text, so that no parser follows further than we allow."""
-    if text.count("[") + text.count("{") <= most:
+    if data.count(b"[") + data.count(b"{") <= most:
         return
-    if "\\" in text:
+    if b"\\" in data:
         # Outside a string a parser stops at a backslash, so that nothing behind it counts.
-        text = _ESCAPE.sub("", text)
-    brackets = "".join(text.split('"')[::2]).encode().translate(None, _OTHERS)
+        data = _ESCAPE.sub(b"", data)
+    # A string without a bracket in it is two quotes by now. Where one is taken out, what stands
+    # inside a string stays inside one.
+    marks = data.translate(None, _OTHERS).replace(b'""', b"")
+    brackets = b"".join(marks.split(b'"')[::2])
     if max(accumulate(map(_DEEPER.__getitem__, brackets)), default=0) > most:
         raise _too_deep(place, most)
+
+
+def _has_long_number(data: bytes) -> bool:
+    """Whether there are so many digits in a row that they may be no exact whole number."""
+    return b"0" * _LONG in data.translate(_ZEROS)
 
 
 def _check_toml_depth(text: str, place: str) -> None:

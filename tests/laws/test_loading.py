@@ -164,6 +164,13 @@ def test_the_largest_exact_integers_pass() -> None:
     assert {"x": most, "y": -most} == parse_toml(f"x = {most}\ny = {-most}", "x")
 
 
+def test_digits_in_a_text_are_no_number() -> None:
+    """However many there are, and whatever numbers stand beside them."""
+    value = {"digest": "9" * 64, "counts": [1, -(2**53) + 1, 10**15], "9" * 20: 0.5}
+    assert value == parse_json(json.dumps(value), "x")
+    assert "LS-LOAD-006" == json_refusal(json.dumps({**value, "count": 2**53})).code
+
+
 @pytest.mark.parametrize(
     "text", ['"\\ud800"', '{"\\uDC00": 1}', '["\\ud800\\ud800"]', '"\ud800"', "'\ud800'"]
 )
