@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from lockstep.loading import pointer
 from lockstep.part import Part
+from lockstep.pointer import pointer
 from lockstep.schema import Schema, fields, options, required, types
 
 At = tuple[int | str, ...]

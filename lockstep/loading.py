@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from lockstep.errors import LockstepError
-from lockstep.finding import Finding
+from lockstep.misshapen import lowered, misshapen
 
 MAX_BYTES = 4 * 1024 * 1024
 """A plan of ten thousand steps is about 3 MB; policy and manifests are far below."""
@@ -127,7 +127,7 @@ def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> di
         value = tomllib.loads(text, parse_float=lambda digits: _finite(digits, place))
     except tomllib.TOMLDecodeError as error:
         raise _refused(
-            "LS-LOAD-002", place, f"not TOML: {_lower(str(error))}", "correct the syntax"
+            "LS-LOAD-002", place, f"not TOML: {lowered(str(error))}", "correct the syntax"
         ) from None
     except (ValueError, RecursionError) as error:
         raise _refused("LS-LOAD-002", place, f"not TOML: {error}", "correct the syntax") from None
@@ -151,7 +151,7 @@ def shaped(model: type[Model], value: Any, place: str) -> Model:
             ) from None
         details = [dict(one) for one in error.errors()[:MAX_FINDINGS]]
         raise LockstepError(
-            *(_misfit(place, one) for one in details if not _follows(one, details))
+            *(misshapen(place, one) for one in details if not _follows(one, details))
         ) from None
 
 
@@ -168,37 +168,6 @@ def load(model: type[Model], path: Path) -> Model:
     toml = path.suffix == ".toml"
     parse: Callable[[bytes, str], Any] = parse_toml if toml else parse_json
     return shaped(model, parse(read(path), str(path)), str(path))
-
-
-def pointer(parts: tuple[int | str, ...]) -> str:
-    """RFC 6901 for a path of keys and indexes."""
-    if not parts:
-        return ""
-    plain = "/" + "/".join(map(str, parts))
-    if "~" not in plain and plain.count("/") == len(parts):
-        return plain
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-_BRANCHES = ("(tool)", "(compose)")
-
-
-def _misfit(place: str, detail: dict[str, Any]) -> Finding:
-    # Which branch of a union a value was taken for is no part of the document.
-    where = pointer(tuple(one for one in detail["loc"] if one not in _BRANCHES))
-    if detail["type"] == "extra_forbidden":
-        problem, fix = "this field is not known here", "remove it or correct its name"
-    elif detail["type"] == "missing":
-        problem, fix = "this field is required and missing", "add it"
-    elif detail["type"] == "string_pattern_mismatch":
-        # What has a pattern is a name or a digest, and no secret.
-        found, pattern = str(detail["input"]), detail["ctx"]["pattern"]
-        problem = f"string should match pattern `{pattern}`, found `{found[:60]}`"
-        fix = "correct the value"
-    else:
-        problem = _lower(detail["msg"]).removeprefix("value error, ")
-        fix = "correct the value"
-    return Finding(code="LS-LOAD-007", place=f"{place}{where}", problem=problem, fix=fix)
 
 
 def _bytes(data: bytes | str, place: str, limit: int) -> bytes:
@@ -334,10 +303,6 @@ def _half(place: str) -> LockstepError:
     return _refused(
         "LS-LOAD-002", place, "a string has half a surrogate pair", "write whole characters"
     )
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
 
 
 def _refused(code: str, place: str, problem: str, fix: str) -> LockstepError:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from lockstep.loading import MAX_CANONICAL_DEPTH, pointer
+from lockstep.loading import MAX_CANONICAL_DEPTH
+from lockstep.pointer import pointer
 from lockstep.schema import is_index
 
 Source = Literal["$from", "$input", "$run", "$item"]

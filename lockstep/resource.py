@@ -14,8 +14,8 @@ from pydantic import GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from lockstep.loading import pointer
 from lockstep.part import Part
+from lockstep.pointer import pointer
 from lockstep.schema import fields, same_value
 
 KEYWORD = "x-lockstep-resource"

@@ -13,9 +13,9 @@ import jsonschema_rs
 from pydantic import JsonValue
 
 from lockstep.finding import Finding, Severity
-from lockstep.loading import pointer
 from lockstep.lock import LockedStep
 from lockstep.plan import Step
+from lockstep.pointer import pointer
 from lockstep.resource import KEYWORD
 from lockstep.schema import Schema, followed, required
 from lockstep.tool import ToolSpec

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockstep.canonical import canonical
 from lockstep.finding import Finding
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.schema import Schema, fields, options, step_into, types
 
 At = tuple[int | str, ...]

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.reference import Malformed, Reference, as_reference
 from lockstep.trust import Trust
 

@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from lockstep.fallback import owners, stand_ins
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.provenance import Provenance
 from lockstep.reference import Malformed, Reference
 from lockstep.trust import ANY, Emits, Trust, emitted, worst
