@@ -19,6 +19,8 @@ At = tuple[int | str, ...]
 """Where a value stands: keys and indexes."""
 
 _SHOWN = 60
+_LISTED = 8
+"""Names that are told of what there is; more nobody reads."""
 _CLOSE = 0.6
 """How alike two names are that one may have been meant for the other; difflib's own measure."""
 
@@ -57,12 +59,13 @@ class Place:
         return " or ".join(dict.fromkeys(said))
 
     def unknown(self, at: At, name: str, known: list[str]) -> Finding:
-        return self.finding(
-            "LS-PLAN-007",
-            at,
-            f"argument `{name}` is not known",
-            did_you_mean(name, known) or "remove it",
-        )
+        """`known` are the names that could stand there."""
+        problem, meant = f"argument `{name}` is not known", did_you_mean(name, known)
+        if not meant:
+            there = ", ".join(f"`{one}`" for one in known[:_LISTED]) or "none"
+            more = ", …" if len(known) > _LISTED else ""
+            problem = f"{problem} (there is {there}{more})"
+        return self.finding("LS-PLAN-007", at, problem, meant or "remove it")
 
     def mistyped(self, at: At, value: Any, wanted: Any) -> Finding:
         names = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
