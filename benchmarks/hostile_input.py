@@ -154,6 +154,7 @@ def _different(plan: Any, number: int) -> Any:
 def different() -> list[float]:
     """The seconds that plans take of whose steps no two are alike."""
     target, taken = Target(), []
+    settle()
     long = json.loads(target.plans[-1])
     for number in range(ROUNDS):
         text = json.dumps(_different(long, number))

@@ -7,8 +7,10 @@ them gone again before anybody looks: to look at every seven hundred takes a twe
 
 import gc
 
-_YOUNG = 10_000
-"""New objects after which the youngest are looked through; Python's own is 700."""
+_YOUNG = 2_500
+"""New objects after which the youngest are looked through. Python's own is 700; many thousands make
+each look long enough to be felt.
+"""
 
 
 def settle() -> None:
