@@ -88,7 +88,8 @@ class _Attempt:
         readying = Readying(self.house, self.tool, self.call, self._pinned())
         ready = await asyncio.to_thread(readying.ready)
         if isinstance(ready, Unready):
-            return await asyncio.to_thread(self._withhold, None, ready.findings, ready.args)
+            held = await asyncio.to_thread(self._withhold, None, ready.findings, ready.args)
+            return held.model_copy(update={"error": ready.error})
         decision = await self._granted(readying, ready)
         changed = self._changed_policy(decision)
         if changed is not None or decision.outcome is not Outcome.ALLOW:

@@ -115,7 +115,8 @@ class Withheld(Record):
     """The tool was not called: policy denies, or approval is missing, or the facts do not hold.
 
     `args` are the resolved arguments, for a human to look at; None where they could not be
-    resolved.
+    resolved. `error` is there where what was found is an error that the tool declares: the
+    environment knew of it before the tool could say so.
     """
 
     kind: Literal["withheld"] = "withheld"
@@ -125,6 +126,7 @@ class Withheld(Record):
     shown: str = ""
     attempts: tuple[Attempt, ...]
     grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+    error: "Signalled | None" = Field(default=None, exclude_if=is_absent)
 
 
 class Signalled(Record):
@@ -149,6 +151,11 @@ class Signalled(Record):
     args: Value | None = Field(default=None, exclude_if=is_absent)
     shown: str = Field(default="", exclude_if=is_empty)
     mocked: bool = False
+
+    @property
+    def called(self) -> bool:
+        """Whether a tool was: not where its environment knew of the error before."""
+        return bool(self.attempts)
 
 
 class Unfit(Record):
