@@ -217,6 +217,8 @@ class Answering:
             finding=self._finding(code, problem, fix),
             spent=self.attempts.total(self.call.step.cost),
             attempts=self.attempts.all,
+            decision=self.decision,
+            grounds=self.house.grounds_beside(self.call),
             mocked=self.mock is not None,
         )
 

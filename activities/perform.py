@@ -99,7 +99,7 @@ class _Attempt:
             # If nobody lives to say how the call ended, a human is asked about these arguments.
             kept = await asyncio.to_thread(self.house.kept, ready.args)
             self.attempts.about(kept, shown(ready.args))
-        self.attempts.decided(decision.digest)
+        self.attempts.decided(decision, self.house.grounds_beside(self.call))
         try:
             return await self._answering(decision, ready).run(ready.request)
         except Troubled as trouble:

@@ -159,12 +159,16 @@ class Signalled(Record):
 
 
 class Unfit(Record):
-    """The tool was called and its output cannot be used; calling again would not help."""
+    """The tool was called and its output cannot be used; calling again would not help. Outcomes of
+    before there was a `decision` do not have one.
+    """
 
     kind: Literal["unfit"] = "unfit"
     finding: Finding
     spent: Amount
     attempts: tuple[Attempt, ...]
+    decision: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
     mocked: bool = False
 
 

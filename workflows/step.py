@@ -153,8 +153,10 @@ class StepLife:
             case Signalled():
                 return self._signalled(call, outcome, used)
             case Unfit():
+                self._decided(outcome.decision, outcome.grounds)
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
+                self._decided(outcome.decision, outcome.grounds)
                 if outcome.unknown:
                     return about_unknown(self.run, call, outcome)
                 return self._fail(outcome.finding, used)
@@ -182,8 +184,7 @@ class StepLife:
         return Done(outcome.value)
 
     def _signalled(self, call: Dispatch, outcome: Signalled, used: Amount) -> Turn:
-        if outcome.decision is not None:
-            self._decided(outcome.decision, outcome.grounds)
+        self._decided(outcome.decision, outcome.grounds)
         provided = self._provided(call, outcome, used)
         if provided is not None:
             return provided
@@ -234,8 +235,7 @@ class StepLife:
         return Caught(outcome.name)
 
     def _withheld(self, call: Dispatch, outcome: Withheld) -> Turn:
-        if outcome.decision is not None:
-            self._decided(outcome.decision, outcome.grounds)
+        self._decided(outcome.decision, outcome.grounds)
         found = held_back(self.step, self.item, outcome)
         self.run.journal.write(found.event)
         if outcome.error is not None:
@@ -272,7 +272,10 @@ class StepLife:
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
 
-    def _decided(self, decision: Decision, grounds: Grounds | None) -> None:
+    def _decided(self, decision: Decision | None, grounds: Grounds | None) -> None:
+        """None where it did not come to a decision, or was recorded before that was told."""
+        if decision is None:
+            return
         self.run.decisions[self.label] = decision
         self._journal.decided(decision, grounds)
 

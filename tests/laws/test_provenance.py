@@ -331,7 +331,7 @@ def test_a_name_that_may_not_be_believed_steers_what_its_absence_decides(
     """That it is not there is found by us, whatever its tool vouches for; what stands beside the
     name decides nothing of it, and a literal was looked up when the plan was checked.
     """
-    steps = [
+    steps: list[dict[str, Any]] = [
         READ,
         {"id": "vouch", "tool": "Vouch"},
         {"id": "act", "tool": "Name", "args": args, "on_error": {"Fog": {"step": "other"}}},
