@@ -90,3 +90,14 @@ def fillings(environment: Environment, environ: Mapping[str, str]) -> dict[str, 
         for shown in (environ.get(name, ""), environ.get(name, "").strip())
         if len(shown) >= SHORTEST
     }
+
+
+def unset(environment: Environment, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables without which calls in this environment cannot be made; nothing is filled in
+    for a tool that is mocked.
+    """
+    called = [one for one in environment.tools.values() if one.mock is None]
+    reached = [environment.mcp[one.mcp.server] for one in called if one.mcp is not None]
+    text = "".join(one.model_dump_json() for one in (*called, *reached))
+    found = {one[1] for one in _PLACEHOLDER.finditer(text) if one[2] is None}
+    return tuple(sorted(name for name in found if name not in environ))

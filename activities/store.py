@@ -55,7 +55,7 @@ class FolderStore:
                 "LS-SRV-007",
                 str(self.root),
                 f"a value cannot be written: {(error.strerror or str(error)).lower()}",
-                "free some space or mend the folder; the step is tried again",
+                "free some space or mend the folder, then let it go on, or `lockstep fork` the run",
             ) from None
         return name
 

@@ -17,7 +17,6 @@ beside the mutations stand plans of as many steps of which no two are alike, and
 before. What the plans took is also told in yardsticks, measured beside each.
 """
 
-import gc
 import json
 import multiprocessing
 import sys
@@ -44,6 +43,7 @@ from policies.check import check
 from policies.decider import PolicyTexts
 from policies.graph.rules import Rules
 from policies.world import World
+from worker.garbage import settle
 
 ROOT = Path(__file__).parents[1]
 FLAGSHIP = ROOT / "examples" / "cluster_digest"
@@ -167,8 +167,7 @@ def child(first: int, pipe: Connection) -> None:
     """Documents from `first` on; tells the number of each before it is begun."""
     target = Target()
     # As a worker does once it has loaded its agent.
-    gc.collect()
-    gc.freeze()
+    settle()
     pipe.send(("ready",))
     for number in range(first, MUTATIONS):
         kind, text = target.document(number)

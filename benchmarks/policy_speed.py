@@ -10,7 +10,6 @@ Times are of the processor; each is the median of rounds, the shortest beside it
 on a shared machine stretch even those, each round is also told in yardsticks, measured beside it.
 """
 
-import gc
 import json
 import statistics
 import sys
@@ -32,6 +31,7 @@ from policies.decider import PolicyTexts
 from policies.graph.rules import Rules
 from policies.request import real
 from policies.world import World
+from worker.garbage import settle
 
 STEPS = 1_000
 POLICIES = 100
@@ -219,8 +219,7 @@ def decided(tools: list[str]) -> dict[str, Any]:
 
 def main() -> int:
     # As a worker does once it has loaded its agent.
-    gc.collect()
-    gc.freeze()
+    settle()
     began = yardstick()
     spread, one = [f"Tool{number}" for number in range(TOOLS)], ["Tool0"]
     plans = {

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 
 DIALECTS = frozenset(
     {

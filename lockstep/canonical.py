@@ -101,22 +101,22 @@ def _is_flat(value: Any) -> bool:
     """
     if type(value) is not dict:
         return False
-    for key, child in value.items():
-        if type(key) is not str or not key.isascii() or not _is_small(child):
+    words = [*value]
+    for child in value.values():
+        kind = type(child)
+        if kind is str:
+            words.append(child)
+        elif kind is list:
+            words += child
+        elif kind is int:
+            if not -(2**53) < child < 2**53:
+                return False
+        elif not (child is None or kind is bool):
             return False
-    return True
+    return {*map(type, words)} <= _WORDS and "".join(words).isascii()
 
 
-def _is_small(value: Any) -> bool:
-    kind = type(value)
-    if kind is str:
-        return bool(value.isascii())
-    if kind is list:
-        return all(type(one) is str and one.isascii() for one in value)
-    if kind is int:
-        return bool(-(2**53) < value < 2**53)
-    return value is None or kind is bool
-
+_WORDS = {str}
 
 Exact = Annotated[JsonValue, AfterValidator(_exactly)]
 """A JSON value that has a digest, whichever door it came in by."""

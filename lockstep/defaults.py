@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from lockstep.loading import pointer
 from lockstep.part import Part
+from lockstep.pointer import pointer
 from lockstep.schema import Schema, fields, options, required, types
 
 At = tuple[int | str, ...]
@@ -72,12 +72,12 @@ def _object(
             inner = shape.declared.get(name, shape.others)
             filled[name] = _value(root, inner, child, (*at, name), unknown)
     for name, default in shape.left:
-        if name in value or _covered(place := pointer((*at, name)), unknown):
+        if name in value or (unknown and _covered(pointer((*at, name)), unknown)):
             continue
         if default:
             (filled[name],) = default
         else:
-            unknown.append(place)
+            unknown.append(pointer((*at, name)))
     return filled
 
 

@@ -13,8 +13,8 @@ from pydantic import JsonValue
 
 from lockstep.canonical import canonical
 from lockstep.environment import Environment
-from lockstep.loading import pointer
 from lockstep.lock import Body, LockedStep
+from lockstep.pointer import pointer
 from lockstep.record import Record
 from lockstep.shown import shown
 

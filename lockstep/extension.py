@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 
 from lockstep.finding import Finding
-from lockstep.loading import pointer
 from lockstep.names import EnvironmentName
+from lockstep.pointer import pointer
 from lockstep.record import Record
 
 BASE = "base/1"

@@ -65,7 +65,7 @@ def stand_ins(step: Provided) -> tuple[str, ...]:
 
 def owners(steps: Iterable[Provided]) -> dict[str, str]:
     """For each step that stands in for another: which one that is."""
-    return {name: step.id for step in steps for name in stand_ins(step)}
+    return {name: step.id for step in steps if step.on_error for name in stand_ins(step)}
 
 
 def edges(steps: Iterable[Provided]) -> dict[str, tuple[str, ...]]:

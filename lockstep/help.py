@@ -127,7 +127,10 @@ HELP: dict[str, str] = {
     ),
     "LS-RUN-005": "See `lockstep runs list`; histories are kept for the namespace's retention.",
     "LS-RUN-006": "Make locks with `lockstep lock`, start runs with `lockstep run` or a schedule.",
-    "LS-RUN-008": "See in Temporal's own pages who ended it.",
+    "LS-RUN-008": (
+        "See in Temporal's own pages who ended it. `lockstep fork RUN` goes on from where it got"
+        " to."
+    ),
     "LS-RUN-009": (
         "Nothing of the plan was begun. Mend what was found otherwise and run again, or correct"
         " what the manifest expects and lock again."
@@ -152,7 +155,10 @@ HELP: dict[str, str] = {
     "LS-STEP-003": (
         "Mend what the signal names, or change the plan; the manifest may name a recovery path."
     ),
-    "LS-STEP-004": "See the worker's log, mend the cause, run again.",
+    "LS-STEP-004": (
+        "See the worker's log (`.lockstep/logs/worker.log`, where a command or `lockstep dev`"
+        " started the worker), mend the cause, then run again, or go on: `lockstep fork RUN`."
+    ),
     "LS-STEP-005": "See whether the tool or its worker hung, or give it more time and lock again.",
     "LS-STEP-007": "Let all workers of the queue, and your command line, see one values folder.",
     "LS-STEP-008": "Add an answer whose `when` fits, or a last one without `when`; see mocks.",

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from lockstep.errors import LockstepError
-from lockstep.finding import Finding
+from lockstep.misshapen import lowered, misshapen
 
 MAX_BYTES = 4 * 1024 * 1024
 """A plan of ten thousand steps is about 3 MB; policy and manifests are far below."""
@@ -27,10 +27,13 @@ MAX_DEPTH = 64
 MAX_CANONICAL_DEPTH = 2 * MAX_DEPTH
 MAX_FINDINGS = 20
 
-# Possessive throughout: a pattern that could go back would remember every character of a string.
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _DEEPER = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_OTHERS = bytes(set(range(256)) - _DEEPER.keys())
+_OTHERS = bytes(set(range(256)) - _DEEPER.keys() - {ord('"')})
+_LONG = 16
+"""Digits that a whole number has at least which is not exact; 2^53 has so many."""
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+# Possessive throughout: a pattern that could go back would remember every character of a string.
 _TOML_TOKEN = re.compile(
     r"""
     \#[^\n]*+
@@ -74,8 +77,9 @@ def parse_json(
     `canonical` is for what we wrote ourselves: RFC 8785 spells a float from 2^53 up as an integer,
     and arguments that hold an output are deeper than either.
     """
-    text = _text(data, place, limit)
-    _check_brackets(text, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
+    data = _bytes(data, place, limit)
+    text = _text(data, place)
+    _check_brackets(data, place, MAX_CANONICAL_DEPTH if canonical else MAX_DEPTH)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(items)
@@ -100,7 +104,8 @@ def parse_json(
             text,
             object_pairs_hook=pairs,
             parse_constant=lambda name: _finite(name, place),
-            parse_int=integer,
+            # Asked of each number, which is only worth it where one may be too long.
+            parse_int=integer if _has_long_number(data) else None,
             parse_float=lambda digits: _finite(digits, place),
         )
     except json.JSONDecodeError as error:
@@ -116,13 +121,13 @@ def parse_json(
 
 def parse_toml(data: bytes | str, place: str, limit: int = MAX_TOML_BYTES) -> dict[str, Any]:
     """A TOML table; TOML itself forbids duplicate keys."""
-    text = _text(data, place, limit)
+    text = _text(_bytes(data, place, limit), place)
     _check_toml_depth(text, place)
     try:
         value = tomllib.loads(text, parse_float=lambda digits: _finite(digits, place))
     except tomllib.TOMLDecodeError as error:
         raise _refused(
-            "LS-LOAD-002", place, f"not TOML: {_lower(str(error))}", "correct the syntax"
+            "LS-LOAD-002", place, f"not TOML: {lowered(str(error))}", "correct the syntax"
         ) from None
     except (ValueError, RecursionError) as error:
         raise _refused("LS-LOAD-002", place, f"not TOML: {error}", "correct the syntax") from None
@@ -146,7 +151,7 @@ def shaped(model: type[Model], value: Any, place: str) -> Model:
             ) from None
         details = [dict(one) for one in error.errors()[:MAX_FINDINGS]]
         raise LockstepError(
-            *(_misfit(place, one) for one in details if not _follows(one, details))
+            *(misshapen(place, one) for one in details if not _follows(one, details))
         ) from None
 
 
@@ -165,40 +170,17 @@ def load(model: type[Model], path: Path) -> Model:
     return shaped(model, parse(read(path), str(path)), str(path))
 
 
-def pointer(parts: tuple[int | str, ...]) -> str:
-    """RFC 6901 for a path of keys and indexes."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-_BRANCHES = ("(tool)", "(compose)")
-
-
-def _misfit(place: str, detail: dict[str, Any]) -> Finding:
-    # Which branch of a union a value was taken for is no part of the document.
-    where = pointer(tuple(one for one in detail["loc"] if one not in _BRANCHES))
-    if detail["type"] == "extra_forbidden":
-        problem, fix = "this field is not known here", "remove it or correct its name"
-    elif detail["type"] == "missing":
-        problem, fix = "this field is required and missing", "add it"
-    elif detail["type"] == "string_pattern_mismatch":
-        # What has a pattern is a name or a digest, and no secret.
-        found, pattern = str(detail["input"]), detail["ctx"]["pattern"]
-        problem = f"string should match pattern `{pattern}`, found `{found[:60]}`"
-        fix = "correct the value"
-    else:
-        problem = _lower(detail["msg"]).removeprefix("value error, ")
-        fix = "correct the value"
-    return Finding(code="LS-LOAD-007", place=f"{place}{where}", problem=problem, fix=fix)
-
-
-def _text(data: bytes | str, place: str, limit: int) -> str:
+def _bytes(data: bytes | str, place: str, limit: int) -> bytes:
     try:
         data = data.encode() if isinstance(data, str) else data
     except UnicodeEncodeError:
         raise _half(place) from None
-    size = len(data)
-    if size > limit:
-        _too_large(place, size, limit)
+    if len(data) > limit:
+        _too_large(place, len(data), limit)
+    return data
+
+
+def _text(data: bytes, place: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -216,16 +198,24 @@ def _twice(items: list[tuple[str, Any]]) -> str:
     raise AssertionError("no key stands twice")
 
 
-def _check_brackets(text: str, place: str, most: int) -> None:
+def _check_brackets(data: bytes, place: str, most: int) -> None:
     """Counts the open brackets of a JSON text, so that no parser follows further than we allow."""
-    if text.count("[") + text.count("{") <= most:
+    if data.count(b"[") + data.count(b"{") <= most:
         return
-    if "\\" in text:
+    if b"\\" in data:
         # Outside a string a parser stops at a backslash, so that nothing behind it counts.
-        text = _ESCAPE.sub("", text)
-    brackets = "".join(text.split('"')[::2]).encode().translate(None, _OTHERS)
+        data = _ESCAPE.sub(b"", data)
+    # A string without a bracket in it is two quotes by now. Where one is taken out, what stands
+    # inside a string stays inside one.
+    marks = data.translate(None, _OTHERS).replace(b'""', b"")
+    brackets = b"".join(marks.split(b'"')[::2])
     if max(accumulate(map(_DEEPER.__getitem__, brackets)), default=0) > most:
         raise _too_deep(place, most)
+
+
+def _has_long_number(data: bytes) -> bool:
+    """Whether there are so many digits in a row that they may be no exact whole number."""
+    return b"0" * _LONG in data.translate(_ZEROS)
 
 
 def _check_toml_depth(text: str, place: str) -> None:
@@ -313,10 +303,6 @@ def _half(place: str) -> LockstepError:
     return _refused(
         "LS-LOAD-002", place, "a string has half a surrogate pair", "write whole characters"
     )
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
 
 
 def _refused(code: str, place: str, problem: str, fix: str) -> LockstepError:

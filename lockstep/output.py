@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, JsonValue
 
 from lockstep.canonical import ExactObject, canonical
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 
 MAX_BYTES = 16 * 1024
 MAX_LEVELS = 6

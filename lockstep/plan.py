@@ -6,7 +6,6 @@ left out: who draws its output is left out with it, who only comes after it is n
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -19,7 +18,7 @@ from typing import (
     overload,
 )
 
-from pydantic import Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
+from pydantic import ConfigDict, Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
 from pydantic_core import CoreSchema, core_schema
 
 from lockstep.canonical import Digest, ExactObject, digest
@@ -40,7 +39,7 @@ from lockstep.guard import MAX_GUARDS, Guard, drawn
 from lockstep.loop import ForEach
 from lockstep.names import ErrorName, Sentence, StepId, ToolName
 from lockstep.output import OutputSchema
-from lockstep.record import Record, is_empty
+from lockstep.record import Record, found_once, is_empty
 from lockstep.reference import Malformed, Reference, references
 from lockstep.tool import ToolSpec
 
@@ -108,29 +107,34 @@ class Flow:
         when: tuple[Guard, ...]
         for_each: ForEach | None
 
-    @cached_property
+    @found_once
     def spelled(self) -> str:
         """The arguments as Python spells them: what is spelled alike is the same, and where no `$`
         stands there is no reference.
         """
         return repr(self.args)
 
-    @cached_property
+    @found_once
     def draws(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs this step cannot do without, sorted."""
         return tuple(sorted({*self.fed_by, *self.guarded_by})) if self.when else self.fed_by
 
-    @cached_property
+    @found_once
     def fed_by(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs its arguments are made of, sorted."""
         found = sources(self.args) if "$" in self.spelled else ()
         source = self.for_each.source if self.for_each else None
         return tuple(sorted({*found, *named([source])})) if source else found
 
-    @cached_property
+    @found_once
     def guarded_by(self) -> tuple[str, ...]:
         """The ids of the steps whose outputs its guards look at, sorted."""
         return named(drawn(self.when))
+
+
+def _bytes_of(step: Record) -> int:
+    """How long a step is when it is written down: every check asks, and needs no text."""
+    return len(step.__pydantic_serializer__.to_json(step))
 
 
 class ToolStep(Record, Flow):
@@ -142,13 +146,20 @@ class ToolStep(Record, Flow):
     only be tighter than the tool's own.
     """
 
+    # Every plan is made of these, and there is nothing in their defaults to be corrected.
+    model_config = ConfigDict(validate_default=False)
+
     kind: Literal["tool"] = "tool"
     id: StepId
     tool: ToolName
     args: ExactObject = {}
     when: tuple[Guard, ...] = Field(default=(), max_length=MAX_GUARDS, exclude_if=is_empty)
     on_error: dict[ErrorName, Fallback] = Field(
-        default={}, max_length=MAX_FALLBACKS, exclude_if=is_empty
+        # Pydantic would make a deep copy of a default.
+        default_factory=dict,
+        json_schema_extra={"default": {}},
+        max_length=MAX_FALLBACKS,
+        exclude_if=is_empty,
     )
     for_each: ForEach | None = Field(default=None, exclude_if=is_empty)
     after: tuple[StepId, ...] = ()
@@ -160,15 +171,15 @@ class ToolStep(Record, Flow):
     def name(self) -> str:
         return self.tool
 
-    @cached_property
+    @found_once
     def needs(self) -> tuple[str, ...]:
         """The ids of all steps that must be done first, sorted, each once."""
         return tuple(sorted({*self.after, *self.draws})) if self.after else self.draws
 
-    @cached_property
+    @found_once
     def size(self) -> int:
         """Bytes that it takes to write the step down."""
-        return len(self.model_dump_json().encode())
+        return _bytes_of(self)
 
     def spec(self, tools: Mapping[str, ToolSpec]) -> ToolSpec:
         """What the step is held against; KeyError for a tool that does not exist."""
@@ -244,10 +255,10 @@ class ComposeStep(Record, Composing):
         """The ids of all steps that must be done first, sorted."""
         return tuple(sorted({*self.after, *self.draws}))
 
-    @cached_property
+    @found_once
     def size(self) -> int:
         """Bytes that it takes to write the step down."""
-        return len(self.model_dump_json().encode())
+        return _bytes_of(self)
 
 
 TOOL_TAG, COMPOSE_TAG = "(tool)", "(compose)"
@@ -257,7 +268,7 @@ TOOL_TAG, COMPOSE_TAG = "(tool)", "(compose)"
 def _tag(step: Any) -> str:
     """Which kind of step something is meant to be; one that does not say calls a tool."""
     kind = step.get("kind", "tool") if isinstance(step, dict) else getattr(step, "kind", "tool")
-    return f"({kind})"
+    return TOOL_TAG if kind == "tool" else f"({kind})"
 
 
 BY_KIND = Discriminator(

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from lockstep.loading import MAX_CANONICAL_DEPTH, pointer
+from lockstep.loading import MAX_CANONICAL_DEPTH
+from lockstep.pointer import pointer
 from lockstep.schema import is_index
 
 Source = Literal["$from", "$input", "$run", "$item"]
@@ -77,7 +78,7 @@ def as_reference(value: JsonValue) -> Reference | None:
     match mark:
         case "$from":
             path = value.get("path", "")
-            if set(value) - {"$from", "path"} or not isinstance(path, str):
+            if len(value) > 1 + ("path" in value) or not isinstance(path, str):
                 raise Malformed('`$from` is written {"$from": STEP, "path": "/FIELD"}')
             return Reference("$from", _checked(path), target)
         case "$input" | "$run" | "$item" as source:
@@ -91,7 +92,7 @@ def as_reference(value: JsonValue) -> Reference | None:
 def _checked(path: str) -> str:
     if path and not path.startswith("/"):
         raise Malformed(f"path `{path}` must be empty or begin with `/`")
-    if _BAD_ESCAPE.search(path):
+    if "~" in path and _BAD_ESCAPE.search(path):
         raise Malformed(f"path `{path}`: a `~` in a name is written `~0`, and a `/` `~1`")
     if path.count("/") > MAX_CANONICAL_DEPTH:
         raise Malformed(f"a path of {path.count('/'):,} parts is deeper than any value")

@@ -14,8 +14,8 @@ from pydantic import GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from lockstep.loading import pointer
 from lockstep.part import Part
+from lockstep.pointer import pointer
 from lockstep.schema import fields, same_value
 
 KEYWORD = "x-lockstep-resource"
@@ -94,7 +94,7 @@ class _Walk:
 
     def go(self, schema: Any, value: JsonValue, at: str) -> None:
         if isinstance(value, str):
-            self.name(schema, value, at)
+            self.name(self.known.kinds(schema), value, at)
             return
         # Branches of a recursive union meet again below; `root` keeps each part, and so its
         # identity.
@@ -105,19 +105,34 @@ class _Walk:
             if not option:
                 continue
             if isinstance(value, dict):
-                properties, names = fields(option), option.get("propertyNames")
-                for key, child in value.items():
-                    place = at + pointer((key,))
-                    if names is not None:
-                        self.name(names, key, place)
-                    self.go(properties.get(key, option.get("additionalProperties")), child, place)
+                self.into_object(option, value, at)
             else:
-                first = option.get("prefixItems")
-                first = first if isinstance(first, list) else []
-                for index, child in enumerate(value):
-                    inner = first[index] if index < len(first) else option.get("items")
-                    self.go(inner, child, f"{at}/{index}")
+                self.into_list(option, value, at)
 
-    def name(self, schema: Any, value: str, at: str) -> None:
-        for kind in self.known.kinds(schema):
+    def into_object(self, schema: Mapping[str, Any], value: dict[str, JsonValue], at: str) -> None:
+        properties, others = fields(schema), schema.get("additionalProperties")
+        names = schema.get("propertyNames")
+        marks = self.known.kinds(names) if names is not None else ()
+        for key, child in value.items():
+            # Most values are no names: their places need not be written.
+            if marks or isinstance(child, str | dict | list):
+                place = at + pointer((key,))
+                self.name(marks, key, place)
+                self.go(properties.get(key, others), child, place)
+
+    def into_list(self, schema: Mapping[str, Any], value: list[JsonValue], at: str) -> None:
+        first = schema.get("prefixItems")
+        first = first if isinstance(first, list) else []
+        others = schema.get("items")
+        marks = self.known.kinds(others)
+        for index, child in enumerate(value):
+            if index < len(first):
+                self.go(first[index], child, f"{at}/{index}")
+            elif not isinstance(child, str):
+                self.go(others, child, f"{at}/{index}")
+            elif marks:
+                self.name(marks, child, f"{at}/{index}")
+
+    def name(self, kinds: tuple[str, ...], value: str, at: str) -> None:
+        for kind in kinds:
             self.found[Touched(kind, value, at)] = None

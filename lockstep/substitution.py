@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from lockstep.action import Substitute
 from lockstep.canonical import canonical
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.record import Record
 from lockstep.resource import touched
 from lockstep.schema import Schema

@@ -7,6 +7,7 @@ itself; policy says what it may not reach.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
@@ -84,7 +85,7 @@ def emitted(
     found, longest = {Emits.UNTRUSTED}, -1
     possible: set[Emits] = set()
     for field, label in declared.items():
-        parts = path_parts(field)
+        parts = _parts(field)
         fits = [_fits(part, here) for part, here in zip(parts, path, strict=False)]
         if None in fits:
             continue
@@ -97,6 +98,12 @@ def emitted(
         elif len(parts) == longest:
             found.add(label)
     return frozenset(found | possible)
+
+
+@lru_cache(maxsize=1024)
+def _parts(field: str) -> tuple[str, ...]:
+    """Of a pointer that a tool declares: they are few and short, and asked for with each value."""
+    return path_parts(field)
 
 
 def _fits(part: str, here: str) -> bool | None:

@@ -26,8 +26,9 @@ def decided(
     alike = not world.decider.names_steps
     for step, seen, provenance in steps:
         key = (step.tool, id(seen), id(provenance))
-        if alike and key in known:
-            yield known[key][2].model_copy(update={"step": step.id})
+        same = known.get(key) if alike else None
+        if same is not None:
+            yield same[2].model_copy(update={"step": step.id})
             continue
         ask = partial(_asked, step, world, started_by, provenance, seen)
         made = world.familiar.decision(step, provenance, started_by, ask) if alike else ask()

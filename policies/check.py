@@ -87,7 +87,7 @@ def check(
     }
     findings += (found for missing in absent.values() for found in missing)
     asked = [*((step, seen) for step, seen in glances if not absent[step.id]), *usable]
-    lineage, origins = Lineage(steps, labels(world, literals)), looked(world)
+    lineage, origins = Lineage(steps, labels(world, literals, known)), looked(world)
     decisions = tuple(
         decided(
             (

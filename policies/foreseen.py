@@ -31,6 +31,8 @@ def foreseen(step: Step, spec: ToolSpec) -> Foreseen:
     places = tuple(at for at, one in found if isinstance(one, Reference))
     args, unknown = defaulted(spec.input, literal(given) if found else given, places)
     certain = touched(spec.input, args)
+    if not found:
+        return Foreseen(args, unknown, certain, certain)
     # Names that stand beside a reference in one list, too.
-    beside = touched(spec.input, blanked(given)) if found else ()
+    beside = touched(spec.input, blanked(given))
     return Foreseen(args, unknown, certain, tuple(dict.fromkeys((*certain, *beside))))

@@ -242,8 +242,10 @@ def test_every_event_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("noun", WRITTEN)
 def test_every_field_of_the_package_is_in_the_reference(noun: type[BaseModel]) -> None:
-    """The page names each field of each document that people write or review."""
-    text = (REFERENCE / "agent-package.md").read_text()
+    """The pages name each field of each document that people write or review."""
+    package = REFERENCE / "agent-package.md"
+    linked = re.findall(r"^\| \[[^]]+\]\(([a-z-]+\.md)\)", package.read_text(), re.MULTILINE)
+    text = "\n".join((REFERENCE / page).read_text() for page in (package.name, *linked))
     quoted = set(re.findall(r"`([a-z_]+)[`.]", text)) | set(re.findall(r'"?(\w+)"?(?: =|:)', text))
     tables = set(re.findall(r"^\[+(\w+)", text, re.MULTILINE))
 

@@ -78,10 +78,17 @@ class Home:
         except OSError as error:
             raise self.refused(error) from None
 
+    def check_writable(self) -> None:
+        """LS-SRV-007 unless the folder can be written to, or made; nothing is."""
+        there = self._there
+        if not there.is_dir():
+            raise self.refused(NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise self.refused(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
     def check_space(self, least: int = LEAST_FREE) -> None:
         """LS-SRV-007 unless `least` bytes are free where the folder is or would be."""
-        there = next(one for one in (self.root, *self.root.absolute().parents) if one.exists())
-        free = shutil.disk_usage(there).free
+        free = shutil.disk_usage(self._there).free
         if free < least:
             mebibytes = 1024 * 1024
             raise LockstepError.of(
@@ -91,6 +98,11 @@ class Home:
                 f" {least // mebibytes} MiB",
                 f"free some space, or set {VARIABLE} to a folder on another disk",
             )
+
+    @property
+    def _there(self) -> Path:
+        """The folder itself, or the nearest above it that exists."""
+        return next(one for one in (self.root, *self.root.absolute().parents) if one.exists())
 
     def refused(self, error: OSError) -> LockstepError:
         """LS-SRV-007 for an operating system's refusal to write here."""

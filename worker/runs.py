@@ -28,6 +28,7 @@ from lockstep.event import Event
 from lockstep.finding import Finding
 from lockstep.lock import Lock
 from worker.payloads import data_converter
+from worker.records.history import PLANNING
 from workflows.doors import Doors
 from workflows.lock_plan import LockRequest
 from workflows.run import Run
@@ -45,7 +46,9 @@ _LOOKED_AT = 200
 
 @dataclass(frozen=True)
 class Listed:
-    """One row of `runs list`; `forked` is the run that it says it went on from."""
+    """One row of `runs list`; `forked` is the run that it says it went on from. A planning has no
+    lock yet.
+    """
 
     id: str
     status: str
@@ -86,11 +89,12 @@ async def start(client: Client, request: RunRequest) -> WorkflowHandle[Run, Any]
     )
 
 
-async def listed(client: Client, limit: int) -> list[Listed]:
-    """The latest runs, newest first."""
+async def listed(client: Client, limit: int, kind: str = "Run") -> list[Listed]:
+    """The latest runs, newest first; or plannings, by the name of their workflow."""
     rows: list[Listed] = []
     # The server lists open runs before closed ones, so the newest are found among more.
-    async for found in client.list_workflows('WorkflowType="Run"', limit=max(limit, _LOOKED_AT)):
+    query, most = f'WorkflowType="{kind}"', max(limit, _LOOKED_AT)
+    async for found in client.list_workflows(query, limit=most):
         given = found.typed_search_attributes
         state = given.get(SearchAttributeKey.for_keyword("LockstepState"))
         running = found.status is WorkflowExecutionStatus.RUNNING
@@ -126,18 +130,18 @@ async def resolve(client: Client, name: str) -> str:
         if rows:
             return rows[0].id
         raise _unknown("there are no runs on this server")
-    fitting = [row.id for row in await listed(client, 1000) if row.id.startswith(name)]
-    query = 'WorkflowType="LockPlan"'
-    fitting += [
-        found.id
-        async for found in client.list_workflows(query, limit=1000)
-        if found.id.startswith(name)
+    fitting = [
+        row.id
+        for kind in ("Run", PLANNING)
+        for row in await listed(client, 1000, kind)
+        if row.id.startswith(name)
     ]
     if name in fitting or not fitting:
         return name
     if len(fitting) == 1:
         return fitting[0]
-    raise _unknown(f"{len(fitting)} runs or plannings begin with `{name}`")
+    some = ", ".join(f"`{one}`" for one in fitting[:3]) + (", …" if len(fitting) > 3 else "")
+    raise _unknown(f"{len(fitting)} runs or plannings begin with `{name}`: {some}")
 
 
 @dataclass(frozen=True)

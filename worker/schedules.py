@@ -23,6 +23,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from lockstep.duration import write_duration
 from lockstep.errors import LockstepError
 from lockstep.lock import Lock
 from worker.runs import attributes
@@ -106,7 +107,8 @@ async def create(
             "LS-SCHED-003",
             f"schedule `{name}`",
             f"the server does not take it: {error.message.splitlines()[0]}",
-            'write --cron "0 6 * * 1" (minute hour day month weekday) or --every 7d',
+            'write --cron "0 6 * * 1" (minute hour day month weekday) or --every 7d, and a zone '
+            "as `Europe/Berlin`",
         ) from None
 
 
@@ -188,5 +190,5 @@ def _memo(lock: Lock) -> dict[str, str]:
 
 
 def _note(lock: Lock, cron: str | None, every: timedelta | None) -> str:
-    when = f"cron {cron}" if cron else f"every {every}"
+    when = f"cron {cron}" if every is None else f"every {write_duration(every)}"
     return f"{when}: {lock.body.goal}"[:200]

@@ -5,6 +5,7 @@ Its modules are imported under a private name, with the folder itself as the pac
 anybody's. The folder never goes on the import path.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import sys
@@ -57,7 +58,9 @@ def _module(root: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[full] = module
     try:
-        spec.loader.exec_module(module)
+        # Standard output is for results, which a program may be reading.
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[full]
         # A module that exits would end whoever loads it, and a check with success.

@@ -11,7 +11,8 @@ from typing import Any
 from lockstep.environment import Stage
 from lockstep.errors import LockstepError
 from lockstep.extension import BASE, MAX_FILES, Extended, Head, alone, over, strangers
-from lockstep.loading import parse_toml, pointer, read, shaped
+from lockstep.loading import parse_toml, read, shaped
+from lockstep.pointer import pointer
 from policies.checks.misfit import did_you_mean
 
 _CODE = "LS-ENV-008"

@@ -15,8 +15,8 @@ from benchmarks.attacks.recordings import Call
 from benchmarks.attacks.tools import Label
 from benchmarks.attacks.values import leaves, said, settled
 from lockstep.agent import Input
-from lockstep.loading import pointer
 from lockstep.plan import Plan
+from lockstep.pointer import pointer
 from lockstep.trust import Trust
 
 _TELLING = 3

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.schema import Schema, followed, options, types
 
 _MAX_DEPTH = 16

@@ -48,6 +48,8 @@ def check_arguments(
     """Every misfit between a step's arguments and its tool's input schema; without `sources` they
     hold no reference.
     """
+    if sources is None and _fits(spec.input, dict(args)):
+        return
     walk = _Walk(Place(f"step `{step}`", spec.input), sources)
     yield from walk.check(spec.input, dict(args), ())
 
@@ -56,6 +58,14 @@ def check_value(place: str, schema: Schema, value: JsonValue, code: str) -> Iter
     """Every misfit between a literal value and a schema, under one code."""
     for found in _Walk(Place(place, schema), None).check(schema, value, ()):
         yield found.model_copy(update={"code": code})
+
+
+def _fits(schema: Schema, value: JsonValue) -> bool:
+    """Whether a literal fits, as most do; what else is there to be said of it takes a walk."""
+    try:
+        return bool(_validator_of(Part(schema, schema)).is_valid(value))
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return False
 
 
 def unusable(schema: Schema) -> str:
@@ -86,7 +96,7 @@ class _Walk:
         return self.known[key]
 
     def _found(self, schema: Any, value: JsonValue, at: At) -> Iterator[Finding]:
-        if self.sources is None:
+        if self.sources is None or not isinstance(value, dict | list):
             # A real value may look like a reference and is none.
             yield from self._literal(schema, value, at)
             return

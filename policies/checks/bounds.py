@@ -11,9 +11,10 @@ is the wait for a worker, for a human, and for the run's own readings.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
+from typing import TypeVar
 
 from lockstep.action import Actions, Recoveries, dispatches, paused, substitutes
 from lockstep.action import pauses as timers
@@ -35,6 +36,9 @@ ANSWER = 8 * 1024
 READING = 4 * 1024
 
 _AT_ONCE = timedelta()
+_NOTHING: Mapping[str, Actions] = {}
+
+Found = TypeVar("Found")
 
 MAX_EVENTS = 40_000
 MAX_BYTES = 40 * 1024 * 1024
@@ -45,7 +49,22 @@ MAX_COMMANDS = 3 * 1024 * 1024
 
 def worst(steps: Sequence[Step], specs: Mapping[str, ToolSpec], recoveries: Recoveries) -> Amount:
     """What the steps may spend together."""
-    return Amount.total(_spends(step, step.spec(specs), recoveries) for step in steps)
+    return Amount.total(_each(steps, lambda step: _spends(step, step.spec(specs), recoveries)))
+
+
+def _each(steps: Iterable[Step], find: Callable[[Step], Found]) -> Iterator[Found]:
+    """What is found of each step, by its tool, its time, its attempts and its loop alone: once for
+    all that are alike in these. A compose step has a price of its own.
+    """
+    known: dict[tuple[object, ...], Found] = {}
+    for step in steps:
+        if step.kind == "compose":
+            yield find(step)
+            continue
+        alike = (step.tool, step.timeout, step.attempts, times(step))
+        if alike not in known:
+            known[alike] = find(step)
+        yield known[alike]
 
 
 def _spends(step: Step, spec: ToolSpec, recoveries: Recoveries) -> tuple[Amount, int]:
@@ -60,7 +79,7 @@ def times(step: Step) -> int:
 
 def errors_of(step: Step, recoveries: Recoveries) -> Mapping[str, Actions]:
     """What is done about the errors of a step's tool."""
-    return recoveries.get(step.tool, {})
+    return recoveries.get(step.tool, _NOTHING)
 
 
 def bounds(
@@ -89,7 +108,8 @@ def bounds(
 def _bounds(
     steps: Sequence[Step], specs: Mapping[str, ToolSpec], parallel: int, recoveries: Recoveries
 ) -> Bounds:
-    own = {step.id: _lasts(step, step.spec(specs), recoveries) for step in steps}
+    lasting = _each(steps, lambda step: _lasts(step, step.spec(specs), recoveries))
+    own = dict(zip((step.id for step in steps), lasting, strict=True))
     work = sum((own[step.id] * times(step) for step in steps), timedelta())
     # Items of a loop run beside one another, as far as there are slots.
     calling = (work + (parallel - 1) * _chain(steps, own)) / parallel
@@ -104,16 +124,23 @@ def _bounds(
 def written(steps: Sequence[Step], recoveries: Recoveries) -> tuple[int, int]:
     """How many events and bytes a run's history may have."""
     activities = size = 0
-    for step in steps:
-        errors = errors_of(step, recoveries)
-        calls, readings = times(step) * dispatches(errors), _readings(step)
+    counted = _each(steps, lambda step: _counted(step, errors_of(step, recoveries)))
+    for step, (calls, timed) in zip(steps, counted, strict=True):
         # A timer takes fewer events than an activity, and hardly any bytes.
-        activities += calls + times(step) * timers(errors) + readings
-        size += calls * (dispatched(step, errors) + ANSWER)
-        size += readings * (READING + 160 * times(step))
+        activities += calls + timed
+        size += calls * (dispatched(step, errors_of(step, recoveries)) + ANSWER)
+        readings = _readings(step)
+        if readings:
+            activities += readings
+            size += readings * (READING + 160 * times(step))
     # The plan itself comes three times: asked for, verified, and in the answer's place.
     plan = 3 * sum(step.size for step in steps)
     return FIRST_EVENTS + EVENTS * activities, size + plan
+
+
+def _counted(step: Step, errors: Mapping[str, Actions]) -> tuple[int, int]:
+    """How many calls and how many timers a step may come to."""
+    return times(step) * dispatches(errors), times(step) * timers(errors)
 
 
 def dispatched(step: Step, errors: Mapping[str, Actions]) -> int:
@@ -152,7 +179,9 @@ def _longest(timeout: timedelta, attempts: int) -> timedelta:
 
 def _readings(step: Step) -> int:
     """The activities beside its calls: guards, a loop's list and its outputs, given outputs."""
-    given = bool(step.on_error) and any(one.output is not None for one in step.on_error.values())
+    if not (step.when or step.for_each or step.on_error):
+        return 0
+    given = any(one.output is not None for one in step.on_error.values())
     return bool(step.when) + 2 * bool(step.for_each) + given * times(step)
 
 

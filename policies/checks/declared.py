@@ -13,9 +13,9 @@ import jsonschema_rs
 from pydantic import JsonValue
 
 from lockstep.finding import Finding, Severity
-from lockstep.loading import pointer
 from lockstep.lock import LockedStep
 from lockstep.plan import Step
+from lockstep.pointer import pointer
 from lockstep.resource import KEYWORD
 from lockstep.schema import Schema, followed, required
 from lockstep.tool import ToolSpec
@@ -200,8 +200,10 @@ def uncallable(
     steps: Iterable[Step] | Iterable[LockedStep], world: World, severity: Severity
 ) -> Iterator[Finding]:
     """The steps of a plan or a lock whose tools nobody here could call."""
-    for step in steps:
-        if not world.is_callable(step.tool):
+    found = list(steps)
+    lost = {tool for tool in {step.tool for step in found} if not world.is_callable(tool)}
+    for step in found if lost else ():
+        if step.tool in lost:
             yield Finding(
                 code="LS-ENV-009",
                 place=f"step `{step.id}`",

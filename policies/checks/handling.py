@@ -85,14 +85,18 @@ def unhandled(
     """One warning for each tool with errors that nobody provides for, at its first such step."""
     seen: set[str] = set()
     for step in steps:
+        if step.tool in seen:
+            continue
         spec = specs[step.tool]
         # Where a model refuses, a human is asked in any case.
         composes = step.kind == "compose"
         human = {REFUSED} if composes else set()
         open_ = sorted({*spec.signals} - {*step.on_error} - environment.errors.keys() - human)
-        if not open_ or step.tool in seen:
+        if open_ or not step.on_error:
+            # Where nothing is left to a step that provides for nothing, nothing is to any.
+            seen.add(step.tool)
+        if not open_:
             continue
-        seen.add(step.tool)
         names = ", ".join(f"`{name}`" for name in open_[:_NAMED])
         more = f" and {len(open_) - _NAMED} more" if len(open_) > _NAMED else ""
         yield Finding(

@@ -4,20 +4,25 @@ A validator speaks of keywords and branches; who wrote the argument wants to kno
 was found there, what was wanted, and which name was probably meant.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any
 
 from lockstep.canonical import canonical
 from lockstep.finding import Finding
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.schema import Schema, fields, options, step_into, types
 
 At = tuple[int | str, ...]
 """Where a value stands: keys and indexes."""
 
 _SHOWN = 60
+_LISTED = 8
+"""Names that are told of what there is; more nobody reads."""
+_CLOSE = 0.6
+"""How alike two names are that one may have been meant for the other; difflib's own measure."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,13 @@ class Place:
         return " or ".join(dict.fromkeys(said))
 
     def unknown(self, at: At, name: str, known: list[str]) -> Finding:
-        return self.finding(
-            "LS-PLAN-007",
-            at,
-            f"argument `{name}` is not known",
-            did_you_mean(name, known) or "remove it",
-        )
+        """`known` are the names that could stand there."""
+        problem, meant = f"argument `{name}` is not known", did_you_mean(name, known)
+        if not meant:
+            there = ", ".join(f"`{one}`" for one in known[:_LISTED]) or "none"
+            more = ", …" if len(known) > _LISTED else ""
+            problem = f"{problem} (there is {there}{more})"
+        return self.finding("LS-PLAN-007", at, problem, meant or "remove it")
 
     def mistyped(self, at: At, value: Any, wanted: Any) -> Finding:
         names = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
@@ -155,8 +161,36 @@ def did_you_mean(given: Any, known: Any) -> str:
     for name in names:
         if name != given and name.casefold() == given.casefold():
             return f"write `{name}`: names are compared with their capitals"
-    close = difflib.get_close_matches(given, names, 1)
-    return f"did you mean `{close[0]}`?" if close else ""
+    close = nearest(given, names)
+    return f"did you mean `{close}`?" if close is not None else ""
+
+
+def nearest(given: str, names: Iterable[str]) -> str | None:
+    """The name that is most like the given one, as difflib measures it, and of several the last in
+    the alphabet; None where none is close.
+    """
+    size = len(given)
+    # At 0.6 the shorter has three sevenths of the longer's letters at least.
+    like = (name for name in names if 3 * size <= 7 * len(name) and 3 * len(name) <= 7 * size)
+    return _nearest(given, frozenset(like))
+
+
+@lru_cache(maxsize=256)
+def _nearest(given: str, names: frozenset[str]) -> str | None:
+    """Kept, since one mistake is often made in many steps."""
+    found, best = None, _CLOSE
+    compared = SequenceMatcher(b=given)
+    for name in sorted(names, reverse=True):
+        compared.set_seq1(name)
+        # How alike they are takes long to say, how alike they are at most does not; and of equally
+        # close names the first that is come to is the last in the alphabet.
+        most = compared.quick_ratio()
+        if most < best or (most == best and found is not None):
+            continue
+        ratio = compared.ratio()
+        if ratio > best or (ratio == best and found is None):
+            found, best = name, ratio
+    return found
 
 
 def _show(value: Any) -> str:

@@ -7,7 +7,6 @@ that has not begun.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from lockstep.decision import Decision, Outcome
 from lockstep.environment import Environment
@@ -34,8 +33,7 @@ def looked(world: World) -> Lineage:
     """Where the arguments of the looks come from: the agent's own people wrote all of them, and
     nothing is put in their place.
     """
-    own = replace(labels(world, Trust.TRUSTED), substituted=frozenset())
-    return Lineage(looks(world.environment), own)
+    return Lineage(looks(world.environment), labels(world, Trust.TRUSTED, {}))
 
 
 def impossible(
@@ -76,7 +74,7 @@ def impossible(
 def clashing(plan: Plan, environment: Environment) -> Iterator[Finding]:
     """Steps that are called as a look is: nobody could tell which of the two an account means."""
     taken = {one.id for one in looks(environment)}
-    for step in plan.steps:
+    for step in plan.steps if taken else ():
         if step.id in taken:
             yield Finding(
                 code="LS-PLAN-002",

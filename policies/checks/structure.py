@@ -4,7 +4,6 @@ The same is asked of a plan that is proposed and of a lock that somebody wants t
 that a lock is whole, not that it can be gone through.
 """
 
-import difflib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ from lockstep.fallback import Provided, owners, stand_ins, waits
 from lockstep.finding import Finding
 from lockstep.graph import cycle
 from lockstep.reference import Reference, references
+from policies.checks.misfit import nearest
 
 
 def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
@@ -21,13 +21,13 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
     if not steps:
         yield _of_plan("LS-PLAN-001", "there are no steps", "add one")
         return
-    seen: set[str] = set()
-    for step in steps:
-        if step.id in seen:
-            yield _of_plan("LS-PLAN-002", f"two steps are called `{step.id}`", "rename one")
-        seen.add(step.id)
+    seen = {step.id for step in steps}
+    if len(seen) < len(steps):
+        yield from _doubled(steps)
     whose = owners(steps)
     for step in steps:
+        if not (step.needs or step.draws or step.on_error):
+            continue
         owner = whose.get(step.id)
         if owner in step.draws:
             yield _of_step(
@@ -35,7 +35,7 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                 f"draws from `{owner}`, for which it stands in and which then has no output",
                 "draw from something else",
             )
-        for need in sorted({*step.needs} - {owner}) if step.needs else ():
+        for need in sorted({*step.needs} - {owner}):
             if need not in seen:
                 yield _unknown(step, f"needs step `{need}`", need, seen)
             elif need in whose and need != step.id:
@@ -53,7 +53,7 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                     f"falls back on step `{name}`, which stands in for `{whose[name]}`",
                     "give each its own",
                 )
-    needs = {id: [one for one in found if one in seen] for id, found in waits(steps).items()}
+    needs = waits(steps)
     for step in steps:
         if step.id in needs[step.id]:
             yield Finding(
@@ -62,7 +62,12 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
                 problem=f"`{step.id}` needs `{step.id}`: a cycle never ends",
                 fix="remove one of the edges",
             )
-    circle = cycle({id: [one for one in found if one != id] for id, found in needs.items()})
+    circle = cycle(
+        {
+            id: [one for one in found if one in seen and one != id] if found else found
+            for id, found in needs.items()
+        }
+    )
     if circle:
         walk = " needs ".join(f"`{step}`" for step in circle)
         known = {step.id: step for step in steps}
@@ -75,6 +80,15 @@ def structure(steps: Sequence[Provided]) -> Iterator[Finding]:
             problem=f"{walk}: a cycle never ends",
             fix="remove one of the edges",
         )
+
+
+def _doubled(steps: Sequence[Provided]) -> Iterator[Finding]:
+    """Steps that are called as one before them is."""
+    seen: set[str] = set()
+    for step in steps:
+        if step.id in seen:
+            yield _of_plan("LS-PLAN-002", f"two steps are called `{step.id}`", "rename one")
+        seen.add(step.id)
 
 
 def _place(step: Provided, need: str) -> str:
@@ -95,12 +109,14 @@ def _refers(step: Provided, need: str) -> str:
 
 
 def _unknown(step: Provided, problem: str, name: str, seen: set[str]) -> Finding:
-    close = difflib.get_close_matches(name, sorted(seen - {step.id}), 1)
+    close = nearest(name, seen)
+    if close == step.id:
+        close = nearest(name, seen - {step.id})
     return Finding(
         code="LS-PLAN-005",
         place=_place(step, name),
         problem=f"{problem}, which the plan does not have",
-        fix=f"did you mean `{close[0]}`?" if close else "name a step of this plan",
+        fix=f"did you mean `{close}`?" if close is not None else "name a step of this plan",
     )
 
 

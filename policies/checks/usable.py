@@ -41,13 +41,13 @@ class Usable:
         `said` is the step without what the environment adds to it; of names that do not exist no
         more are told than there is `room` for.
         """
+        call, bare = call_of(step), _is_bare(step)
+        sound = call in self._sound
+        if call is not None and sound and bare:
+            return [], self._seen[call]
         problems = list(check_offered(step, self.world))
         if problems:
             return problems, None
-        call = call_of(step)
-        sound, bare = call in self._sound, _is_bare(step)
-        if call is not None and sound and bare:
-            return [], self._seen[call]
         spec, sources = step.spec(self.world.tools), self.sources
         seen = self._foreseen(step, spec, call)
         here = replace(sources, item=item_of(step, sources)) if step.for_each else sources

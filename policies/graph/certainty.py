@@ -95,14 +95,17 @@ class Shape:
             optional=frozenset(
                 step.id
                 for step in found
-                if step.when or any(one.skip for one in step.on_error.values())
+                if step.when or (step.on_error and any(one.skip for one in step.on_error.values()))
             ),
-            stand_ins={step.id: names for step in found if (names := stand_ins(step))},
+            stand_ins={
+                step.id: names for step in found if step.on_error and (names := stand_ins(step))
+            },
             hollow=frozenset(
                 step.id
                 for step in found
                 # A list may be empty.
-                if step.for_each or any(one.output is not None for one in step.on_error.values())
+                if step.for_each
+                or (step.on_error and any(one.output is not None for one in step.on_error.values()))
             ),
             feeds=Feeds(found),
             calls=Calls.of(found, specs or {}, edits or {}),
@@ -144,7 +147,15 @@ class Shape:
         )
 
     def steps_of(self, tool: str) -> list[str]:
-        return sorted(step for step, name in self.tools.items() if name == tool)
+        return self._by_tool.get(tool, [])
+
+    @cached_property
+    def _by_tool(self) -> dict[str, list[str]]:
+        """The steps of each tool, sorted."""
+        found: dict[str, list[str]] = {}
+        for step in sorted(self.tools):
+            found.setdefault(self.tools[step], []).append(step)
+        return found
 
     def does(self, step: str, tool: str) -> bool:
         """Whether a call of the tool has been done wherever there is an output of the step."""
@@ -188,14 +199,15 @@ class Certainty:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
+        whose, others = shape.whose, shape.stand_ins
         self._bit: dict[str, int] = {}
         self._behind: dict[str, int] = {}
         self._drawn: dict[str, int] = {}
         self._conditions: dict[str, int] = {}
         self._waits: dict[str, int] = {}
         for number, step in enumerate(anyhow(shape.begins)):
-            self._bit[step] = 1 << number
-            owner = shape.whose.get(step)
+            bit = self._bit[step] = 1 << number
+            owner = whose.get(step) if whose else None
             # A stand-in begins after all that its step began after; but the step itself, which has
             # only signalled, is not done.
             behind = self._behind[owner] if owner else 0
@@ -204,11 +216,12 @@ class Certainty:
                 behind |= self._behind[need] | self._bit[need]
             for need in shape.draws.get(step, ()):
                 drawn |= self._drawn[need]
-            self._behind[step], self._drawn[step] = behind, drawn | self._bit[step]
+            self._behind[step], self._drawn[step] = behind, drawn | bit
         for step in anyhow(shape.ends):
             own = step in shape.optional
             # Where a stand-in may be left out its step may be, if it signals.
-            own |= any(self._conditions[name] for name in shape.stand_ins.get(step, ()))
+            if step in others:
+                own |= any(self._conditions[name] for name in others[step])
             conditions = self._bit[step] if own else 0
             for need in shape.draws.get(step, ()):
                 conditions |= self._conditions[need]

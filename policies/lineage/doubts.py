@@ -23,13 +23,12 @@ MAX_STEPS = 50
 
 def doubts(decisions: Iterable[Decision], lineage: Lineage) -> tuple[Doubt, ...]:
     """What the deciding rules found of the calls' provenance; nothing where they did not look."""
-    found = (list(_of(decision, lineage)) for decision in decisions)
+    held = (one for one in decisions if one.outcome in (Outcome.DENY, Outcome.REQUIRE_APPROVAL))
+    found = (list(_of(decision, lineage)) for decision in held)
     return tuple(doubt for some in islice(filter(None, found), MAX_STEPS) for doubt in some)
 
 
 def _of(decision: Decision, lineage: Lineage) -> Iterator[Doubt]:
-    if decision.outcome not in (Outcome.DENY, Outcome.REQUIRE_APPROVAL):
-        return
     deciding = decision.missing or decision.rules
     read = {fact for rule in deciding for fact in rule.reads}
     for says in islice(_said(decision, read, lineage), _ENOUGH):

@@ -8,7 +8,7 @@ else can write makes the literals of its plans untrusted.
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from lockstep.action import substitutes
+from lockstep.action import Recoveries, substitutes
 from lockstep.tool import ToolSpec
 from lockstep.trust import Trust, worst
 from policies.checks.handling import recoveries
@@ -27,9 +27,12 @@ class Labels:
     substituted: Set[str] = frozenset()
 
 
-def labels(world: World, literals: Trust) -> Labels:
-    """The labels of one world, for a plan whose literals are these."""
-    known = recoveries(world.environment, world.tools, world.tools)
+def labels(world: World, literals: Trust, known: Recoveries | None = None) -> Labels:
+    """The labels of one world, for a plan whose literals are these. `known` is what is done here
+    about the errors of that plan's tools, from whoever has found that out already.
+    """
+    if known is None:
+        known = recoveries(world.environment, world.tools, world.tools)
     return Labels(
         tools=world.tools,
         inputs={name: given.trust for name, given in world.agent.inputs.items()},

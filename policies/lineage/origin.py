@@ -5,12 +5,11 @@ be without holding one. What is believed of it is for `policies/lineage/provenan
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.reference import Malformed, Reference, as_reference
 from lockstep.trust import Trust
 
@@ -18,8 +17,7 @@ Found = Reference | Malformed | None
 """What stands at a place: a reference, something that only looks like one, or a literal."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where what stands at `at` in a step's arguments comes from. `path` is a JSON pointer into the
     source; with `item` it is one of the list's items, and the part `*` stands for its index.
     """

@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from lockstep.fallback import owners, stand_ins
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.provenance import Provenance
 from lockstep.reference import Malformed, Reference
 from lockstep.trust import ANY, Emits, Trust, emitted, worst
@@ -43,7 +43,7 @@ class Lineage:
         names = sorted({step.tool for step in self._steps.values()})
         self._bits = {name: 1 << number for number, name in enumerate(names)}
         self._read: dict[str, Parts] = {}
-        self._alike: dict[tuple[str, str], Own] = {}
+        self._alike: dict[tuple[str, str | tuple[str, ...]], Own] = {}
         self._names = cache(self._tools)
         self._own: dict[str, Own] = {}
         self._outputs: dict[str, Output] = {}
@@ -90,7 +90,8 @@ class Lineage:
 
     def _drawn(self) -> set[str]:
         """The steps whose outputs anybody gets."""
-        return {id for step in self._steps.values() for id in (*step.draws, *stand_ins(step))}
+        drawn = {id for step in self._steps.values() for id in step.draws}
+        return drawn.union(self._whose)
 
     def _order(self) -> Iterator[tuple[Traced, bool]]:
         """Each step twice: when it begins, and when it and what may stand in for it are over."""
@@ -120,8 +121,9 @@ class Lineage:
             return False
         seen: set[str] = set()
         for id, step in self._steps.items():
-            if any(one in self._steps and one not in seen for one in step.draws):
-                return False
+            for one in step.draws:
+                if one not in seen and one in self._steps:
+                    return False
             seen.add(id)
         return True
 
@@ -132,18 +134,23 @@ class Lineage:
         return found
 
     def _told(self, step: Traced) -> Own:
-        """What hangs on nothing but its own arguments is told the same as any other such call."""
-        if step.draws or step.when or step.for_each or step.id in self._whose:
+        """What hangs on nothing but its arguments, and what they refer to, is told the same as any
+        other such call; where none of them is a reference, as any with arguments of those names.
+        """
+        if step.when or step.for_each or step.id in self._whose:
             return self._traced(step)
-        alike = (step.tool, step.spelled)
-        if alike not in self._alike:
-            self._alike[alike] = self._traced(step)
-        return self._alike[alike]
+        spelled = step.spelled
+        alike = (step.tool, spelled if "$" in spelled else tuple(step.args))
+        found = self._alike.get(alike)
+        if found is None:
+            found = self._alike[alike] = self._traced(step)
+        return found
 
     def _traced(self, step: Traced) -> Own:
         spec = self._labels.tools.get(step.tool)
         parts = self._parts(step)
-        found = [(at, self._trust(parts, one)) for at, one in parts.args]
+        trusts = {one: self._trust(parts, one) for one in {one for _, one in parts.args}}
+        found = [(at, trusts[one]) for at, one in parts.args]
         given = worst(trust for _, trust in found)
         drawn = [self._outputs.get(one) for one in step.draws]
         owner = self._own.get(self._whose.get(step.id, ""))

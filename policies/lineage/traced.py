@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from lockstep.fallback import Provided
 from lockstep.guard import Guard
-from lockstep.loading import pointer
 from lockstep.loop import ForEach
+from lockstep.pointer import pointer
 from lockstep.reference import Malformed
 from policies.lineage.origin import Found, positions
 

@@ -417,6 +417,14 @@ def test_a_bundle_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert "no space left" in str(refused.value)
 
 
+def test_the_folders_above_a_bundle_are_made(tmp_path: Path) -> None:
+    """Whoever keeps one for each day names a folder that is not there yet."""
+    write_bundle(tmp_path / "audits" / "2026-11-21", [(ABOUT, b"{}")])
+    assert {ABOUT, "SHA256SUMS"} == {
+        path.name for path in (tmp_path / "audits" / "2026-11-21").iterdir()
+    }
+
+
 def test_evidence_is_not_written_over(tmp_path: Path) -> None:
     """Neither a folder nor a file, nor a link that leads nowhere."""
     (tmp_path / "folder").mkdir()

@@ -16,8 +16,9 @@ from pydantic import Field
 from lockstep.canonical import canonical, depth
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.loading import MAX_DEPTH, load, parse_json, parse_toml, pointer, read, shaped
+from lockstep.loading import MAX_DEPTH, load, parse_json, parse_toml, read, shaped
 from lockstep.plan import Plan
+from lockstep.pointer import pointer
 from lockstep.record import Record
 from tests.laws.pace import within
 from tests.laws.port import refusal
@@ -164,6 +165,13 @@ def test_the_largest_exact_integers_pass() -> None:
     assert {"x": most, "y": -most} == parse_toml(f"x = {most}\ny = {-most}", "x")
 
 
+def test_digits_in_a_text_are_no_number() -> None:
+    """However many there are, and whatever numbers stand beside them."""
+    value = {"digest": "9" * 64, "counts": [1, -(2**53) + 1, 10**15], "9" * 20: 0.5}
+    assert value == parse_json(json.dumps(value), "x")
+    assert "LS-LOAD-006" == json_refusal(json.dumps({**value, "count": 2**53})).code
+
+
 @pytest.mark.parametrize(
     "text", ['"\\ud800"', '{"\\uDC00": 1}', '["\\ud800\\ud800"]', '"\ud800"', "'\ud800'"]
 )
@@ -250,7 +258,7 @@ def test_each_misfit_is_named_by_its_field() -> None:
     findings: tuple[Finding, ...] = caught.value.findings
     assert [
         ("doc/name", "this field is required and missing", "add it"),
-        ("doc/inner/0/times", "input should be greater than or equal to 1", "correct the value"),
+        ("doc/inner/0/times", "wanted at least 1, found 0", "correct the value"),
         ("doc/a~1b", "this field is not known here", "remove it or correct its name"),
     ] == [(found.place, found.problem, found.fix) for found in findings]
 

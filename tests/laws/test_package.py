@@ -93,6 +93,16 @@ def test_tools_that_cannot_be_imported_say_why(folder: Path, code: str, says: st
     assert 700 > len(found.problem)
 
 
+def test_what_tools_print_is_not_among_the_results(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program reads standard output; an import that greets writes to the other."""
+    tools = folder / "tools.py"
+    tools.write_text(f"{tools.read_text()}\nprint('hello')\n")
+    assert "ListShips" in load_package(folder).tools
+    assert ("", "hello\n") == capsys.readouterr()
+
+
 def test_tools_that_were_mended_load(folder: Path) -> None:
     """Nothing is remembered of the failure."""
     good = (folder / "tools.py").read_text()

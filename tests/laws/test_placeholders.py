@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.placeholders import Filled, fill
-from lockstep.environment import Binding
+from activities.placeholders import Filled, fill, unset
+from lockstep.environment import Binding, Environment
 from tests.laws.port import refusal
 
 ENVIRON = {"HOST": "db.internal", "TOKEN": "s3cr3t-t0ken", "EMPTY": "", "PIN": "1234"}
@@ -47,6 +47,18 @@ def test_settings_are_filled_at_any_depth() -> None:
     found = fill("PostNotice", binding, ENVIRON)
     assert {"a": {"${HOST}": ["1234", 7, None, True]}, "b": "s3cr3t-t0ken"} == found.settings
     assert "${TOKEN}" == binding.settings["b"]
+
+
+def test_what_a_worker_has_to_be_given_is_told_before_a_run() -> None:
+    """Each variable without a default that is not set, of tools that are really called."""
+    tools = {
+        "Post": {"endpoint": "${BOARD_URL}/${HOST}", "settings": {"a": ["${ZONE}", "${B:-b}"]}},
+        "Read": {"mcp": {"server": "files"}},
+        "Mocked": {"endpoint": "${NEVER}", "mock": "mocks/x.json"},
+    }
+    mcp = {"files": {"command": ["serve", "${FOLDER}"], "file": "files.json"}}
+    given = {"lockstep": "environment/1", "name": "x", "stage": "dev", "tools": tools, "mcp": mcp}
+    assert ("BOARD_URL", "FOLDER", "ZONE") == unset(Environment.model_validate(given), ENVIRON)
 
 
 def test_a_missing_value_is_named_before_the_tool_is_called() -> None:

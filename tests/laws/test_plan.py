@@ -153,3 +153,11 @@ def test_a_plan_is_closed_and_says_its_version() -> None:
             Plan.model_validate({"lockstep": "plan/1", "steps": [], **fields})
     with pytest.raises(ValidationError):
         Plan.model_validate({"steps": []})
+
+
+def test_what_a_step_does_not_say_is_what_it_may_say() -> None:
+    """Its defaults are taken as they stand, and are such as would pass; no two steps share one."""
+    step, other = (ToolStep(id="post", tool="PostNotice") for _ in range(2))
+    assert step == ToolStep.model_validate(dict(step))
+    assert step.on_error is not other.on_error
+    assert step.args is not other.args

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from lockstep.reference import (
     Malformed,
     Reference,

@@ -66,7 +66,7 @@ WRONG: dict[str, tuple[str, Json, str]] = {
     "a comparison in another case": (
         "guards",
         {"is": "IN"},
-        "/guards/0/is: input should be '==', '!=', '<', '<=', '>', '>=', 'in' or 'not in'; "
+        "/guards/0/is: wanted '==', '!=', '<', '<=', '>', '>=', 'in' or 'not in', found `IN`; "
         "correct the value",
     ),
     "a text without its quotes": (
@@ -78,12 +78,12 @@ WRONG: dict[str, tuple[str, Json, str]] = {
     "a loop that never goes round": (
         "loops",
         {"max": 0},
-        "/loops/0/max: input should be greater than or equal to 1; correct the value",
+        "/loops/0/max: wanted at least 1, found 0; correct the value",
     ),
     "a loop without a bound": (
         "loops",
         {"max": 10**6},
-        "/loops/0/max: input should be less than or equal to 100; correct the value",
+        "/loops/0/max: wanted at most 100, found 1000000; correct the value",
     ),
     "a fallback that is two": (
         "fallbacks",
@@ -94,8 +94,7 @@ WRONG: dict[str, tuple[str, Json, str]] = {
     "a fallback that is a word": (
         "fallbacks",
         {"instead_json": '"skip"'},
-        "/fallbacks/0/instead_json: input should be a valid dictionary or instance of Fallback; "
-        "correct the value",
+        "/fallbacks/0/instead_json: wanted an object, found a string; correct the value",
     ),
     "what a tool's step composes": (
         "compose",
@@ -112,12 +111,12 @@ WRONG: dict[str, tuple[str, Json, str]] = {
     "long in another case": (
         "compose",
         {"long": "CUT"},
-        "/compose/0/long: input should be 'refuse' or 'cut'; correct the value",
+        "/compose/0/long: wanted 'refuse' or 'cut', found `CUT`; correct the value",
     ),
     "an answer of no room": (
         "compose",
         {"max_tokens": -1},
-        "/compose/0/max_tokens: input should be greater than or equal to 64; correct the value",
+        "/compose/0/max_tokens: wanted at least 64, found -1; correct the value",
     ),
     "a time that is none": (
         "bounds",

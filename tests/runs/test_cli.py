@@ -79,15 +79,18 @@ async def test_check_lock_run_and_look_back(yard: Yard, book: Book, tmp_path: Pa
     assert ("completed", "") == (machine.json["status"], machine.err)
     assert f"completed {human.err.split()[1]}" in human.out
     assert re.search(r"w +Write +done", human.err)
-    again, listed, events, shown = await asyncio.gather(
+    again, listed, plannings, events, shown = await asyncio.gather(
         lockstep("replay", run, "--agent", str(CRANE), "--format", "json"),
         lockstep("runs", "list", "--format", "json"),
+        lockstep("runs", "list", "--plannings"),
         lockstep("runs", "events", run, "--format", "json"),
         lockstep("runs", "show", run),
     )
-    assert [0] * 4 == [said.code for said in (again, listed, events, shown)]
+    assert [0] * 5 == [said.code for said in (again, listed, plannings, events, shown)]
     assert ([], machine.json["head"]) == (again.json["findings"], again.json["head"])
     assert ("completed", run) in [(row["status"], row["id"]) for row in listed.json]
+    assert "planning" in plannings.out.splitlines()[0]
+    assert (True, False) == ("lock.crane.test." in plannings.out, run in plannings.out)
     lines = [json.loads(line) for line in events.out.splitlines()]
     assert machine.json["head"] == lines[-1]["digest"]
     assert f"completed {run}" in shown.out
@@ -120,6 +123,9 @@ async def test_what_is_not_understood_exits_with_2(yard: Yard, tmp_path: Path) -
         ("dev", "--agent", str(tmp_path)): "LS-AGENT-001",
         ("inbox", "edit", "latest"): "LS-CLI-001",
         ("inbox", "edit", "latest", "--args", "[]"): "LS-CLI-001",
+        ("run", "--input"): "LS-CLI-001",
+        ("replay", nowhere): "LS-LOAD-001",
+        ("audit", "report", str(tmp_path / "nowhere")): "LS-LOAD-001",
     }
     said = dict(zip(wrong, await together(*wrong), strict=True))
     assert dict.fromkeys(wrong, (2, "")) == {
@@ -129,6 +135,7 @@ async def test_what_is_not_understood_exits_with_2(yard: Yard, tmp_path: Path) -
         assert ONE_LINE.match(said[command].err), said[command].err
         assert said[command].err.startswith(f"{code} ")
     assert str(tmp_path) in said["dev", "--agent", str(tmp_path)].err
+    assert "see `lockstep run --help`" in said["run", "--input"].err
     (machine,) = await together(("runs", "show", "no-such-run", "--format", "json"))
     assert (2, "LS-RUN-005", "") == (machine.code, machine.json["error"], machine.err)
 
@@ -167,20 +174,23 @@ async def test_what_is_rejected_exits_with_3(yard: Yard, tmp_path: Path) -> None
     edited, drifted = tmp_path / "edited.json", copied(CRANE, tmp_path)
     edited.write_text(Path(lock).read_text().replace('"hello"', '"jello"'))
     replace(drifted / "policy" / "approvals.cedar", "SHOUT*", "*")
+    replace(drifted / "policy" / "authorize.cedar", "resource.critical", "false")
     lift = with_(step("lift", "Remove", ledger="a", load="engine"), after=["hello"])
     bad = written(tmp_path, say(), lift)
-    denied, machine, hand, drift = await together(
+    denied, machine, hand, drift, early = await together(
         ("check", str(bad), *HERE),
         ("lock", str(bad), *HERE, "--format", "json"),
         ("run", str(edited), "--agent", str(CRANE)),
         ("run", lock, "--agent", str(drifted)),
+        ("lock", str(bad), "--env", TEST, "--agent", str(drifted)),
     )
-    assert [3] * 4 == [said.code for said in (denied, machine, hand, drift)]
+    assert [3] * 5 == [said.code for said in (denied, machine, hand, drift, early)]
     assert "LS-POLICY-002 step `lift`: Remove(`engine`) is BLOCKED by" in denied.out
     assert not machine.json["passed"]
     assert ONE_LINE.match(hand.err)
     assert hand.err.startswith("LS-LOCK-001 ")
     assert "LS-LOCK-002 lock: policy file: `approvals.cedar`: rule `crane.loud-word`" in drift.err
+    assert "read them before they were changed; start it again" in " ".join(early.err.split())
 
 
 async def test_a_plan_where_a_lock_is_wanted_is_told_how_to_become_one(tmp_path: Path) -> None:
@@ -232,6 +242,8 @@ async def test_a_question_exits_with_4_and_is_answered(
     )
     assert (run, "lift.1") in [(asked["run"], asked["id"]) for asked in inbox.json]
     assert '"load": "beam"' in shown.out
+    # However long the arguments are, the last lines are the ways to answer.
+    assert shown.out.index('"load": "beam"') < shown.out.index("lockstep inbox approve")
     assert 3 == stranger.code
     assert ONE_LINE.match(stranger.err)
     assert stranger.err.startswith("LS-ASK-003 ")
@@ -319,7 +331,8 @@ async def test_an_interrupted_run_is_cancelled_with_its_server(
         process.send_signal(signal.SIGINT)
         said = await finished(process)
     assert 130 == said.code, said
-    assert "the run was cancelled" in said.err
+    run = said.err.split("run ", 1)[1].split()[0]
+    assert f"the run was cancelled; to go on with it: `lockstep fork {run}`" in said.err
     assert ["begin slow"] == book.lines
     assert nothing_left(home)
     assert [] == [pid for pid in left if alive(pid)]

@@ -214,6 +214,11 @@ async def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         async with serve(Home.find(tmp_path, NO_SETTINGS)):
             pass
     assert "LS-SRV-007" == refused.value.code
+    with pytest.raises(LockstepError) as asked:
+        Home.find(tmp_path, NO_SETTINGS).check_writable()
+    assert refused.value.code == asked.value.code
+    Home(tmp_path / "not" / "made" / "yet").check_writable()
+    assert [".lockstep"] == [path.name for path in tmp_path.iterdir()]
     with pytest.raises(LockstepError) as full:
         Home(tmp_path).check_space(least=2**62)
     assert "LS-SRV-007" == full.value.code

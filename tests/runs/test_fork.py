@@ -320,6 +320,8 @@ async def test_the_command_goes_on_with_a_run_and_says_what_it_does(
             )
             early = await lockstep("fork", run, *more)
             assert (3, True) == (early.code, f"gone on with by `{waiting.id}`" in early.err)
+            idle = await lockstep("runs", "show", waiting.id)
+            assert (0, True) == (idle.code, "no worker polls `nobody`" in idle.err), idle
             await waiting.terminate("enough")
             nothing = await lockstep("fork", waiting.id, *more)
             assert (3, True) == (nothing.code, "ended before any worker took it up" in nothing.err)

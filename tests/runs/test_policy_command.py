@@ -63,6 +63,13 @@ async def test_a_policy_that_says_otherwise_exits_with_3(agent: Path) -> None:
         "harbour.second-pair-of-eyes" in said.out
     )
     assert "1 case, 1 failed; 1 of 4 rules reached" in said.out
+    # Of a case that is asked in several environments, each finding says in which.
+    twin = agent / "environments" / "twin.toml"
+    twin.write_text((twin.parent / "test.toml").read_text().replace('"test"', '"twin"', 1))
+    replace(agent / "tests" / "policy.toml", 'env = "test"', 'env = ["test", "twin"]')
+    both = await lockstep("policy", "test", folder=agent)
+    assert 1 == both.out.count("LS-POLICY-004 case 1 in `test`: expected DENY")
+    assert 1 == both.out.count("LS-POLICY-004 case 1 in `twin`: expected DENY")
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked
 from lockstep.finding import Finding
 from lockstep.fork import RunForked
-from lockstep.loading import pointer
 from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.pointer import pointer
 from lockstep.record import Record as Noun
 from lockstep.value import Value
 from policies.world import World

@@ -40,6 +40,7 @@ def write_bundle(target: Path, files: Iterable[tuple[str, bytes]]) -> Digest:
     raise_if_there(target)
     part: Path | None = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         sums: dict[str, Digest] = {}
         for name, data in files:
@@ -54,7 +55,7 @@ def write_bundle(target: Path, files: Iterable[tuple[str, bytes]]) -> Digest:
             "LS-SRV-007",
             str(target),
             f"cannot be written: {(error.strerror or str(error)).lower()}",
-            "free some space, or name a folder in one that exists and can be written",
+            "free some space, or name a folder where you may write",
         ) from None
     finally:
         if part is not None:

@@ -137,7 +137,7 @@ class _Reading:
         since it was listed is a question that nobody can answer.
         """
         named = dict.fromkeys(self.asked.named)
-        files = [path for path in map(Path, named) if path.suffix == ".json" and path.is_file()]
+        files = [path for path in map(Path, named) if path.suffix == ".json"]
         self.total = len(named)
         for path in files:
             yield saved_history(path)

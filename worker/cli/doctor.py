@@ -15,6 +15,7 @@ import typer
 from activities.mcp.tools import require_sdk
 from activities.models.providers import provider
 from activities.package import find_root, load_package
+from activities.placeholders import unset
 from activities.propose import retired
 from lockstep.codes import Exit
 from lockstep.compose import ComposeSettings
@@ -73,7 +74,7 @@ async def _checks(found: list[Path], chosen: tuple[str, ...]) -> list["_Check"]:
         _tried("disk", lambda: _space(home)),
     ]
     for root in found:
-        checks += [_agent(root, chosen), _planner(root)]
+        checks += [_agent(root, chosen), *_variables(root, chosen), _planner(root)]
         checks += [*_composers(root, chosen), *_locks(root, chosen)]
         if names := _servers(root, chosen):
             checks.append(_tried("MCP servers", partial(_can_talk, names)))
@@ -131,6 +132,7 @@ def _embedded() -> str:
 
 
 def _space(home: Home) -> str:
+    home.check_writable()
     home.check_space()
     return f"room in {home.root.parent}"
 
@@ -144,6 +146,23 @@ def _agent(root: Path, chosen: tuple[str, ...]) -> _Check:
         return f"{package.agent.name}: {', '.join(names)}"
 
     return _tried("agent", look)
+
+
+def _variables(root: Path, chosen: tuple[str, ...]) -> list[_Check]:
+    """What the manifests want of the worker's environment and this one lacks; that is not bad: the
+    worker's may be another.
+    """
+    try:
+        package = load_package(root)
+        manifests = {name: package.manifest(name) for name in chosen or package.environments}
+    except LockstepError:
+        return []
+    lacking = {name: unset(manifest, os.environ) for name, manifest in manifests.items()}
+    return [
+        _Check(f"variables of {name}", True, f"the worker needs {', '.join(wanted)}; not set here")
+        for name, wanted in lacking.items()
+        if wanted
+    ]
 
 
 def _locks(root: Path, chosen: tuple[str, ...]) -> list[_Check]:

@@ -7,7 +7,7 @@ import typer
 
 from lockstep.dotted import dotted
 from lockstep.extension import Extended
-from lockstep.loading import pointer
+from lockstep.pointer import pointer
 from worker.cli.options import HereOption, agent_here, group
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out
 from worker.plain import plain

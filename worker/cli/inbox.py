@@ -87,10 +87,11 @@ def show(
     if is_json():
         emit_json({**found.model_dump(mode="json"), "arguments": args})
         return
-    show_question(found)
-    out.print(f"  arguments  {found.args.digest}")
+    # Arguments may be long: what is asked, and how to answer, is still in sight below them.
+    out.print(f"arguments of {safe(found.id)}  {found.args.digest}")
     # ASCII only: what is approved is these bytes, and nothing in them may look like other ones.
     out.print(_plain_block(json.dumps(args, indent=2)), markup=False)
+    show_question(found)
 
 
 def _plain_block(text: str) -> str:

@@ -7,6 +7,7 @@ from a description: whoever begins wants something that works, to change.
 import re
 import shlex
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +25,8 @@ _NEXT = (
     "lockstep check plans/first.plan.json --env local",
     "lockstep lock plans/first.plan.json --env local",
     "lockstep run plans/first.local.lock.json",
-    "python -m pytest tests",
 )
+_TEST = "python -m pytest tests"
 
 
 def init(
@@ -43,7 +44,9 @@ def init(
     manifest = folder / MANIFEST
     write_file(manifest, manifest.read_text().replace('name = "starter"', f'name = "{called}"'))
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    commands = [f"cd {shlex.quote(str(folder))}", *_NEXT]
+    # What the tests want is not installed by a set-up that is only to run.
+    tested = (_TEST,) if find_spec("pytest") else ()
+    commands = [f"cd {shlex.quote(str(folder))}", *_NEXT, *tested]
     if is_json():
         emit_json({"agent": called, "folder": str(folder), "files": files, "next": commands})
         return

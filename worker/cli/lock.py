@@ -10,6 +10,7 @@ from activities.package import AgentPackage
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
+from policies.check import check
 from worker.cli.approving import Waiting, ended_or_waiting, show_unapproved
 from worker.cli.check import show_checked
 from worker.cli.lockfile import keep_lock
@@ -88,6 +89,11 @@ def _lock_plan(plan: Path, env: str, out_file: Path | None, agent: Path | None, 
     if result.lock is None:
         show_checked(result.checked, file.plan)
         show_findings(result.findings)
+        if check(file.plan, package.world(env), by).passed:
+            say(
+                f"the files here would pass: the worker of `{package.agent.name}.{env}` read them "
+                "before they were changed; start it again, then lock"
+            )
         raise typer.Exit(Exit.REJECTED)
     same = keep_lock(result.lock, package, target)
     if is_json():

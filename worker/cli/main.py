@@ -21,7 +21,7 @@ from typer.exceptions import TyperException
 from lockstep.codes import Exit
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from worker.cli.commands import commands
+from worker.cli.commands import PLACES, commands
 from worker.cli.terminal import emit_json, is_json, show_findings
 from worker.home import Home
 from worker.logs import configure
@@ -114,7 +114,9 @@ def _misused(error: TyperException) -> int:
         sys.stderr.write(text + "\n")
         return Exit.USAGE
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "lockstep"
+    # What stops the reading of options knows of no command.
+    named = [word for word in sys.argv[1:2] if word in PLACES]
+    command = context.command_path if context else " ".join(["lockstep", *named])
     said = " ".join(text.split()).rstrip(".")
     return _report(
         LockstepError.of(

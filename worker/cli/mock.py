@@ -91,7 +91,8 @@ async def _taped(package: AgentPackage, run: str, name: str | None) -> tuple[str
             f"is no run of agent `{package.agent.name}`",
             "name one of its runs, or its agent's folder with --agent",
         )
-    part = name or id
+    # A schedule's runs have their time in their id, with colons.
+    part = name or re.sub(r"[^A-Za-z0-9_.-]", "-", id)
     if len(part) > 80 or not _PART.fullmatch(part):
         raise LockstepError.of(
             "LS-CLI-001",

@@ -4,6 +4,7 @@ Neither command needs a server: both read the agent's files as they are now.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from activities.files.cases import answered
 from lockstep.codes import Exit
+from lockstep.finding import Finding
 from policies.cedar.load import schema_of
 from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
@@ -101,7 +103,14 @@ def _show(results: list[Tried]) -> None:
             mark, one.environment, plain(case.called), verdict, Text(plain(by), style="dim")
         )
     out.print(table)
-    show_findings((found for one in results for found in one.findings), out)
+    show_findings((found for one in results for found in _placed(one)), out)
+
+
+def _placed(one: Tried) -> Iterator[Finding]:
+    """The findings of a case; of one that is asked in several environments, with which it is."""
+    where = f" in `{one.environment}`" if len(one.case.environments) > 1 else ""
+    for found in one.findings:
+        yield found.model_copy(update={"place": f"{found.place}{where}"})
 
 
 @app.command("schema")

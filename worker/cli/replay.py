@@ -57,10 +57,8 @@ def replay(
     """
     home = Home.find()
     path = Path(run)
-    if path.suffix == ".json" and path.is_file():
-        history = saved_history(path)
-    else:
-        history = asyncio.run(_fetched(run, home))
+    saved = path.suffix == ".json"
+    history = saved_history(path) if saved else asyncio.run(_fetched(run, home))
     if save is not None:
         write_file(save, history.to_json())
     world, notes = _world(subject_of(history), agent)

@@ -217,16 +217,17 @@ async def watched(open_: Session, lock: Lock, order: Order) -> Exit:
         _announce(handle.id, "started")
         return Exit.DONE
     say(f"run {handle.id}")
-    with Progress(lock, err, quiet=is_json()) as progress:
-        try:
+    try:
+        with Progress(lock, err, quiet=is_json()) as progress:
             async for heard in follow(handle):
                 progress.take(heard.events)
                 progress.note(heard.retrying)
                 if progress.paused and not order.wait:
                     break
-        except asyncio.CancelledError:
-            await _interrupted(handle, open_)
-            raise
+    except asyncio.CancelledError:
+        # Said below the steps: it is the last thing to read.
+        await _interrupted(handle, open_)
+        raise
     if progress.paused:
         return await _paused(open_, handle.id)
     return await _report(handle, open_.home, progress, order)
@@ -239,11 +240,15 @@ async def _interrupted(handle: WorkflowHandle[Run, Any], open_: Session) -> None
     if open_.lasting:
         err.print(f"the run goes on: `lockstep runs show {handle.id}`", markup=False)
         return
+    said = f"the run was not cancelled in time: `lockstep runs show {handle.id}`"
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_CANCEL_PATIENCE):
             await handle.cancel()
-            await handle.result()
-    err.print("the run was cancelled", markup=False)
+            ended = await result(handle)
+            said = f"the run was cancelled; to go on with it: `lockstep fork {handle.id}`"
+            if not isinstance(ended, Finding):
+                said = f"the run had ended, {ended.status}: `lockstep runs show {handle.id}`"
+    err.print(said, markup=False)
 
 
 async def _paused(open_: Session, run: str) -> Exit:

@@ -44,12 +44,15 @@ from worker.plans import ended
 from worker.records.history import PLANNING, events_of, fetch, kind_of
 from worker.records.locks import locks_of, proposed_in
 from worker.runs import Listed, listed, lock_of, raise_if_ended, resolve, result
-from worker.session import session
+from worker.session import has_worker, session
 from workflows.lock_plan import LockPlan, LockResult
 from workflows.run import Run
 from workflows.run_result import RunResult
 
 app = group(__doc__)
+
+_BETWEEN = len("    2026-11-21 08:55  ")
+"""What stands between an id, a status and a length of time in the list."""
 
 
 @app.command("list")
@@ -57,44 +60,60 @@ def list_(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=1000, help="How many.")
     ] = 20,
+    plannings: Annotated[
+        bool, typer.Option("--plannings", help="Plannings instead: how locks came about.")
+    ] = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
-    """The latest runs, newest first."""
+    """The latest runs, newest first; or plannings."""
 
     async def work() -> list[Listed]:
         async with session(Home.find(), say) as open_:
-            return await listed(open_.client, limit)
+            return await listed(open_.client, limit, PLANNING if plannings else "Run")
 
     rows = asyncio.run(work())
     if is_json():
         emit_json([vars(row) for row in rows])
         return
     if not rows:
-        out.print("no runs yet: start one with `lockstep run LOCK`")
+        first = "plannings yet: begin one with `lockstep plan` or `lockstep lock PLAN`"
+        out.print(f"no {first}" if plannings else "no runs yet: start one with `lockstep run LOCK`")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "status", "started", "took"):
-        first = column == "run"
-        table.add_column(column, style="bold" if first else "", overflow="fold", no_wrap=not first)
+    what = "planning" if plannings else "run"
+    for column in (what, "status", "started", "took"):
+        table.add_column(column, style="bold" if column == what else "", no_wrap=True)
+    # An id is there to be copied: where the terminal is too narrow it has a line to itself.
+    cells = [(row.id, row.status, _took(row)) for row in rows]
+    wide = sum(max(map(len, column)) for column in zip(*cells, strict=True))
+    narrow = out.width < wide + _BETWEEN
     colours = {"completed": "green", "failed": "red", "waiting": "yellow", "running": "cyan"}
     for row in rows:
         colour = colours.get(row.status, "")
         status = f"[{colour}]{row.status}[/{colour}]" if colour else row.status
         started = f"{row.started_at:%Y-%m-%d %H:%M}"
         whence = f"\n  [not bold dim]forked from {safe(row.forked)}[/]" if row.forked else ""
-        table.add_row(safe(row.id) + whence, status, started, _took(row))
-    out.print(table)
+        if narrow:
+            out.print(f"[bold]{safe(row.id)}[/bold]{whence}")
+            out.print(f"  {status}  {started}  {_took(row)}")
+        else:
+            table.add_row(safe(row.id) + whence, status, started, _took(row))
+    if not narrow:
+        out.print(table)
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A run or a planning as its history and its server show it; `ended` once it has."""
+    """A run or a planning as its history and its server show it; `ended` once it has. `idle` is the
+    queue that nobody polls, where it is not over and stands still for that.
+    """
 
     id: str
     history: WorkflowHistory
     events: list[Event]
     questions: list[Question]
     ended: RunResult | LockResult | Finding | None
+    idle: str = ""
 
     @property
     def lock(self) -> Lock | None:
@@ -149,6 +168,11 @@ def show(
         show_planning(seen.history, seen.events, seen.questions, seen.ended)
     else:
         _show_run(seen, home)
+    if seen.idle and not is_json():
+        say(
+            f"no worker polls `{seen.idle}`: it goes on when one does, nothing is lost; "
+            "start `lockstep dev` or `lockstep worker`"
+        )
 
 
 async def _look(home: Home, run: str) -> _Seen:
@@ -158,7 +182,10 @@ async def _look(home: Home, run: str) -> _Seen:
         events = await events_of(history)
         description = await open_.client.get_workflow_handle(id).describe()
         if description.status is WorkflowExecutionStatus.RUNNING:
-            return _Seen(id, history, events, await open_questions(open_.client, id), None)
+            asked = await open_questions(open_.client, id)
+            served = await has_worker(open_.client, description.task_queue)
+            idle = "" if served else description.task_queue
+            return _Seen(id, history, events, asked, None, idle)
         if kind_of(history) == PLANNING:
             made = await ended(open_.client.get_workflow_handle_for(LockPlan.run, id))
             return _Seen(id, history, events, [], made)

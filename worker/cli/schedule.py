@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from lockstep.decision import Outcome
 from lockstep.duration import parse_duration
 from lockstep.errors import LockstepError
 from worker import schedules
@@ -79,6 +80,9 @@ def create(
         emit_json({"schedule": name, "lock": locked.digest})
     else:
         out.print(f"[green]scheduled[/green] {safe(name)}: {safe(cron or every)}")
+        asking = [step.id for step in locked.steps if step.expected is Outcome.REQUIRE_APPROVAL]
+        if asking:
+            say(f"step `{asking[0]}` asks a human in each run, unless a yes stands")
 
 
 def _every(name: str, every: str | None) -> timedelta | None:
@@ -137,9 +141,10 @@ def describe(name: NameArgument, format: FormatOption = Format.HUMAN) -> None:
     out.print(f"[bold]{safe(row.id)}[/bold]  {safe(row.note)}")
     out.print(f"  agent    {safe(row.agent)} in {safe(row.environment)}")
     out.print(f"  lock     {safe(row.lock)}")
-    out.print(f"  next     {_next(row)}")
+    utc = "" if row.paused or row.next_at is None else " UTC"
+    out.print(f"  next     {_next(row)}{utc}")
     for at in upcoming[1:5]:
-        out.print(f"           {at:%Y-%m-%d %H:%M}")
+        out.print(f"           {at:%Y-%m-%d %H:%M} UTC")
     for id in row.recent:
         out.print(f"  ran      {safe(id)}")
 

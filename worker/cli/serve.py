@@ -1,7 +1,6 @@
 """`lockstep worker`: a worker process, for one agent in one environment or several."""
 
 import asyncio
-import gc
 import logging
 import os
 from contextlib import AsyncExitStack
@@ -17,6 +16,7 @@ from lockstep.errors import LockstepError
 from worker.attributes import ensure_attributes
 from worker.connection import connect, find_server
 from worker.foreign import foreign_claims
+from worker.garbage import settle
 from worker.home import Home
 from worker.logs import configure
 from worker.planner import keys
@@ -81,7 +81,5 @@ async def _work(chosen: list[tuple[Path, str]], lifeline: bool) -> None:
             await stack.enter_async_context(
                 serving(client, package, environment, home.values, environ=told)
             )
-        # What was loaded stays: to look through it each time for garbage takes a tenth of a second.
-        gc.collect()
-        gc.freeze()
+        settle()
         await until_told(lifeline)
