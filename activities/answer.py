@@ -23,6 +23,7 @@ from activities.house import House
 from activities.injection import Spoilt
 from activities.mocked import Unanswered, mocked
 from activities.placeholders import Filled, fill
+from activities.ready import changes
 from lockstep.action import escalates
 from lockstep.amount import Amount
 from lockstep.call import Signal
@@ -33,7 +34,6 @@ from lockstep.finding import Finding
 from lockstep.mock import Mock
 from lockstep.outcome import AttemptEnd, Completed, Dispatch, Signalled, Unfit
 from lockstep.shown import shown
-from lockstep.substitution import Replaced, replaced, substituted
 from lockstep.tool import Tool
 from lockstep.value import Value
 
@@ -198,18 +198,11 @@ class Answering:
             decision=self.decision,
             grounds=self.house.grounds_beside(self.call),
             idempotency_key=self.key,
-            changes=self._changes(signal.name),
+            changes=changes(self.call, self.tool.spec, signal.name, self.written),
             args=asked,
             shown=shown(self.args) if asked is not None else "",
             mocked=self.mock is not None,
         )
-
-    def _changes(self, error: str) -> tuple[Replaced, ...]:
-        """What the catalogue's substitute would change, if it was not put in already."""
-        way = self.call.substitutes.get(error)
-        if way is None or error in self.call.substituted:
-            return ()
-        return replaced(self.written, substituted(self.written, [way], self.tool.spec.input))
 
     def _unanswered(self) -> Unfit:
         return self._unfit(
@@ -224,6 +217,8 @@ class Answering:
             finding=self._finding(code, problem, fix),
             spent=self.attempts.total(self.call.step.cost),
             attempts=self.attempts.all,
+            decision=self.decision,
+            grounds=self.house.grounds_beside(self.call),
             mocked=self.mock is not None,
         )
 

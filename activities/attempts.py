@@ -16,7 +16,8 @@ from pydantic import JsonValue, ValidationError
 from temporalio import activity
 
 from lockstep.amount import Amount
-from lockstep.canonical import MAX_DEPTH, Digest, depth
+from lockstep.canonical import MAX_DEPTH, depth
+from lockstep.decision import Decision, Grounds
 from lockstep.outcome import Attempt, AttemptEnd
 from lockstep.value import Value
 
@@ -33,6 +34,7 @@ class Attempts:
         self._closed = [numbered.get(n, Attempt(number=n)) for n in range(1, number)]
         self._current = Attempt(number=number)
         self._asked: dict[str, Any] = {}
+        self._made: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -45,18 +47,23 @@ class Attempts:
     def details(self) -> dict[str, Any]:
         """What heartbeats and failures carry."""
         attempts = [attempt.model_dump(mode="json") for attempt in self.all]
-        return {"attempts": attempts, "progress": self.progress, **self._asked}
+        return {"attempts": attempts, "progress": self.progress, **self._asked, **self._made}
 
     def about(self, args: Value, shown: str) -> None:
         """Carry the arguments along, for the question that follows if nobody knows how it ended."""
         self._asked = {"args": args.model_dump(mode="json"), "shown": shown}
 
-    def decided(self, decision: Digest) -> None:
-        self._change(decision=decision)
+    def decided(self, decision: Decision, grounds: Grounds | None) -> None:
+        """What allows the call that comes next, in full: if it fails nothing else tells of it."""
+        self._made = {"decision": decision.model_dump(mode="json")}
+        if grounds is not None:
+            self._made["grounds"] = grounds.model_dump(mode="json")
+        self._change(decision=decision.digest)
         self.beat()
 
     def unmade(self) -> None:
         """What was decided about was not called: nothing of it can have happened."""
+        self._made = {}
         self._change(decision=None)
 
     def spend(self, amount: Amount) -> None:

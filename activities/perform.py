@@ -88,7 +88,8 @@ class _Attempt:
         readying = Readying(self.house, self.tool, self.call, self._pinned())
         ready = await asyncio.to_thread(readying.ready)
         if isinstance(ready, Unready):
-            return await asyncio.to_thread(self._withhold, None, ready.findings, ready.args)
+            held = await asyncio.to_thread(self._withhold, None, ready.findings, ready.args)
+            return held.model_copy(update={"error": ready.error})
         decision = await self._granted(readying, ready)
         changed = self._changed_policy(decision)
         if changed is not None or decision.outcome is not Outcome.ALLOW:
@@ -98,7 +99,7 @@ class _Attempt:
             # If nobody lives to say how the call ended, a human is asked about these arguments.
             kept = await asyncio.to_thread(self.house.kept, ready.args)
             self.attempts.about(kept, shown(ready.args))
-        self.attempts.decided(decision.digest)
+        self.attempts.decided(decision, self.house.grounds_beside(self.call))
         try:
             return await self._answering(decision, ready).run(ready.request)
         except Troubled as trouble:

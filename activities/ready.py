@@ -14,16 +14,18 @@ from activities.failure import first, in_short
 from activities.house import House
 from activities.redaction import Redaction, telling
 from activities.store import load
+from lockstep.amount import Amount
 from lockstep.canonical import MAX_DEPTH, Digest, canonical, depth, digest
 from lockstep.decision import AnyGrant, Decision
 from lockstep.finding import Finding
-from lockstep.outcome import Dispatch
+from lockstep.outcome import Dispatch, Signalled
 from lockstep.provenance import Provenance
 from lockstep.reference import Unresolved
 from lockstep.resource import touched
-from lockstep.tool import Tool
+from lockstep.substitution import Replaced, replaced, substituted
+from lockstep.tool import Tool, ToolSpec
 from policies.checks.arguments import check_value
-from policies.checks.missing import missing_resources
+from policies.checks.missing import declared_error, missing_resources
 from policies.request import arguments, attempted, provenance
 
 
@@ -43,10 +45,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class Unready:
-    """Why there is no call to be made; with its arguments, as far as they are known."""
+    """Why there is no call to be made; with its arguments, as far as they are known, and the
+    declared error that all of it comes to, if it does.
+    """
 
     findings: tuple[Finding, ...]
     args: dict[str, JsonValue] | None
+    error: Signalled | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,12 @@ class Readying:
             problem = f"the tool does not take these arguments: {said}"
             refused = self._finding("LS-PLAN-008", problem, "correct the arguments")
             return Unready((refused,), args)
-        findings = (*self._misfits(args), *self._absent(args))
+        findings = self._misfits(args)
         if findings:
-            return Unready(findings, args)
+            return Unready((*findings, *self._absent(args)), args)
+        findings = self._absent(args)
+        if findings:
+            return Unready(findings, args, self._error(written, args))
         told = self._provenance(args)
         decision = self.decided(args, told)
         whose = self.call.keyed or self.call.run.id
@@ -120,6 +128,25 @@ class Readying:
         named = touched(self.tool.spec.input, args)
         return tuple(missing_resources(self._place, named, self.house.world))
 
+    def _error(self, written: dict[str, JsonValue], args: dict[str, JsonValue]) -> Signalled | None:
+        """What the tool would signal of a name that is not there, where it declares that."""
+        spec, world = self.tool.spec, self.house.world
+        if self.call.edited is not None:
+            # Whoever wrote the name is still there to be asked.
+            return None
+        found = declared_error(touched(spec.input, args), world, spec.signals)
+        if found is None:
+            return None
+        name, detail = found
+        return Signalled(
+            name=name,
+            detail=in_short(detail, Redaction(telling(self.house.environ))),
+            recovery=world.environment.errors[name].recovery,
+            spent=Amount(),
+            attempts=(),
+            changes=changes(self.call, spec, name, written),
+        )
+
     def _provenance(self, args: dict[str, JsonValue]) -> Provenance:
         """As the lock says; of what a human edited, held against what the references bring."""
         if self.call.edited is None:
@@ -139,6 +166,16 @@ class Readying:
 
     def _finding(self, code: str, problem: str, fix: str) -> Finding:
         return Finding(code=code, place=self._place, problem=problem, fix=fix)
+
+
+def changes(
+    call: Dispatch, spec: ToolSpec, error: str, written: dict[str, JsonValue]
+) -> tuple[Replaced, ...]:
+    """What the catalogue's substitute would change, if it was not put in already."""
+    way = call.substitutes.get(error)
+    if way is None or error in call.substituted:
+        return ()
+    return replaced(written, substituted(written, [way], spec.input))
 
 
 def _idempotency_key(run: str, step: str, args: Digest) -> str:

@@ -287,13 +287,7 @@ class Decision(Record):
         if self.errors:
             return f"policy could not be evaluated ({', '.join(self.errors)})"
         if self.outcome is Outcome.ALLOW and self.grants:
-            given = self.grants[0]
-            stands = (
-                f", standing until {given.expires_at:%Y-%m-%d}"
-                if isinstance(given, StandingGrant)
-                else ""
-            )
-            return f"{given.rule} approved by {given.by}{stands}"
+            return _approved(self.grants[0])
         deciding = self.missing or self.rules
         if self.disallowed and deciding:
             return f"DisallowedToolError: {deciding[0].reason} ({deciding[0].id})"
@@ -308,3 +302,22 @@ class Decision(Record):
         if self.outcome is Outcome.UNDECIDED:
             return "depends on values that only the run will know"
         return deciding[0].id if deciding else "permitted"
+
+    @property
+    def told(self) -> str:
+        """`why`, with every approval that is missing or was used. `why` names the first alone: it
+        stands in events, whose digests have to come out the same again.
+        """
+        if self.errors:
+            return self.why
+        if self.outcome is Outcome.ALLOW and self.grants:
+            return "; ".join(map(_approved, self.grants))
+        if self.outcome is Outcome.REQUIRE_APPROVAL and self.missing:
+            return "; ".join(f"{rule.id}: {rule.reason}" for rule in self.missing)
+        return self.why
+
+
+def _approved(given: AnyGrant) -> str:
+    standing = isinstance(given, StandingGrant)
+    stands = f", standing until {given.expires_at:%Y-%m-%d}" if standing else ""
+    return f"{given.rule} approved by {given.by}{stands}"

@@ -115,7 +115,8 @@ class Withheld(Record):
     """The tool was not called: policy denies, or approval is missing, or the facts do not hold.
 
     `args` are the resolved arguments, for a human to look at; None where they could not be
-    resolved.
+    resolved. `error` is there where what was found is an error that the tool declares: the
+    environment knew of it before the tool could say so.
     """
 
     kind: Literal["withheld"] = "withheld"
@@ -125,6 +126,7 @@ class Withheld(Record):
     shown: str = ""
     attempts: tuple[Attempt, ...]
     grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
+    error: "Signalled | None" = Field(default=None, exclude_if=is_absent)
 
 
 class Signalled(Record):
@@ -150,14 +152,23 @@ class Signalled(Record):
     shown: str = Field(default="", exclude_if=is_empty)
     mocked: bool = False
 
+    @property
+    def called(self) -> bool:
+        """Whether a tool was: not where its environment knew of the error before."""
+        return bool(self.attempts)
+
 
 class Unfit(Record):
-    """The tool was called and its output cannot be used; calling again would not help."""
+    """The tool was called and its output cannot be used; calling again would not help. Outcomes of
+    before there was a `decision` do not have one.
+    """
 
     kind: Literal["unfit"] = "unfit"
     finding: Finding
     spent: Amount
     attempts: tuple[Attempt, ...]
+    decision: Decision | None = Field(default=None, exclude_if=is_absent)
+    grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
     mocked: bool = False
 
 

@@ -20,6 +20,7 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from lockstep.amount import Amount
+from lockstep.decision import Decision, Grounds
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.outcome import Attempt, AttemptEnd, Dispatch, Report, StepOutcome
@@ -33,7 +34,8 @@ MAX_BACKOFF = timedelta(seconds=60)
 @dataclass(frozen=True)
 class Failed:
     """All attempts are used up; `unknown` where it is not known whether the last one took
-    effect; `args` are what it was called with, if it lived to say.
+    effect; `args` are what it was called with, if it lived to say, and `decision` is what allowed
+    its last call.
     """
 
     finding: Finding
@@ -41,6 +43,8 @@ class Failed:
     unknown: bool
     args: Value | None = None
     shown: str = ""
+    decision: Decision | None = None
+    grounds: Grounds | None = None
 
 
 async def dispatch(
@@ -119,7 +123,16 @@ def _failed(call: Dispatch, cause: BaseException | None, deadline: timedelta) ->
         )
     unknown = harmful and (lost or attempts[-1].decision is not None)
     args, shown = _asked(details) if unknown else (None, "")
-    return Failed(finding.model_copy(update={"place": place}), attempts, unknown, args, shown)
+    decision, grounds = _allowed(details)
+    return Failed(
+        finding.model_copy(update={"place": place}),
+        attempts,
+        unknown,
+        args,
+        shown,
+        decision,
+        grounds,
+    )
 
 
 def _told(error: ApplicationError) -> Finding | None:
@@ -151,6 +164,22 @@ def _asked(details: object) -> tuple[Value | None, str]:
         return Value.model_validate(said.get("args")), str(said.get("shown", ""))
     except ValueError:
         return None, ""
+
+
+def _allowed(details: object) -> tuple[Decision | None, Grounds | None]:
+    """The decision that a failure or its last heartbeat carries, and its grounds where they are not
+    the run's; of before they did, none.
+    """
+    first = details[0] if isinstance(details, (list, tuple)) and details else None
+    said = first if isinstance(first, dict) else {}
+    try:
+        grounds = said.get("grounds")
+        return (
+            Decision.model_validate(said.get("decision")),
+            Grounds.model_validate(grounds) if grounds is not None else None,
+        )
+    except ValueError:
+        return None, None
 
 
 def _attempts(details: object) -> tuple[Attempt, ...]:

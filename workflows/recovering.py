@@ -89,6 +89,8 @@ class Recovering:
     ) -> Again | Escalated | str:
         """What an action comes to, or why it comes to nothing."""
         match action:
+            case Retry() | Wait() if not outcome.called:
+                return "what is not there does not come by waiting"
             case Retry():
                 return self._paused(outcome.name, action.pause(number))
             case Wait():

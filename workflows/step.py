@@ -149,12 +149,14 @@ class StepLife:
             case Completed():
                 return self._completed(outcome)
             case Withheld():
-                return self._withheld(outcome)
+                return self._withheld(call, outcome)
             case Signalled():
                 return self._signalled(call, outcome, used)
             case Unfit():
+                self._decided(outcome.decision, outcome.grounds)
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
+                self._decided(outcome.decision, outcome.grounds)
                 if outcome.unknown:
                     return about_unknown(self.run, call, outcome)
                 return self._fail(outcome.finding, used)
@@ -182,8 +184,14 @@ class StepLife:
         return Done(outcome.value)
 
     def _signalled(self, call: Dispatch, outcome: Signalled, used: Amount) -> Turn:
-        if outcome.decision is not None:
-            self._decided(outcome.decision, outcome.grounds)
+        self._decided(outcome.decision, outcome.grounds)
+        provided = self._provided(call, outcome, used)
+        if provided is not None:
+            return provided
+        return self._fail(self._recovering.finding(outcome), used, outcome.mocked)
+
+    def _provided(self, call: Dispatch, outcome: Signalled, used: Amount) -> Turn | None:
+        """What the lock provides for the error: its environment first, and then the plan itself."""
         course = self._recovering.after(outcome, used, by_hand=self.edited is not None)
         match course:
             case Again(other=other):
@@ -219,18 +227,23 @@ class StepLife:
         )
         return Abandoned((signal,))
 
-    def _caught(self, outcome: Signalled, used: Amount) -> Caught | Stopped:
+    def _caught(self, outcome: Signalled, used: Amount) -> Caught | None:
         fallback = self.step.on_error.get(outcome.name)
         if fallback is None:
-            return self._fail(self._recovering.finding(outcome), used, outcome.mocked)
+            return None
         self._journal.caught(outcome, fallback, used)
         return Caught(outcome.name)
 
-    def _withheld(self, outcome: Withheld) -> Stopped | Ask:
-        if outcome.decision is not None:
-            self._decided(outcome.decision, outcome.grounds)
+    def _withheld(self, call: Dispatch, outcome: Withheld) -> Turn:
+        self._decided(outcome.decision, outcome.grounds)
         found = held_back(self.step, self.item, outcome)
         self.run.journal.write(found.event)
+        if outcome.error is not None:
+            # Nothing was called, so nothing was used. What nobody provides for a human is asked.
+            error = outcome.error.model_copy(update={"args": outcome.args, "shown": outcome.shown})
+            provided = self._provided(call, error, Amount())
+            if provided is not None:
+                return provided
         if found.ask is None:
             # Without arguments there is nothing to show a human, and nothing to edit.
             return self._fail(outcome.findings[0], Amount())
@@ -259,7 +272,10 @@ class StepLife:
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
 
-    def _decided(self, decision: Decision, grounds: Grounds | None) -> None:
+    def _decided(self, decision: Decision | None, grounds: Grounds | None) -> None:
+        """None where it did not come to a decision, or was recorded before that was told."""
+        if decision is None:
+            return
         self.run.decisions[self.label] = decision
         self._journal.decided(decision, grounds)
 

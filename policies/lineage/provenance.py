@@ -23,6 +23,7 @@ from lockstep.pointer import pointer
 from lockstep.provenance import Provenance
 from lockstep.reference import Malformed, Reference
 from lockstep.trust import ANY, Emits, Trust, emitted, worst
+from policies.cedar.targets import may_name
 from policies.lineage.given import TRUSTED, UNTRUSTED, Answer, Output, Own
 from policies.lineage.labels import Labels
 from policies.lineage.origin import Found, Origin
@@ -167,6 +168,12 @@ class Lineage:
         signals, private = UNTRUSTED, True
         if spec is not None:
             signals = Answer(spec, given, looped=False, step=step.id).trust(())
+            if given is UNTRUSTED and any(
+                one is not None and may_name(spec.input, at) and self._trust(parts, one) is given
+                for at, one in parts.args
+            ):
+                # That a name is not there is an error too, and not one that the tool vouches for.
+                signals = UNTRUSTED
             private = spec.sensitive or (reached and not spec.declassifies)
         # Its own error then decides which of two calls it is.
         steered = steered or (step.tool in self._labels.substituted and signals is UNTRUSTED)

@@ -130,16 +130,35 @@ async def performed(
 ) -> Any:
     """One attempt at opening, due and taken at a time, with arguments that only the run knows."""
     body = locked(world).body
-    told = facts(body, "Open")
+    call = Dispatch(run=facts(body, "Open"), step=body.steps[0], edited=args, grants=grants)
+    return await attempted(world, call, folder, at=at, taken=taken, tool=tool)
+
+
+async def attempted(
+    world: World,
+    call: Dispatch,
+    folder: Path,
+    *,
+    at: datetime = DUE,
+    taken: datetime = DUE,
+    tool: Tool = open_valve,
+) -> Any:
     with ThreadPoolExecutor(1) as threads:
         house = Performer(world, {"Open": tool}, FolderStore(folder), folder, threads, {})
-        call = Dispatch(run=told, step=body.steps[0], edited=args, grants=grants)
         environment = ActivityEnvironment()
         environment.info = replace(
             environment.info, current_attempt_scheduled_time=at, started_time=taken
         )
         report: Report = await environment.run(house.activity_for(tool), call)
     return report.outcome
+
+
+def without(world: World, valve: str, **errors: Recovery) -> World:
+    """The same plant with one valve fewer, and with these errors in its catalogue."""
+    valves = world.environment.resources["valve"]
+    left = {name: said for name, said in valves.items() if name != valve}
+    changed = {"resources": {"valve": left}, "errors": errors}
+    return replace(world, environment=world.environment.model_copy(update=changed))
 
 
 async def test_a_default_is_decided_like_an_argument(world: World, tmp_path: Path) -> None:
@@ -443,6 +462,31 @@ async def test_a_mocked_signal_is_the_tools_own(world: World, tmp_path: Path) ->
     )  # fmt: skip
     assert {"name": "x", "turns": 2} == plain.data
     assert plain.model_copy(update={"recovery": "open the spare"}) == known
+
+
+async def test_a_name_that_is_not_there_is_the_error_that_the_tool_declares(
+    world: World, tmp_path: Path
+) -> None:
+    """Nothing is called, and the finding says which error it is; where the tool does not declare
+    it, or something else is wrong as well, it is a finding and no more.
+    """
+    recovery = Recovery(resource="valve", recovery="open the spare")
+    call = Dispatch(run=facts(locked(world).body, "Open"), step=locked(world).body.steps[0])
+
+    gone = await attempted(without(world, "side", ValveStuck=recovery), call, tmp_path)
+    unnamed = await attempted(without(world, "side"), call, tmp_path)
+    other = await attempted(without(world, "side", Lost=recovery), call, tmp_path)
+    said = call.model_copy(update={"edited": {"valve": "side", "spare": "spare"}})
+    human = await attempted(without(world, "side", ValveStuck=recovery), said, tmp_path)
+
+    assert isinstance(gone, Withheld)
+    assert gone.error is not None
+    assert ("ValveStuck", '"side"', "open the spare", False) == (
+        gone.error.name, gone.error.detail, gone.error.recovery, gone.error.called
+    )  # fmt: skip
+    assert [AttemptEnd.WITHHELD] == [one.end for one in gone.attempts]
+    assert [None] * 3 == [one.error for one in (unnamed, other, human)]
+    assert ["LS-ENV-003"] * 4 == [one.findings[0].code for one in (gone, unnamed, other, human)]
 
 
 async def test_what_no_answer_fits_ends_the_step(world: World, tmp_path: Path) -> None:

@@ -462,9 +462,10 @@ def test_what_is_done_about_an_error_is_drawn_and_told() -> None:
         "spent": Amount(calls=1),
     }  # fmt: skip
     assert [
-        "Step list[2]: signalled FogTooThick(no sight), so it is called again in 2s (retry 2 of 3)",
+        "Step list[2]: signalled FogTooThick(no sight), so it is called again in 2s "
+        "(retry 2 of 3); RecoveryPath: wait for the wind",
         "Step list[2]: signalled FogTooThick(no sight), so it is called with other arguments "
-        '(substitute 1 of 1): /cargo/0 "coal" -> "grain"',
+        '(substitute 1 of 1): /cargo/0 "coal" -> "grain"; RecoveryPath: wait for the wind',
         "Step list[2]: signalled FogTooThick(no sight), so a human is asked; "
         "RecoveryPath: wait for the wind",
     ] == [

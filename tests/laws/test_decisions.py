@@ -246,6 +246,31 @@ def test_a_grant_lifts_the_rule_it_names() -> None:
     assert DENY is ARTICLE.decide(removal(CRITICAL, grants=(granted(removal(CRITICAL)),))).outcome
 
 
+def test_all_approvals_are_told() -> None:
+    """Those that are missing and those that were used; one alone reads as it stands in records."""
+    files = (PERMIT_ALL, *(_asks(f"review.{role}", role) for role in ("ann", "bob")))
+    two = loaded(files[0], "".join(files[1:]))
+    asked = removal(PLAIN)
+    missing = two.decide(asked)
+    assert "review.ann: ann looks at it; review.bob: bob looks at it" == missing.told
+    used = tuple(
+        granted(asked, rule=f"review.{by}", by=by, policy=two.policy) for by in ("ann", "bob")
+    )
+    given = two.decide(removal(PLAIN, grants=used))
+    assert "review.ann approved by ann; review.bob approved by bob" == given.told
+    one = two.decide(removal(PLAIN, grants=used[:1]))
+    assert "review.bob: bob looks at it" == one.told == one.why
+    denied = ARTICLE.decide(removal(CRITICAL))
+    assert denied.why == denied.told
+
+
+def _asks(id: str, role: str) -> str:
+    return (
+        f'@id("{id}") @reason("{role} looks at it") @approvers("{role}") '
+        'forbid (principal, action == Action::"RemoveMetric", resource);'
+    )
+
+
 @pytest.mark.parametrize(
     "flipped",
     [

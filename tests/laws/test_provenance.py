@@ -20,6 +20,10 @@ from policies.lineage.provenance import Lineage
 from tests.laws.pace import within
 
 OPEN: dict[str, Any] = {"type": "object", "additionalProperties": {}}
+NAMES: dict[str, Any] = {
+    "type": "object",
+    "properties": {"load": {"type": "string", "x-lockstep-resource": "load"}, "note": {}},
+}
 
 
 def a_tool(name: str, **labels: Any) -> ToolSpec:
@@ -48,6 +52,7 @@ TOOLS = {
         a_tool("Copy", emits="inherited"),
         a_tool("Vouch", emits="trusted"),
         a_tool("Redact", emits="inherited", declassifies=True),
+        a_tool("Name", emits="trusted", input=NAMES),
         a_tool("Mixed", emits={"": "trusted", "/text": "untrusted", "/copy": "inherited"}),
     )
 }
@@ -309,6 +314,32 @@ def test_a_guard_steers_without_flowing() -> None:
     guard = {"left": of("read", "/x"), "is": "==", "right": 1}
     found = lineage(READ, {"id": "act", "tool": "Vouch", "args": {"a": 1}, "when": [guard]})
     assert Provenance(steered=True) == found.of("act")
+
+
+@pytest.mark.parametrize(
+    ("args", "steered"),
+    [
+        ({"load": of("read", "/x")}, True),
+        ({"note": of("read", "/x"), "load": of("vouch", "/x")}, False),
+        ({"load": "beam"}, False),
+    ],
+    ids=["name", "beside the name", "literal"],
+)
+def test_a_name_that_may_not_be_believed_steers_what_its_absence_decides(
+    args: dict[str, Any], steered: bool
+) -> None:
+    """That it is not there is found by us, whatever its tool vouches for; what stands beside the
+    name decides nothing of it, and a literal was looked up when the plan was checked.
+    """
+    steps: list[dict[str, Any]] = [
+        READ,
+        {"id": "vouch", "tool": "Vouch"},
+        {"id": "act", "tool": "Name", "args": args, "on_error": {"Fog": {"step": "other"}}},
+        {"id": "other", "tool": "Vouch"},
+    ]
+    found = lineage(*steps)
+    assert (steered, False) == (found.of("other").steered, found.of("act").steered)
+    assert steered is (found.signals("act") is Trust.UNTRUSTED)
 
 
 def test_a_loop_hands_on_what_stands_in_its_list() -> None:

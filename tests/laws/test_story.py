@@ -25,6 +25,7 @@ FORBID = Rule(
     id="metrics.critical-removal", effect="forbid", reason="Critical metric; removal prohibited"
 )
 REVIEW = Rule(id="metrics.review", effect="approval", reason="nobody watches it", approvers=("a",))
+OTHER = Rule(id="metrics.abroad", effect="approval", reason="it is far away", approvers=("b",))
 ABSENT = Finding(code="LS-ENV-003", place="step `drop`", problem="it is not there", fix="no")
 
 
@@ -59,11 +60,16 @@ def test_a_blocked_step_reads_as_in_the_articles() -> None:
             "  Policy -> BLOCKED (DisallowedToolError: not here (tools.dev))",
         ),
         (
+            {"rules": (REVIEW, OTHER)},
+            "  Policy -> APPROVAL REQUIRED (nobody watches it) by metrics.review, "
+            "and (it is far away) by metrics.abroad",
+        ),
+        (
             {"targets": (METRIC,), "findings": (ABSENT,), "why": str(ABSENT)},
             "  Check -> FAILED (LS-ENV-003 step `drop`: it is not there; no)",
         ),
     ],
-    ids=["approval", "tool", "fact"],
+    ids=["approval", "tool", "approvals of a call that touches nothing", "fact"],
 )
 def test_what_stood_in_the_way_is_told_apart(fields: dict[str, Any], last: str) -> None:
     """A question of approval is no denial, and a fact no policy."""

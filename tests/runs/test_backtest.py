@@ -313,15 +313,35 @@ async def test_a_history_that_nobody_can_read_is_unknown(yard: Yard, histories: 
 async def test_whether_a_yes_stood_is_not_known_of_a_call_that_failed(
     yard: Yard, histories: Histories, tmp_path: Path
 ) -> None:
-    """Its decision is on record by its digest alone. That it was called says that it was allowed,
-    and not on whose word; what was planned says more.
+    """Where its decision is on record by its digest alone, as it was once. That it was called says
+    that it was allowed, and not on whose word; what was planned says more.
     """
     asking = adding("policy/approvals.cedar", rule("ask", "forbid", "Flaky", approvers="foreman"))
-    found = hindsight(changed(tmp_path, asking), yard.home.values, histories.values())
+    package = changed(tmp_path, asking)
+    told = hindsight(package, yard.home.values, histories.values())
+    assert {("call", "Flaky", ALLOW, ASK, 1), ("planned", "Flaky", ALLOW, ASK, 1)} == (
+        turns(told.changes)
+    )
+    assert (set(), 1) == (turns(told.unknowns), told.asks)
+
+    found = hindsight(package, yard.home.values, map(_of_before, histories.values()))
     assert {("call", "Flaky", ALLOW, None, 1)} == turns(found.unknowns)
     assert "whether one stood is not on record" in found.unknowns[0].unknown
     assert {("planned", "Flaky", ALLOW, ASK, 1)} == turns(found.changes)
     assert 0 == found.asks
+
+
+def _of_before(history: WorkflowHistory) -> WorkflowHistory:
+    """As it was when a failure carried no decision."""
+    found = WorkflowHistory.from_json(history.workflow_id, history.to_json())
+    for event in found.events:
+        failed = event.activity_task_failed_event_attributes
+        for payload in failed.failure.application_failure_info.details.payloads:
+            told = json.loads(payload.data)
+            payload.data = json.dumps(
+                {part: said for part, said in told.items() if part != "decision"}
+            ).encode()
+    return found
 
 
 async def test_a_policy_that_cannot_be_loaded_is_told(

@@ -17,6 +17,7 @@ from lockstep.decision import Outcome
 from lockstep.errors import LockstepError
 from lockstep.escalation import Ground, Verdict
 from lockstep.lock import Body
+from lockstep.outcome import AttemptEnd
 from tests.runs.command import lockstep
 from tests.runs.yard import Book, Ended, Json, Yard, output, say, step, until, with_
 from worker.records.account import account
@@ -124,6 +125,43 @@ async def test_a_substitute_is_another_call_and_decided_as_one(yard: Yard, book:
     await yard.answer(handle, question, Verdict.EDIT, args=edited)
     assert "completed" == (await yard.ended(handle)).result.status
     assert ["called for engine", "called for pallet", "lifted pallet"] == other_book.lines
+
+
+async def test_a_name_that_turns_out_not_to_be_there_is_recovered_from(
+    yard: Yard, book: Book
+) -> None:
+    """It is known without a call, and what the catalogue says of it is done: a substitute is put
+    in, and with nothing to put in a human is asked.
+    """
+    ended = await yard.run(say("which", text="plank"), lift("up", book, load=output("which")))
+    assert ("completed", ["called for pallet", "lifted pallet"]) == (
+        ended.result.status,
+        book.lines,
+    )
+    held, done = ended.of("step.attempted", "up")
+    assert (AttemptEnd.WITHHELD, None) == (held.attempt.end, held.attempt.decision)
+    assert AttemptEnd.COMPLETED is done.attempt.end
+    assert ["LS-ENV-003"] == [
+        found.code for what in ended.of("step.blocked", "up") for found in what.findings
+    ]
+    (recovering,) = ended.of("step.recovering")
+    assert ("substitute", "Missing", '"plank"', Amount()) == (
+        recovering.action,
+        recovering.error,
+        recovering.detail,
+        recovering.spent,
+    )
+    assert ["pallet"] == [one.decision.targets[0].name for one in ended.of("step.decided", "up")]
+    assert Amount(calls=2) == ended.result.spent
+
+    nowhere = yard.lock(say("which", text="nowhere"), lift("up", book, load=output("which")))
+    handle = await yard.start(nowhere)
+    question = await yard.question(handle)
+    assert (Ground.SIGNALLED, '"nowhere"' in question.why) == (question.ground, True)
+    edited = {"ledger": book.name, "load": "pallet"}
+    await yard.answer(handle, question, Verdict.EDIT, args=edited)
+    assert "completed" == (await yard.ended(handle)).result.status
+    assert ["called for pallet", "lifted pallet"] * 2 == book.lines
 
 
 async def test_what_a_human_wrote_is_not_replaced(yard: Yard, book: Book) -> None:

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from lockstep.amount import Amount
+from lockstep.decision import Outcome
 from lockstep.finding import Finding
 from lockstep.lock import Body
 from lockstep.outcome import AttemptEnd
@@ -109,6 +110,7 @@ async def test_a_step_that_always_fails_fails_the_run(yard: Yard, book: Book) ->
     assert ("LS-STEP-004", "step `f`") == (ended.finding.code, ended.finding.place)
     assert "ConnectionError: no answer to attempt 3" in ended.finding.problem
     assert [AttemptEnd.FAILED] * 3 == [end for _, end, _ in ends(ended, "f")]
+    assert_told_what_allowed(ended, "f")
     assert [] == book.lines
     assert [] == ended.of("step.started", "after")
 
@@ -122,6 +124,15 @@ async def test_a_failed_step_lets_running_ones_finish(yard: Yard, book: Book) ->
     assert "LS-STEP-004" == ended.finding.code
     assert ["begin slow", "end slow"] == book.lines
     assert [AttemptEnd.COMPLETED] == [end for _, end, _ in ends(ended, "slow")]
+
+
+def assert_told_what_allowed(ended: Ended, step: str) -> None:
+    """The decision stands in full beside a call that came to nothing, and is the one of its last
+    attempt.
+    """
+    (made,) = ended.of("step.decided", step)
+    assert Outcome.ALLOW is made.decision.outcome
+    assert ended.of("step.attempted", step)[-1].attempt.decision == made.decision.digest
 
 
 THREAD_AND_LOOP = pytest.mark.parametrize("tool", ["Misbehave", "Wander"])
@@ -145,6 +156,7 @@ async def test_an_output_that_cannot_be_used_fails_the_step(
     ended = await yard.run(step("m", "Misbehave", how=how))
     assert (code, "step `m`") == (ended.finding.code, ended.finding.place)
     assert [(1, AttemptEnd.FAILED)] == [(number, end) for number, end, _ in ends(ended, "m")]
+    assert_told_what_allowed(ended, "m")
 
 
 @THREAD_AND_LOOP

@@ -99,6 +99,8 @@ def _asked(
             Completed(decision=Decision() as then)
             | Withheld(decision=Decision() as then)
             | Signalled(decision=Decision() as then)
+            | Unfit(decision=Decision() as then)
+            | Lost(decision=Decision() as then)
         ):
             yield called(given(scheduled, Dispatch), then, at)
         case Withheld():

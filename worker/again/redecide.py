@@ -8,14 +8,15 @@ from activities.store import Store
 from lockstep.decision import Decision
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
-from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
+from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.reference import Unresolved
 from lockstep.substitution import replaced, substituted
 from lockstep.tool import ToolSpec
 from policies.world import World
 from worker.again.rebuild import rebuilt
+from worker.records.recorded import Lost
 
-Call = tuple[Dispatch, Completed | Withheld | Signalled]
+Call = tuple[Dispatch, Completed | Withheld | Signalled | Unfit | Lost]
 
 
 def redecided(

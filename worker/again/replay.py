@@ -23,7 +23,7 @@ from lockstep.canonical import Digest, canonical
 from lockstep.checked import Checked
 from lockstep.finding import Finding
 from lockstep.fork import RunForked
-from lockstep.outcome import Completed, Dispatch, Signalled, Withheld
+from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
 from lockstep.pointer import pointer
 from lockstep.record import Record as Noun
 from lockstep.value import Value
@@ -33,7 +33,15 @@ from worker.again.recorder import Record
 from worker.again.redecide import Call, redecided
 from worker.again.reread import reread
 from worker.records.history import Replayed, first_line, replay
-from worker.records.recorded import Recorded, Scheduled, given, json_of, recorded, written
+from worker.records.recorded import (
+    Lost,
+    Recorded,
+    Scheduled,
+    given,
+    json_of,
+    recorded,
+    written,
+)
 
 
 class ReplayReport(Noun):
@@ -127,7 +135,8 @@ def _carried(record: Record) -> Iterator[tuple[str, Value]]:
 
 def _calls(steps: list[Recorded]) -> Iterator[Call]:
     for scheduled, end in steps:
-        if isinstance(end, (Completed, Withheld, Signalled)) and end.decision is not None:
+        made = (Completed, Withheld, Signalled, Unfit, Lost)
+        if isinstance(end, made) and end.decision is not None:
             # Arguments that are none differ from those of the replay, which is found elsewhere.
             with suppress(ValueError, LookupError):
                 yield given(scheduled, Dispatch), end

@@ -117,14 +117,14 @@ def show_checked(checked: Checked, plan: Plan, edges: tuple[Edge, ...] | None = 
     table = grid(5)
     for made in before(checked, plan.steps):
         text = Text(made.outcome, style=COLOURS[made.outcome])
-        said = Text(plain(made.why), style="dim")
+        said = Text(plain(made.told), style="dim")
         table.add_row("", plain(made.step), plain(made.tool), text, said)
     for step in plan.steps:
         decision = verdicts.get(step.id)
         verdict = Text("-", style="red")
         if decision is not None:
             verdict = Text(decision.outcome, style=COLOURS[decision.outcome])
-        why = Text(plain(decision.why) if decision else "see below", style="dim")
+        why = Text(plain(decision.told) if decision else "see below", style="dim")
         table.add_row("", step.id, step.tool, verdict, why)
         tried = decision.shadow.lines if decision and decision.shadow else ()
         says = checked.says(step.id) if is_held(decision) else ()
@@ -140,7 +140,7 @@ def show_verdict(checked: Checked, steps: int) -> None:
     made = checked.plan
     if made is not None:
         verdict = f"[{COLOURS[made.outcome]}]{made.outcome}[/{COLOURS[made.outcome]}]"
-        out.print(f"the plan as a whole  {verdict}  [dim]{safe(made.why)}[/dim]")
+        out.print(f"the plan as a whole  {verdict}  [dim]{safe(made.told)}[/dim]")
         for line in made.shadow.lines if made.shadow else ():
             out.print(f"[dim]  shadow: {safe(line)}[/dim]")
     show_findings(checked.findings, out)

@@ -64,7 +64,7 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
         line = Text("  ·  ", style="dim")
         line.append(f"{plain(made.step)}  ", style="bold").append(f"{plain(made.tool)}  ")
         line.append(made.outcome, style=f"not dim {COLOURS[made.outcome]}")
-        yield line.append(f"  {plain(made.why)}")
+        yield line.append(f"  {plain(made.told)}")
     ids, tools = (max((len(name) for name in names), default=0) for names in _names(found))
     for number, step in enumerate(found, start=1):
         decision = decisions.get(step.id)
@@ -75,7 +75,7 @@ def drawing(steps: Iterable[Drawn], checked: Checked) -> Iterator[Text]:
             line.append("-  see below", style="red")
         else:
             line.append(decision.outcome, style=f"not dim {COLOURS[decision.outcome]}")
-            line.append(f"  {plain(decision.why)}")
+            line.append(f"  {plain(decision.told)}")
         yield line
         says = checked.says(step.id) if is_held(decision) else ()
         whole = _told(step, whose.get(step.id), checked.recoveries)

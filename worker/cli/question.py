@@ -31,12 +31,13 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         if question.ground is Ground.REPLAN:
             show = f"lockstep runs show {question.run} --out FILE"
             out.print(f"  [dim]in full: {safe(show)}[/dim]")
-        for rule in question.rules:
-            roles = " or ".join(rule.approvers)
-            out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
+        _show_rules(question)
     else:
         out.print(f"  proposed   {safe(question.tool)}({safe(question.shown)})")
         out.print(f"  reason     {safe(question.step_reason) or '-'}")
+        if len(question.rules) > 1 and question.ground is Ground.APPROVAL:
+            # A yes lifts the rules of the roles that whoever gives it holds, and may be one of two.
+            _show_rules(question)
     if question.untrusted:
         out.print(f"  untrusted  {safe(', '.join(question.untrusted))}")
     out.print(f"  answer by  {question.deadline:%Y-%m-%d %H:%M} UTC, or {silence}")
@@ -52,6 +53,12 @@ def show_question(question: Question, plan: Path | None = None) -> None:
         if offer is Verdict.EDIT and _large(question):
             show = f"lockstep inbox show {question.run} {quote(question.id)} --format json"
             out.print(f"      [dim]{safe(show)} | jq .arguments > args.json[/dim]")
+
+
+def _show_rules(question: Question) -> None:
+    for rule in question.rules:
+        roles = " or ".join(rule.approvers)
+        out.print(f"  rule       {safe(rule.id)}: {safe(rule.reason)} ({safe(roles)})")
 
 
 def _what(question: Question) -> tuple[str, str]:

@@ -143,7 +143,7 @@ def told(what: Happening) -> str:
             why = f": {attempt.failure}" if attempt.failure else ""
             return f"Step {_of(what)}: attempt {attempt.number} {attempt.end}{why}"
         case StepDecided(decision=decision):
-            said = f"Step {_of(what)}: policy says {decision.outcome} ({decision.why})"
+            said = f"Step {_of(what)}: policy says {decision.outcome} ({decision.told})"
             return "\n".join([said, *(f"  shadow: {line}" for line in shadowed(decision))])
         case StepBlocked(tool=tool, reason=reason) as blocked:
             return (
@@ -179,7 +179,7 @@ def told(what: Happening) -> str:
         case RunReplanning(signals=signals, decision=made):
             errors = ", ".join(sorted({one.error for one in signals}))
             said = f"the rest is to be planned anew because of {errors}: policy says {made.outcome}"
-            lines = [f"{said} ({made.why})", *(f"  shadow: {line}" for line in shadowed(made))]
+            lines = [f"{said} ({made.told})", *(f"  shadow: {line}" for line in shadowed(made))]
             return "\n".join(lines)
         case RunRevised(lock=lock, tail=tail, by=by):
             whose = f" by {by}" if by else ""
@@ -233,7 +233,7 @@ def _carried(one: Carried) -> str:
 def _as_a_whole(made: Decision | None) -> list[str]:
     if made is None:
         return []
-    said = f"  the plan as a whole: policy says {made.outcome} ({made.why})"
+    said = f"  the plan as a whole: policy says {made.outcome} ({made.told})"
     return [said, *(f"  shadow: {line}" for line in shadowed(made))]
 
 
@@ -270,17 +270,18 @@ def _way(fallback: Fallback) -> str:
 def _course(what: StepRecovering) -> str:
     """What is done now, in words; how often it has been, where that is bounded."""
     count = f" ({what.action} {what.number} of {what.times})" if what.times else ""
+    way = f"; {way_out(what.recovery)}" if what.recovery else ""
     match what.action:
         case "retry" | "wait":
             when = f"in {write_duration(what.delay)}" if what.delay else "at once"
-            return f"so it is called again {when}{count}"
+            return f"so it is called again {when}{count}{way}"
         case "substitute":
             changes = ", ".join(map(str, what.changes))
-            return f"so it is called with other arguments{count}: {changes}"
+            return f"so it is called with other arguments{count}: {changes}{way}"
         case "escalate":
-            return f"so a human is asked{f'; {way_out(what.recovery)}' if what.recovery else ''}"
+            return f"so a human is asked{way}"
         case "replan":
-            return "so the rest is planned anew"
+            return f"so the rest is planned anew{way}"
 
 
 def _subject(blocked: StepBlocked) -> str:
@@ -293,8 +294,8 @@ def _obstacle(blocked: StepBlocked) -> str:
     """What stood in the way: facts, a rule about what would be touched, or policy as a whole."""
     if blocked.findings:
         return f"Check -> FAILED ({blocked.why})"
-    if not blocked.rules or not blocked.targets:
+    asks = bool(blocked.rules) and all(rule.effect == "approval" for rule in blocked.rules)
+    if not asks and not (blocked.rules and blocked.targets):
         return f"Policy -> BLOCKED ({blocked.why})"
-    rule = blocked.rules[0]
-    verdict = "APPROVAL REQUIRED" if rule.effect == "approval" else "BLOCKED"
-    return f"Policy -> {verdict} ({rule.reason}) by {rule.id}"
+    by = ", and ".join(f"({rule.reason}) by {rule.id}" for rule in blocked.rules)
+    return f"Policy -> {'APPROVAL REQUIRED' if asks else 'BLOCKED'} {by}"

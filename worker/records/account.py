@@ -181,7 +181,7 @@ def _parts(whole: tuple[Event, ...], id: str) -> Iterator[Part]:
             end=_end(about, id, item),
             dispatches=sum(isinstance(event.what, StepStarted) for event in about),
             outcome=made[-1].outcome if made else None,
-            why=made[-1].why if made else "",
+            why=made[-1].told if made else "",
         )
 
 

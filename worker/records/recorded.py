@@ -15,6 +15,7 @@ from activities.contract.planner import Reply
 from activities.contract.reader import Counted, Gathered, Weighing
 from activities.contract.validator import Permitted, Verified
 from lockstep.checked import Checked
+from lockstep.decision import Decision
 from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from lockstep.lock import Lock
@@ -52,10 +53,11 @@ READINGS: dict[str, type[Record]] = {
 
 class Lost(Record):
     """A step's activity that failed, ran out of time or was stopped: what its attempts said of
-    themselves before that.
+    themselves before that, and what allowed the last call, where that was told.
     """
 
     attempts: tuple[Attempt, ...]
+    decision: Decision | None = None
 
 
 class Rechecked(Record):
@@ -100,7 +102,8 @@ def recorded(events: "list[HistoryEvent] | Any") -> Iterator[Recorded]:
             if event.event_id in ends:
                 yield scheduled, _end(scheduled, ends[event.event_id])
             elif event.event_id in lost and not scheduled.activity_type.name.startswith(VERDICTS):
-                yield scheduled, Lost(attempts=_attempts(lost[event.event_id]))
+                told = lost[event.event_id]
+                yield scheduled, Lost(attempts=_attempts(told), decision=_allowed(told))
             else:
                 yield scheduled, None
 
@@ -139,12 +142,24 @@ def _attempts(payloads: Any) -> tuple[Attempt, ...]:
     """The account that failures and heartbeats carry; none where there is none, or nobody can
     read it.
     """
-    told = json_of(payloads)
-    listed = told[0].get("attempts") if told and isinstance(told[0], dict) else None
     try:
-        return tuple(Attempt.model_validate(one) for one in listed or ())
+        listed = _carried(payloads).get("attempts") or ()
+        return tuple(Attempt.model_validate(one) for one in listed)
     except (ValidationError, TypeError):
         return ()
+
+
+def _allowed(payloads: Any) -> Decision | None:
+    """The decision that they carry, if they do."""
+    try:
+        return Decision.model_validate(_carried(payloads).get("decision"))
+    except ValidationError:
+        return None
+
+
+def _carried(payloads: Any) -> dict[str, Any]:
+    told = json_of(payloads)
+    return told[0] if told and isinstance(told[0], dict) else {}
 
 
 def json_of(payloads: Any) -> list[Any]:
