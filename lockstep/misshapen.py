@@ -4,6 +4,7 @@ Pydantic speaks of tuples, dictionaries and classes, which a plan or a manifest 
 value no more is told than its kind, unless there are only a few that it could be.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date, time
 from types import NoneType
@@ -17,6 +18,8 @@ Detail = Mapping[str, Any]
 
 _BRANCHES = ("(tool)", "(compose)")
 _SHOWN = 60
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+"""How Python spells one of an enumeration."""
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "true or false"),
     (int, "a whole number"),
@@ -33,10 +36,12 @@ _WANTED = {
     "dict_type": "an object",
     "float_parsing": "a number",
     "float_type": "a number",
+    "frozen_set_type": "a list",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "list_type": "a list",
+    "model_attributes_type": "an object",
     "model_type": "an object",
     "string_type": "a string",
     "tuple_type": "a list",
@@ -78,12 +83,24 @@ def _told(detail: Detail) -> tuple[str, str]:
         words, bound = _LENGTHS[kind]
         return f"wanted {words} {_counted(context[bound], found)}", "correct the value"
     if kind in ("literal_error", "enum"):
-        return f"wanted {context['expected']}, found {_shown(found)}", "correct the value"
+        return f"wanted {_listed(context['expected'])}, found {_shown(found)}", "correct the value"
+    if kind == "union_tag_not_found":
+        return f"field {context['discriminator']} is required and missing", "add it"
+    if kind == "union_tag_invalid":
+        field = context["discriminator"]
+        tag = found.get(field.strip("'")) if isinstance(found, dict) else None
+        wanted = f"wanted one of {context['expected_tags']} as {field}"
+        return f"{wanted}, found {_shown(tag)}", "correct the value"
     if kind == "string_pattern_mismatch":
         # What has a pattern is a name or a digest, and no secret.
         wanted = f"string should match pattern `{context['pattern']}`"
         return f"{wanted}, found {_shown(found)}", "correct the value"
     return lowered(detail["msg"]).removeprefix("value error, "), "correct the value"
+
+
+def _listed(expected: str) -> str:
+    """The few values that it could be, as a document spells them."""
+    return "true" if expected == "True" else _MEMBER.sub(r"\1", expected)
 
 
 def _kind(value: Any) -> str:
