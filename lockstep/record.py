@@ -45,7 +45,7 @@ class Record(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; a digest that was cached of the old values is not carried along."""
         if deep:
-            return super(Record, self.model_copy()).model_copy(update=update, deep=True)
+            return super(Record, self.model_copy()).model_copy(deep=True).model_copy(update=update)
         # As pydantic makes it, which looks for what no record has, too: private and extra values.
         copied = type(self).__new__(type(self))
         values, fields = {**self.__dict__, **(update or {})}, type(self).__pydantic_fields__

@@ -54,3 +54,14 @@ def test_a_changed_copy_has_its_own_digest() -> None:
     assert Cask(name="ale").digest == copied.digest
     assert before == cask.digest == cask.model_copy().digest
     assert cask == cask.model_copy(deep=True)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_has_no_field_that_nobody_declared(deep: bool) -> None:
+    """Nor a value that was computed, and of a deep copy no part is shared with the first."""
+    cask = Cask(name="rum", notes={"on": ["oak"]})
+    assert cask.digest == cask.__dict__["digest"]
+    copied = cask.model_copy(update={"name": "ale", "proof": 80}, deep=deep)
+    assert Cask(name="ale", notes={"on": ["oak"]}) == copied
+    assert {"name", "litres", "notes"} == copied.__dict__.keys()
+    assert (copied.notes["on"] is cask.notes["on"]) is not deep
