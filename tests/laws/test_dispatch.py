@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.exceptions import ApplicationError, TimeoutError, TimeoutType
+from temporalio.exceptions import ApplicationError, TimeoutType
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from lockstep.canonical import digest
 from lockstep.decision import Decision, Outcome, Phase
 from lockstep.lock import LockedToolStep
 from lockstep.outcome import Attempt, AttemptEnd, Dispatch, Withheld
 from lockstep.tool import Effect, Idempotency
-from tests.effects.facts import DUE
 from workflows.dispatch import Failed, failed
 
 PIN = digest("pinned")
@@ -34,21 +34,24 @@ HONEST: dict[str, Any] = {
 STRANGE: list[Any] = [None, 5, "words", True, [], [5], [None], {}, {"a": 1}, 1.5, [["x"]]]
 
 
+FIELDS: dict[str, Any] = {
+    "id": "open",
+    "tool": "Open",
+    "effect": Effect.WRITE,
+    "idempotency": Idempotency.NONE,
+    "heartbeat": timedelta(seconds=9),
+}
+"""All of a step that is looked at here."""
+
+
 def call() -> Dispatch:
-    step = LockedToolStep.model_construct(
-        id="open",
-        tool="Open",
-        effect=Effect.WRITE,
-        idempotency=Idempotency.NONE,
-        heartbeat=timedelta(seconds=9),
-    )
-    run = {"id": "run", "scheduled_at": DUE}
-    return Dispatch.model_construct(run=run, step=step, item=None)
+    said: dict[str, Any] = {"step": LockedToolStep.model_construct(**FIELDS), "item": None}
+    return Dispatch.model_construct(**said)
 
 
 def ended(*details: Any) -> tuple[Failed, Failed]:
     """The two ways in which an account comes back: of a failure, and of a worker that was lost."""
-    late = TimeoutError("late", type=TimeoutType.HEARTBEAT, last_heartbeat_details=details)
+    late = ActivityTimeout("late", type=TimeoutType.HEARTBEAT, last_heartbeat_details=details)
     causes = (ApplicationError("no", *details), late)
     one, other = (failed(call(), cause, timedelta(minutes=1)) for cause in causes)
     return one, other
