@@ -75,6 +75,7 @@ CODES: dict[str, Code] = {
     "LS-POLICY-004": Code("a policy case is not answered as expected", Exit.REJECTED),
     "LS-POLICY-005": Code("no policy case reaches a rule", Exit.REJECTED),
     "LS-POLICY-006": Code("a plan as a whole was not approved", Exit.REJECTED),
+    "LS-POLICY-007": Code("policy speaks of what nobody has", Exit.REJECTED),
     # the environment
     "LS-ENV-001": Code("the environment does not exist", Exit.USAGE),
     "LS-ENV-002": Code("a tool is not in the environment", Exit.REJECTED),

@@ -75,6 +75,11 @@ HELP: dict[str, str] = {
         "Have somebody who holds the role say yes with `lockstep inbox approve`, or change the"
         " plan."
     ),
+    "LS-POLICY-007": (
+        "Correct the name: a rule about what does not exist is never true, and a yes of a role"
+        " without holders is never given. A warning, unless"
+        " `policy test --strict` is asked."
+    ),
     "LS-ENV-001": "Name an environment that has a manifest, or write one.",
     "LS-ENV-002": "Use a tool that the manifest names, or name the tool in it.",
     "LS-ENV-003": (

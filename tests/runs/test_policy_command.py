@@ -128,3 +128,19 @@ async def test_a_schema_goes_nowhere_that_is_not_there(agent: Path) -> None:
     """And says so in one line."""
     said = await lockstep("policy", "schema", "--env", "test", "-o", "no/file", folder=agent)
     assert (1, "LS-SRV-007") == (said.code, said.err.split()[0])
+
+
+async def test_a_rule_about_what_does_not_exist_is_warned_of(agent: Path) -> None:
+    """Where policy is tried, and by `doctor`; a program that wants to be strict gets a 3."""
+    policy = agent / "policy" / "authorize.cedar"
+    typo = (
+        '@id("harbour.typo") @reason("too old") '
+        'forbid (principal, action, resource == Ship::"aurorra");\n'
+    )
+    policy.write_text(policy.read_text() + typo)
+    told = await lockstep("policy", "test", folder=agent)
+    looked = await lockstep("doctor", "--agent", str(agent), "--format", "json")
+    assert (0, True) == (told.code, "did you mean `aurora`?" in told.out)
+    assert told.out.endswith("1 of 5 rules reached\n")
+    (check,) = [one for one in looked.json if one["name"] == "policy"]
+    assert (False, True) == (check["ok"], check["says"].startswith("LS-POLICY-007 authorize.cedar"))

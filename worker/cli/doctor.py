@@ -25,6 +25,7 @@ from worker.attributes import missing_attributes
 from worker.build import lockstep_version
 from worker.cli.check_lock import look_at
 from worker.cli.options import read_lock
+from worker.cli.policy import strange
 from worker.cli.terminal import Format, FormatOption, emit_json, is_json, out, safe
 from worker.composer import COMPOSE_TABLE
 from worker.connection import configured, connect, find_server
@@ -74,7 +75,7 @@ async def _checks(found: list[Path], chosen: tuple[str, ...]) -> list["_Check"]:
         _tried("disk", lambda: _space(home)),
     ]
     for root in found:
-        checks += [_agent(root, chosen), *_variables(root, chosen), _planner(root)]
+        checks += [_agent(root, chosen), *_variables(root, chosen), *_policy(root), _planner(root)]
         checks += [*_composers(root, chosen), *_locks(root, chosen)]
         if names := _servers(root, chosen):
             checks.append(_tried("MCP servers", partial(_can_talk, names)))
@@ -163,6 +164,17 @@ def _variables(root: Path, chosen: tuple[str, ...]) -> list[_Check]:
         for name, wanted in lacking.items()
         if wanted
     ]
+
+
+def _policy(root: Path) -> list[_Check]:
+    """Rules about what does not exist."""
+    try:
+        found = strange(load_package(root))
+    except LockstepError:
+        # Of the agent it is said.
+        return []
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return [_Check("policy", False, f"{found[0]}{more}")] if found else []
 
 
 def _locks(root: Path, chosen: tuple[str, ...]) -> list[_Check]:

@@ -13,11 +13,14 @@ import typer
 from rich.text import Text
 
 from activities.files.cases import answered
+from activities.package import AgentPackage
 from lockstep.codes import Exit
+from lockstep.errors import LockstepError
 from lockstep.finding import Finding
 from policies.cedar.load import schema_of
 from policies.cedar.own import beside, own
 from policies.cedar.schema import vocabulary
+from policies.cedar.strangers import strangers
 from policies.trials.expected import Tried, rules_in, rules_of, unreached
 from worker.cli.drawing import COLOURS
 from worker.cli.options import EnvironmentOption, HereOption, agent_here, group
@@ -46,7 +49,7 @@ def cases(
         str | None, typer.Option("--env", metavar="ENV", help="Only the cases of this environment.")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="A rule that no case reaches is an error too.")
+        bool, typer.Option("--strict", help="A warning about a rule is an error too.")
     ] = False,
     format: FormatOption = Format.HUMAN,
 ) -> None:
@@ -55,7 +58,7 @@ def cases(
     results = answered(package, env)
     # Of one environment's cases nobody expects that they reach every rule.
     rules = rules_of(package.texts) if env is None else ()
-    gaps = tuple(unreached(rules, results))
+    gaps = (*unreached(rules, results), *(strange(package) if env is None else ()))
     failed = [one for one in results if not one.passed]
     if is_json():
         emit_json(
@@ -68,11 +71,23 @@ def cases(
     else:
         _show(results)
         show_findings(gaps, out)
-        reached = f"; {len(rules) - len(gaps)} of {counted(len(rules), 'rule')} reached"
+        missed = sum(found.code == "LS-POLICY-005" for found in gaps)
+        reached = f"; {len(rules) - missed} of {counted(len(rules), 'rule')} reached"
         end = f"[red]{len(failed)} failed[/red]" if failed else "[green]all passed[/green]"
         out.print(f"{counted(len(results), 'case')}, {end}{reached if rules else ''}")
     if failed or (strict and gaps):
         raise typer.Exit(Exit.REJECTED)
+
+
+def strange(package: AgentPackage) -> list[Finding]:
+    """What policy speaks of and none of the agent's environments has. One that cannot be read may
+    have any name, and that it cannot is told where it is used.
+    """
+    try:
+        worlds = [package.world(name) for name in package.environments]
+    except LockstepError:
+        return []
+    return list(strangers(rules_in(package.texts), worlds))
 
 
 def _told(one: Tried) -> dict[str, Any]:
