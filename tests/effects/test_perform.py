@@ -4,6 +4,7 @@ And what is true of a call is true of one that a mock answers, but that nobody i
 """
 
 import asyncio
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,12 +17,13 @@ import pytest
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 from temporalio.testing import ActivityEnvironment
 
+from activities.attempts import MAX_MADE, MAX_PROGRESS, Attempts
 from activities.failure import MAX_MESSAGE, MAX_TOLD, briefly
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, Tool, tool
 from lockstep.agent import Asking
-from lockstep.canonical import MAX_DEPTH, digest
+from lockstep.canonical import MAX_DEPTH, Digest, digest
 from lockstep.decision import Grant, Outcome, StandingGrant
 from lockstep.environment import Binding
 from lockstep.finding import Finding
@@ -548,6 +550,33 @@ async def test_what_is_told_of_a_call_that_is_held_back_is_short(
     assert (True, False) == ("${TAP_SECRET_KEY}" in found.problem, key in found.problem)
     assert held.args is not None
     assert 2**21 < held.args.size
+
+
+async def test_a_decision_leaves_the_account_room_for_progress(
+    world: World, tmp_path: Path
+) -> None:
+    """It travels with every heartbeat in full, and by its digest alone where it is a large one: of
+    more than 2 MiB nothing would arrive.
+    """
+    done = await performed(world, {"valve": "side", "spare": "spare"}, tmp_path)
+    small = done.decision
+    large = small.model_copy(update={"errors": ("x" * MAX_MADE,)})
+    told: dict[Digest, dict[str, Any]] = {}
+
+    async def decide() -> None:
+        for made in (small, large):
+            attempts = Attempts(1, ())
+            attempts.report("y" * (MAX_PROGRESS - 2))
+            attempts.decided(made, None)
+            told[made.digest] = attempts.details
+
+    await ActivityEnvironment().run(decide)
+
+    assert small.model_dump(mode="json") == told[small.digest]["decision"]
+    assert "decision" not in told[large.digest]
+    for name, details in told.items():
+        assert [name] == [one["decision"] for one in details["attempts"]]
+        assert len(json.dumps(details)) < 2 * 2**20
 
 
 def test_of_many_findings_the_first_are_told() -> None:
