@@ -16,11 +16,11 @@ from temporalio import workflow
 from lockstep.action import MAX_DISPATCHES, substitutes
 from lockstep.amount import Amount
 from lockstep.compose import REFUSED
-from lockstep.decision import Decision, Grant, Grounds
+from lockstep.decision import Grant
 from lockstep.finding import Finding
 from lockstep.lock import LockedStep
 from lockstep.loop import label
-from lockstep.outcome import Completed, Dispatch, Signalled, Unfit, Withheld
+from lockstep.outcome import Completed, Dispatch, Signalled, StepOutcome, Unfit, Withheld
 from lockstep.revision import MAX_DETAIL, Signal
 from lockstep.value import Value
 from workflows.asking import Approved, Ask, Asking, Edited, Repeated
@@ -140,7 +140,7 @@ class StepLife:
             self._fail(_cancelled(self.label), self.run.ledger.settle(key, None))
             raise
         used = self.run.ledger.settle(key, spent(outcome.attempts, step.cost))
-        self._journal.attempted(outcome.attempts)
+        self._tried(outcome)
         if isinstance(outcome, Signalled):
             self.run.ended(step.id, outcome.name)
         elif not isinstance(outcome, Withheld) or outcome.called:
@@ -153,10 +153,8 @@ class StepLife:
             case Signalled():
                 return self._signalled(call, outcome, used)
             case Unfit():
-                self._decided(outcome.decision, outcome.grounds)
                 return self._fail(outcome.finding, used, outcome.mocked)
             case Failed():
-                self._decided(outcome.decision, outcome.grounds)
                 if outcome.unknown:
                     return about_unknown(self.run, call, outcome)
                 return self._fail(outcome.finding, used)
@@ -179,12 +177,10 @@ class StepLife:
         )
 
     def _completed(self, outcome: Completed) -> Done:
-        self._decided(outcome.decision, outcome.grounds)
         self._journal.completed(outcome)
         return Done(outcome.value)
 
     def _signalled(self, call: Dispatch, outcome: Signalled, used: Amount) -> Turn:
-        self._decided(outcome.decision, outcome.grounds)
         provided = self._provided(call, outcome, used)
         if provided is not None:
             return provided
@@ -235,7 +231,6 @@ class StepLife:
         return Caught(outcome.name)
 
     def _withheld(self, call: Dispatch, outcome: Withheld) -> Turn:
-        self._decided(outcome.decision, outcome.grounds)
         found = held_back(self.step, self.item, outcome)
         self.run.journal.write(found.event)
         if outcome.error is not None:
@@ -272,12 +267,20 @@ class StepLife:
     def _live_grants(self) -> tuple[Grant, ...]:
         return tuple(grant for grant in self.grants if grant.expires_at > workflow.now())
 
-    def _decided(self, decision: Decision | None, grounds: Grounds | None) -> None:
-        """None where it did not come to a decision, or was recorded before that was told."""
-        if decision is None:
-            return
-        self.run.decisions[self.label] = decision
-        self._journal.decided(decision, grounds)
+    def _tried(self, outcome: StepOutcome | Failed) -> None:
+        """Each attempt, and what was decided before the first that was made on it. Of attempts that
+        were decided otherwise only the digest is known.
+        """
+        made, attempts = outcome.decision, outcome.attempts
+        # None where it did not come to a decision, or was recorded before that was told.
+        digest = made.digest if made is not None else None
+        same = (number for number, one in enumerate(attempts) if one.decision == digest)
+        first = next(same, len(attempts) - 1) if made is not None else len(attempts)
+        self._journal.attempted(attempts[:first])
+        if made is not None:
+            self.run.decisions[self.label] = made
+            self._journal.decided(made, outcome.grounds)
+        self._journal.attempted(attempts[first:])
 
     def _stop(self, code: str, problem: str, fix: str) -> Stopped:
         place = f"step `{self.label}`"

@@ -26,8 +26,8 @@ async def test_a_fallback_stands_in_for_the_step_that_signals(yard: Yard, book: 
     order = [event.what.type for event in ended.events if getattr(event.what, "step", "") == "look"]
     assert [
         "step.started",
-        "step.attempted",
         "step.decided",
+        "step.attempted",
         "step.caught",
         "step.replaced",
     ] == order

@@ -63,7 +63,7 @@ async def test_a_signal_is_tried_again_as_often_as_the_catalogue_says(
     assert (3, "Busy") == (len(other_book.lines), caught.error)
     assert {"text": "nothing", "number": 0} == ended.output("tell")
     order = [event.what.type for event in ended.events if getattr(event.what, "step", "") == "up"]
-    turn = ["step.started", "step.attempted", "step.decided"]
+    turn = ["step.started", "step.decided", "step.attempted"]
     assert [*turn, "step.recovering", *turn, "step.recovering"] == order[:8]
 
 
