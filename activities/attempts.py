@@ -24,6 +24,9 @@ from lockstep.value import Value
 MAX_PROGRESS = 1024 * 1024
 """Bytes. Tools are asked for far less; beyond 2 MiB the server fails the attempt."""
 
+MAX_MADE = 512 * 1024
+"""Bytes of a decision and its grounds: with the most of progress they are within those 2 MiB."""
+
 
 class Attempts:
     """All attempts up to this one; may be told things from any thread."""
@@ -54,10 +57,13 @@ class Attempts:
         self._asked = {"args": args.model_dump(mode="json"), "shown": shown}
 
     def decided(self, decision: Decision, grounds: Grounds | None) -> None:
-        """What allows the call that comes next, in full: if it fails nothing else tells of it."""
-        self._made = {"decision": decision.model_dump(mode="json")}
+        """What allows the call that comes next, in full: if it fails nothing else tells of it. What
+        would leave progress no room is told by its digest alone.
+        """
+        made = {"decision": decision.model_dump(mode="json")}
         if grounds is not None:
-            self._made["grounds"] = grounds.model_dump(mode="json")
+            made["grounds"] = grounds.model_dump(mode="json")
+        self._made = made if len(json.dumps(made)) <= MAX_MADE else {}
         self._change(decision=decision.digest)
         self.beat()
 

@@ -5,7 +5,7 @@ failed; it only finds words for it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,12 @@ MAX_MESSAGE = 1500
 
 MAX_REASON = 300
 """What the account keeps of each attempt's failure; of a retry's the server shows 4 KB at most."""
+
+MAX_TOLD = 20
+"""Findings of one call that was held back; more of them nobody reads."""
+
+_ROOM = 40
+"""Characters that say how many there are beside."""
 
 
 def failure(
@@ -67,6 +73,27 @@ def first(error: Exception) -> str:
         where = "/".join(map(str, detail["loc"]))
         return f"{where}: {detail['msg']}"
     return str(error)
+
+
+def briefly(found: Sequence[Finding], scrub: Callable[[str, int], str]) -> tuple[Finding, ...]:
+    """Findings as the history can hold them: what they name may be somebody else's words, and they
+    may be many. All that people are asked about stands in the arguments beside them.
+    """
+    told = [
+        one.model_copy(
+            update={
+                "place": in_short(one.place, scrub),
+                "problem": in_short(one.problem, scrub),
+                "fix": in_short(one.fix, scrub),
+            }
+        )
+        for one in found[:MAX_TOLD]
+    ]
+    rest = len(found) - len(told)
+    if rest:
+        problem = f"{told[-1].problem[: MAX_MESSAGE - _ROOM]}; and {rest:,} findings more"
+        told[-1] = told[-1].model_copy(update={"problem": problem})
+    return tuple(told)
 
 
 def in_short(text: str, scrub: Callable[[str, int], str]) -> str:

@@ -18,11 +18,12 @@ from activities.answer import Answering
 from activities.attempts import Attempts
 from activities.calling import Troubled
 from activities.compose import Composer, Composition, compose_tool, conversation_of
-from activities.failure import failure
+from activities.failure import briefly, failure
 from activities.files.standing import read_standing
 from activities.house import House
 from activities.models.conversation import Conversation
 from activities.ready import Ready, Readying, Unready
+from activities.redaction import Redaction, telling
 from lockstep.canonical import Digest
 from lockstep.compose import COMPOSE
 from lockstep.decision import Decision, Outcome
@@ -31,7 +32,7 @@ from lockstep.finding import Finding
 from lockstep.lock import LockedComposeStep
 from lockstep.outcome import AttemptEnd, Dispatch, Report, StepOutcome, Withheld
 from lockstep.shown import shown
-from lockstep.tool import Tool, harms_twice
+from lockstep.tool import Effect, Tool, harms_twice
 from policies.standing import holding, lifting
 
 
@@ -89,6 +90,9 @@ class _Attempt:
         ready = await asyncio.to_thread(readying.ready)
         if isinstance(ready, Unready):
             held = await asyncio.to_thread(self._withhold, None, ready.findings, ready.args)
+            if held.called and self.call.step.effect is not Effect.READ:
+                # What an attempt before this one did would stand beside what takes its place.
+                return held
             return held.model_copy(update={"error": ready.error})
         decision = await self._granted(readying, ready)
         changed = self._changed_policy(decision)
@@ -170,7 +174,7 @@ class _Attempt:
         self.attempts.end(AttemptEnd.WITHHELD)
         return Withheld(
             decision=decision,
-            findings=findings,
+            findings=briefly(findings, Redaction(telling(self.house.environ))),
             args=self.house.kept(args) if args is not None else None,
             shown=shown(args) if args is not None else "",
             attempts=self.attempts.all,

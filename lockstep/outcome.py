@@ -43,6 +43,12 @@ class Attempt(Record):
     failure: str = ""
     spent: Amount = Amount()
 
+    @property
+    def may_have_called(self) -> bool:
+        """Whether it is not certain that nothing happened."""
+        decided = self.decision is not None and self.end is not AttemptEnd.WITHHELD
+        return decided or self.end is AttemptEnd.UNRECORDED
+
 
 class RunFacts(Record):
     """What every step of a run may know about the run; `grounds` are those it was verified on."""
@@ -112,7 +118,7 @@ class Completed(Record):
 
 
 class Withheld(Record):
-    """The tool was not called: policy denies, or approval is missing, or the facts do not hold.
+    """The tool is not called: policy denies, or approval is missing, or the facts do not hold.
 
     `args` are the resolved arguments, for a human to look at; None where they could not be
     resolved. `error` is there where what was found is an error that the tool declares: the
@@ -127,6 +133,11 @@ class Withheld(Record):
     attempts: tuple[Attempt, ...]
     grounds: Grounds | None = Field(default=None, exclude_if=is_absent)
     error: "Signalled | None" = Field(default=None, exclude_if=is_absent)
+
+    @property
+    def called(self) -> bool:
+        """Whether a tool may have been, by an attempt before the one that was held back."""
+        return any(one.may_have_called for one in self.attempts)
 
 
 class Signalled(Record):

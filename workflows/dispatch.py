@@ -79,7 +79,7 @@ async def dispatch(
         # An activity may also be cancelled by itself, which is a failure like any other.
         if isinstance(error.cause, CancelledError) and workflow.cancellation_reason() is not None:
             raise
-        return _failed(call, error.cause, deadline)
+        return failed(call, error.cause, deadline)
 
 
 def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
@@ -90,7 +90,7 @@ def spent(attempts: tuple[Attempt, ...], cost: Amount) -> Amount:
     return total
 
 
-def _failed(call: Dispatch, cause: BaseException | None, deadline: timedelta) -> Failed:
+def failed(call: Dispatch, cause: BaseException | None, deadline: timedelta) -> Failed:
     step, place = call.step, f"step `{call.label}`"
     harmful = harms_twice(step.effect, step.idempotency)
     details: Sequence[Any] = ()
@@ -190,5 +190,5 @@ def _attempts(details: object) -> tuple[Attempt, ...]:
     found = first.get("attempts") if isinstance(first, dict) else None
     try:
         return tuple(Attempt.model_validate(item) for item in found or ())
-    except ValueError:
+    except (ValueError, TypeError):
         return ()

@@ -143,7 +143,7 @@ class StepLife:
         self._tried(outcome)
         if isinstance(outcome, Signalled):
             self.run.ended(step.id, outcome.name)
-        elif not isinstance(outcome, Withheld):
+        elif not isinstance(outcome, Withheld) or outcome.called:
             self.run.ended(step.id)
         match outcome:
             case Completed():

@@ -84,7 +84,8 @@ def _made(leg: Leg, decided: list[Decision], place: str) -> Iterator[Finding]:
                 ):
                     yield wrong(CODE, place, "was done, and no attempt of it was")
             case StepRecovering() | StepCaught():
-                # Only a call signals. Outcomes of before there were decisions in them have none.
+                # A call signals, or its environment knew of the error before it came to a decision.
+                # Outcomes of before there were decisions in them have none either.
                 if last is not None and last.outcome is not Outcome.ALLOW:
                     yield wrong(CODE, place, f"signalled, and policy says {last.outcome}")
             case _:

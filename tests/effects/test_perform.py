@@ -4,6 +4,7 @@ And what is true of a call is true of one that a mock answers, but that nobody i
 """
 
 import asyncio
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,16 +17,20 @@ import pytest
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 from temporalio.testing import ActivityEnvironment
 
+from activities.attempts import MAX_MADE, MAX_PROGRESS, Attempts
+from activities.failure import MAX_MESSAGE, MAX_TOLD, briefly
 from activities.perform import Performer
 from activities.store import FolderStore
 from lockstep import Agent, Environment, Plan, Record, Resource, Tool, tool
 from lockstep.agent import Asking
-from lockstep.canonical import MAX_DEPTH, digest
+from lockstep.canonical import MAX_DEPTH, Digest, digest
 from lockstep.decision import Grant, Outcome, StandingGrant
 from lockstep.environment import Binding
+from lockstep.finding import Finding
 from lockstep.lock import Lock
 from lockstep.mock import Mock
 from lockstep.outcome import (
+    Attempt,
     AttemptEnd,
     Completed,
     Dispatch,
@@ -142,12 +147,21 @@ async def attempted(
     at: datetime = DUE,
     taken: datetime = DUE,
     tool: Tool = open_valve,
+    before: tuple[Attempt, ...] = (),
+    environ: dict[str, str] | None = None,
 ) -> Any:
+    """The next attempt after those `before`, by a worker with this environment."""
     with ThreadPoolExecutor(1) as threads:
-        house = Performer(world, {"Open": tool}, FolderStore(folder), folder, threads, {})
+        kept = FolderStore(folder)
+        house = Performer(world, {"Open": tool}, kept, folder, threads, environ or {})
         environment = ActivityEnvironment()
+        told = {"attempts": [one.model_dump(mode="json") for one in before], "progress": None}
         environment.info = replace(
-            environment.info, current_attempt_scheduled_time=at, started_time=taken
+            environment.info,
+            current_attempt_scheduled_time=at,
+            started_time=taken,
+            attempt=len(before) + 1,
+            heartbeat_details=[told],
         )
         report: Report = await environment.run(house.activity_for(tool), call)
     return report.outcome
@@ -487,6 +501,94 @@ async def test_a_name_that_is_not_there_is_the_error_that_the_tool_declares(
     assert [AttemptEnd.WITHHELD] == [one.end for one in gone.attempts]
     assert [None] * 3 == [one.error for one in (unnamed, other, human)]
     assert ["LS-ENV-003"] * 4 == [one.findings[0].code for one in (gone, unnamed, other, human)]
+
+
+@pytest.mark.parametrize(
+    ("before", "recovered"),
+    [
+        (Attempt(number=1, end=AttemptEnd.FAILED, failure="the store is away"), True),
+        (Attempt(number=1, end=AttemptEnd.FAILED, decision=digest("made")), False),
+        (Attempt(number=1), False),
+    ],
+    ids=["not called", "called", "unrecorded"],
+)
+async def test_what_may_have_happened_is_not_recovered_from_as_if_it_had_not(
+    world: World, tmp_path: Path, before: Attempt, recovered: bool
+) -> None:
+    """An attempt before this one may have had its effect, when the name was still there: then a
+    human is asked, and nothing is put in its place.
+    """
+    recovery = Recovery(resource="valve", recovery="open the spare")
+    call = Dispatch(run=facts(locked(world).body, "Open"), step=locked(world).body.steps[0])
+
+    held = await attempted(
+        without(world, "side", ValveStuck=recovery), call, tmp_path, before=(before,)
+    )
+
+    assert isinstance(held, Withheld)
+    assert ["LS-ENV-003"] == [one.code for one in held.findings]
+    assert (recovered, not recovered) == (held.error is not None, held.called)
+
+
+async def test_what_is_told_of_a_call_that_is_held_back_is_short(
+    world: World, tmp_path: Path
+) -> None:
+    """A name may be megabytes of somebody's words, with a secret in it; people are asked about the
+    arguments, which are kept beside.
+    """
+    key = "h4nd-m3-th3-k3y-0f-th3-t4p"
+    named: dict[str, JsonValue] = {"valve": f"{key} {'x' * 2**21}", "spare": "spare"}
+    call = Dispatch(
+        run=facts(locked(world).body, "Open"), step=locked(world).body.steps[0], edited=named
+    )
+
+    held = await attempted(world, call, tmp_path, environ={"TAP_SECRET_KEY": key})
+
+    assert isinstance(held, Withheld)
+    (found,) = held.findings
+    assert ("LS-ENV-003", True) == (found.code, len(found.problem) <= MAX_MESSAGE)
+    assert (True, False) == ("${TAP_SECRET_KEY}" in found.problem, key in found.problem)
+    assert held.args is not None
+    assert 2**21 < held.args.size
+
+
+async def test_a_decision_leaves_the_account_room_for_progress(
+    world: World, tmp_path: Path
+) -> None:
+    """It travels with every heartbeat in full, and by its digest alone where it is a large one: of
+    more than 2 MiB nothing would arrive.
+    """
+    done = await performed(world, {"valve": "side", "spare": "spare"}, tmp_path)
+    small = done.decision
+    large = small.model_copy(update={"errors": ("x" * MAX_MADE,)})
+    told: dict[Digest, dict[str, Any]] = {}
+
+    async def decide() -> None:
+        for made in (small, large):
+            attempts = Attempts(1, ())
+            attempts.report("y" * (MAX_PROGRESS - 2))
+            attempts.decided(made, None)
+            told[made.digest] = attempts.details
+
+    await ActivityEnvironment().run(decide)
+
+    assert small.model_dump(mode="json") == told[small.digest]["decision"]
+    assert "decision" not in told[large.digest]
+    for name, details in told.items():
+        assert [name] == [one["decision"] for one in details["attempts"]]
+        assert len(json.dumps(details)) < 2 * 2**20
+
+
+def test_of_many_findings_the_first_are_told() -> None:
+    """And how many there are besides."""
+    one = Finding(code="LS-ENV-003", place="step `open`", problem="gone", fix="name another")
+
+    few = briefly([one] * MAX_TOLD, lambda text, _: text)
+    many = briefly([one] * 100_000, lambda text, _: text)
+
+    assert (one,) * MAX_TOLD == few
+    assert few[:-1] == many[:-1]
+    assert "gone; and 99,980 findings more" == many[-1].problem
 
 
 async def test_what_no_answer_fits_ends_the_step(world: World, tmp_path: Path) -> None:
