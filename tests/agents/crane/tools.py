@@ -20,7 +20,8 @@ from .ledger import Ledger
 
 LedgerName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 Load = Annotated[str, Resource("load")]
-BEAT = timedelta(seconds=1)
+BEAT = timedelta(seconds=3)
+"""Longer than a busy machine stands still, and short for whoever waits for a dead worker."""
 
 
 def ledger(call: Call, name: str) -> Ledger:
